@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a bundle says, checked. core/bundle fills it in from the blob; nothing here is hostile any
+ * more, except the bytes of the images themselves. Pointers lead into the bundle, which stays.
+ */
+#ifndef CORE_CONFIG_H
+#define CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "riscv/isa.h"
+
+#define VM_MAX 64
+#define VM_MAX_VCPUS 64
+#define VM_MAX_RANGES 16
+#define VM_NAME_MAX 32
+
+struct config_range {
+    uint64_t base, size;
+};
+
+struct config_image {
+    const char *name; /* the node's name, for messages */
+    const uint8_t *data;
+    size_t size;
+};
+
+enum config_on { ON_STOP, ON_RESTART, ON_PAUSE };
+enum config_schedule { SCHEDULE_OWN_HART, SCHEDULE_PINNED };
+enum config_console { CONSOLE_UART, CONSOLE_NONE };
+
+struct vm_config {
+    char name[VM_NAME_MAX];
+    struct config_range memory[VM_MAX_RANGES];
+    unsigned memory_ranges;
+    unsigned vcpus;
+    struct config_image kernel, ramdisk, fdt; /* size 0: none given */
+    bool has_load_address, has_entry;
+    uint64_t load_address, entry;
+    const char *bootargs; /* "" if none */
+    uint64_t harts[VM_MAX_VCPUS]; /* hart ids as the board's tree numbers them */
+    unsigned hart_count;          /* 0: any */
+    enum config_schedule schedule;
+    enum config_console console;
+    uint8_t isa_disable[ISA_EXT_COUNT]; /* 1: hidden from this guest */
+    bool autostart;
+    enum config_on on_fault, on_reset;
+    unsigned restart_limit; /* 0: no limit */
+    bool refused;      /* this VM's description is wrong: said once, with its reason in `reason` */
+    char reason[120];
+};
+
+/* What core needs to know of the board to build guest trees and check bundles. Filled by the host. */
+struct board {
+    struct riscv_isa isa; /* what all harts have, less what firmware keeps closed */
+    uint64_t timebase;    /* Hz */
+    unsigned cbom_block, cboz_block, cbop_block; /* bytes, 0: not given */
+    unsigned satp_levels; /* 3, 4 or 5: Sv39, Sv48, Sv57 as a guest can use them */
+    unsigned harts;       /* usable harts */
+};
+extern struct board board;
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The guest's serial port: a National Semiconductor 16550A with FIFOs, interrupts and loopback, at
+ * register shift 0, byte-wide. Source: PC16550D data sheet. What it sends goes out at once
+ * (transmitter always empty); what a person types is put in by ns16550a_receive().
+ * Its own lock guards it, since any vCPU and the console's hart may touch it.
+ */
+#ifndef CORE_DEV_NS16550A_H
+#define CORE_DEV_NS16550A_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/lock.h"
+
+#define NS16550A_FIFO 16
+#define NS16550A_BACKLOG 256 /* typed ahead of the 16-byte FIFO */
+
+struct ns16550a {
+    struct lock lock;
+    uint8_t ier, fcr, lcr, mcr, scr, dll, dlm, lsr_errors;
+    bool thre_pending; /* the transmitter-empty interrupt has not been read away yet */
+    uint8_t rx[NS16550A_BACKLOG];
+    unsigned rx_head, rx_count;
+    void *owner;
+    void (*send)(void *owner, uint8_t byte);   /* set by the owner */
+    void (*irq)(void *owner, bool level);      /* set by the owner; called with the lock held */
+};
+
+void ns16550a_init(struct ns16550a *uart);
+
+/* False: no register there at this width (only 1-byte accesses; wider ones read the byte, as QEMU
+ * does for 4-byte accesses to the same address: value in the low byte, zero above). */
+bool ns16550a_read(struct ns16550a *uart, uint32_t offset, unsigned width, uint64_t *value);
+bool ns16550a_write(struct ns16550a *uart, uint32_t offset, unsigned width, uint64_t value);
+
+/* A byte from the outside. False: the backlog is full and the byte is dropped. */
+bool ns16550a_receive(struct ns16550a *uart, uint8_t byte);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One table from an exit's reason to its handler. */
+#include "core/exit.h"
+#include "core/sbi/sbi.h"
+#include "core/vm.h"
+#include "host/host.h"
+#include "riscv/csr.h"
+
+static void inject(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
+{
+    vcpu->eng.ops->inject(&vcpu->eng, cause, tval);
+}
+
+/* The mailboxes, which the loop looks at anyway, are all that an interrupt means to a guest. */
+static void on_interrupt(struct vcpu *vcpu, const struct exit *exit)
+{
+    (void)vcpu;
+    (void)exit;
+}
+
+static void on_sbi(struct vcpu *vcpu, const struct exit *exit)
+{
+    (void)exit;
+    sbi_handle(vcpu);
+}
+
+static void on_mmio(struct vcpu *vcpu, const struct exit *exit)
+{
+    const struct riscv_access *access = &exit->access;
+    uint64_t *gpr = vcpu->eng.gpr;
+    if (access->store) {
+        if (!vm_mmio_write(vcpu, exit->gpa, access->width, gpr[access->reg])) {
+            vcpu->fw_count[FW_ACCESS_STORE]++;
+            inject(vcpu, CAUSE_STORE_ACCESS, exit->gva);
+            return;
+        }
+    } else {
+        uint64_t raw = 0;
+        if (!vm_mmio_read(vcpu, exit->gpa, access->width, &raw)) {
+            vcpu->fw_count[FW_ACCESS_LOAD]++;
+            inject(vcpu, CAUSE_LOAD_ACCESS, exit->gva);
+            return;
+        }
+        if (access->reg)
+            gpr[access->reg] = riscv_load_value(access, raw);
+    }
+    vcpu->eng.pc += access->insn_bytes;
+}
+
+/* Atomics, FP and vector accesses find no register to talk to: what a real bus answers. */
+static void on_undecoded(struct vcpu *vcpu, const struct exit *exit)
+{
+    bool load = exit->cause == CAUSE_LOAD_GUEST_PAGE;
+    inject(vcpu, load ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS, exit->gva);
+}
+
+static void on_fetch_fault(struct vcpu *vcpu, const struct exit *exit)
+{
+    inject(vcpu, exit->cause, exit->gva);
+}
+
+static void on_illegal(struct vcpu *vcpu, const struct exit *exit)
+{
+    vcpu->fw_count[FW_ILLEGAL_INSN]++;
+    inject(vcpu, CAUSE_ILLEGAL, exit->insn);
+}
+
+/* Counters are the only CSRs that a guest is allowed and that are not its own: `cycle` and `instret`
+ * as its SBI PMU shows them, and the counters that it doesn't have as zero. */
+static void on_csr(struct vcpu *vcpu, const struct exit *exit)
+{
+    struct riscv_csr_op op;
+    if (!riscv_decode_csr(exit->insn, &op) || op.writes || op.csr < CSR_CYCLE ||
+        op.csr > CSR_HPMCOUNTER31 || op.csr == CSR_TIME ||
+        !engine_counter_open(&vcpu->eng, op.csr - CSR_CYCLE)) {
+        on_illegal(vcpu, exit);
+        return;
+    }
+    if (op.rd)
+        vcpu->eng.gpr[op.rd] = sbi_pmu_read_csr(vcpu, op.csr - CSR_CYCLE);
+    vcpu->eng.pc += 4;
+}
+
+/* Engine h lets the guest wait on the hart itself; where WFI exits, it is a hint and ends at once. */
+static void on_wfi(struct vcpu *vcpu, const struct exit *exit)
+{
+    (void)exit;
+    vcpu->eng.pc += 4;
+}
+
+static void on_error(struct vcpu *vcpu, const struct exit *exit)
+{
+    vm_guest_fault(vcpu, "trap that no guest should cause: scause %#lx stval %#lx", exit->cause,
+                   exit->gva);
+}
+
+static const struct {
+    const char *name;
+    void (*handle)(struct vcpu *vcpu, const struct exit *exit);
+} exits[EXIT_REASONS] = {
+    [EXIT_INTERRUPT] = {"interrupt", on_interrupt},
+    [EXIT_SBI] = {"sbi", on_sbi},
+    [EXIT_MMIO] = {"mmio", on_mmio},
+    [EXIT_FETCH_FAULT] = {"access-fault", on_fetch_fault},
+    [EXIT_CSR] = {"csr", on_csr},
+    [EXIT_WFI] = {"wfi", on_wfi},
+    [EXIT_ILLEGAL] = {"illegal", on_illegal},
+    [EXIT_UNDECODED] = {"mmio-undecoded", on_undecoded},
+    [EXIT_ERROR] = {"error", on_error},
+    [EXIT_HOT_SBI_BASE] = {"hot-sbi-base", NULL},
+    [EXIT_HOT_SBI_TIME] = {"hot-sbi-time", NULL},
+    [EXIT_HOT_SBI_IPI] = {"hot-sbi-ipi", NULL},
+    [EXIT_HOT_SBI_RFENCE] = {"hot-sbi-rfence", NULL},
+    [EXIT_HOT_KICK] = {"hot-kick", NULL},
+    [EXIT_HOT_TIMER] = {"hot-timer", NULL},
+    [EXIT_HOT_IRQCHIP] = {"hot-irqchip", NULL},
+};
+
+void exit_handle(struct vcpu *vcpu, const struct exit *exit)
+{
+    exits[exit->reason].handle(vcpu, exit);
+}
+
+const char *exit_name(enum exit_reason reason)
+{
+    return reason < EXIT_REASONS ? exits[reason].name : "?";
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The guest's platform-level interrupt controller. Source: RISC-V PLIC specification 1.0.0.
+ * One context a vCPU in S-mode is context 2n+1 on QEMU's virt; here context n is vCPU n's S-mode,
+ * as the guest's tree says.
+ *
+ * Any hart may raise or lower a source, and each vCPU's hart reads and writes registers at the same
+ * time: all state is atomic words, there is no lock. plic_changed(plic, context) is called (by this
+ * code, on the calling hart) whenever the line of a context may have changed.
+ */
+#ifndef CORE_IRQ_PLIC_H
+#define CORE_IRQ_PLIC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PLIC_SOURCES 96 /* ids 1..95 exist; id 0 never does */
+#define PLIC_WORDS (PLIC_SOURCES / 32)
+#define PLIC_CONTEXTS 64
+#define PLIC_MAX_PRIORITY 7
+
+struct plic {
+    unsigned contexts;
+    _Atomic uint32_t level[PLIC_WORDS];   /* what the device's wire shows now */
+    _Atomic uint32_t pending[PLIC_WORDS]; /* the gateway let a request through */
+    _Atomic uint32_t claimed[PLIC_WORDS]; /* claimed, not yet completed: the gateway is shut */
+    _Atomic uint8_t priority[PLIC_SOURCES];
+    _Atomic uint32_t enable[PLIC_CONTEXTS][PLIC_WORDS];
+    _Atomic uint8_t threshold[PLIC_CONTEXTS];
+    void (*changed)(struct plic *plic, unsigned context); /* set by the owner */
+    void (*completed)(struct plic *plic, unsigned source); /* may be NULL: for forwarded sources */
+};
+
+void plic_init(struct plic *plic, unsigned contexts);
+
+/* A level-triggered source's wire. */
+void plic_set_level(struct plic *plic, unsigned source, bool level);
+
+/* An edge-triggered source fires once. */
+void plic_pulse(struct plic *plic, unsigned source);
+
+/* True while the context has a pending, enabled source above its threshold. */
+bool plic_line(struct plic *plic, unsigned context);
+
+/* Registers, by offset from the PLIC's base. 1, 2, 4 and 8 byte accesses are served where they
+ * stay in one 32-bit register or (8) two whole ones; false: no register is there for that width. */
+bool plic_read(struct plic *plic, uint32_t offset, unsigned width, uint64_t *value);
+bool plic_write(struct plic *plic, uint32_t offset, unsigned width, uint64_t value);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A ticket lock: fair, so that no hart starves. Caldarium takes no interrupts while it runs, so a
+ * lock needs no interrupt state. Hold it for a bounded, short time, never while a guest runs. */
+#ifndef CORE_LOCK_H
+#define CORE_LOCK_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct lock {
+    _Atomic uint32_t next, serving;
+};
+
+static inline void lock_take(struct lock *lock)
+{
+    uint32_t ticket = atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
+    while (atomic_load_explicit(&lock->serving, memory_order_acquire) != ticket) {
+    }
+}
+
+static inline void lock_release(struct lock *lock)
+{
+    uint32_t serving = atomic_load_explicit(&lock->serving, memory_order_relaxed);
+    atomic_store_explicit(&lock->serving, serving + 1, memory_order_release);
+}
+
+#endif

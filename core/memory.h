@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Taking and giving back a VM's RAM; reading and writing it is vm_read() and its like in core/vm.h. */
+#ifndef CORE_MEMORY_H
+#define CORE_MEMORY_H
+
+#include "core/vm.h"
+
+/* Takes and maps what the config asks for. -1 after one line; memory_give_back() cleans up then. */
+int memory_take(struct vm *vm);
+void memory_give_back(struct vm *vm);
+
+#endif

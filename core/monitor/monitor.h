@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The monitor: a person's words to Caldarium. It edits a line, completes names and carries commands
+ * out. It runs in short steps on whichever hart brings the key; it never waits.
+ */
+#ifndef CORE_MONITOR_MONITOR_H
+#define CORE_MONITOR_MONITOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct vm;
+
+/* Shows the prompt (the console has come to the monitor), or takes it away. */
+void monitor_enter(void);
+
+/* A key. Handles line editing: arrows, home/end, ^A is the console's, ^C ^K ^U ^W, history, tab. */
+void monitor_key(uint8_t key);
+
+/* Runs one command line, as typed. Errors are printed. */
+void monitor_run(const char *line);
+
+/* What commands need of the host (host/bare implements; host/sim in tests). */
+void monitor_host_harts(void);       /* prints the table of harts */
+void monitor_host_memory(void);      /* prints the host's memory: total, free, Caldarium's own */
+void monitor_host_poweroff(void);    /* powers the machine off */
+void monitor_host_console(struct vm *vm); /* puts the VM's console in front */
+void monitor_host_write(const char *bytes, size_t count); /* raw echo to the person's terminal */
+int monitor_host_start(struct vm *vm);    /* finds harts for it and starts; -1 after saying why */
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SBI as the guest sees it, one file an extension. A handler gets the vCPU and the six arguments in
+ * args[0..5] (a0..a5) with the function id, and answers error and value. It runs on the vCPU's own
+ * hart, with the vCPU loaded.
+ *
+ * BASE, TIME, IPI and RFENCE are hot: the engine calls sbi_hot_*() straight from its trap entry,
+ * with the guest's a0..a6 in place.
+ */
+#ifndef CORE_SBI_SBI_H
+#define CORE_SBI_SBI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/vcpu.h"
+#include "riscv/sbi.h"
+
+struct sbi_extension {
+    uint64_t first, last; /* extension ids it answers, inclusive */
+    struct sbi_ret (*handle)(struct vcpu *vcpu, uint64_t extension, uint64_t function,
+                             const uint64_t args[6]);
+};
+
+extern const struct sbi_extension sbi_base, sbi_time, sbi_ipi, sbi_rfence, sbi_hsm, sbi_srst,
+    sbi_dbcn, sbi_pmu, sbi_susp, sbi_sta, sbi_legacy;
+
+/* True if `id` names an extension this guest can call: what BASE's probe answers. */
+bool sbi_has(const struct vcpu *vcpu, uint64_t id);
+
+/*
+ * EXIT_SBI: answers the call in v's a0/a1 and moves the pc past the ecall. A handler that has
+ * already put the vCPU somewhere else (HSM stop, suspend, SRST) returns SBI_NO_ANSWER as error.
+ */
+void sbi_handle(struct vcpu *vcpu);
+#define SBI_NO_ANSWER INT64_MIN
+
+/* The hot ones. Arguments as the guest's registers a0..a6, a7 replaced by the vCPU. */
+struct sbi_ret sbi_hot_base(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                            uint64_t a5, uint64_t function, struct vcpu *vcpu);
+struct sbi_ret sbi_hot_time(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                            uint64_t a5, uint64_t function, struct vcpu *vcpu);
+struct sbi_ret sbi_hot_ipi(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                           uint64_t a5, uint64_t function, struct vcpu *vcpu);
+struct sbi_ret sbi_hot_rfence(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                              uint64_t a5, uint64_t function, struct vcpu *vcpu);
+
+/*
+ * hart_mask and hart_mask_base as the SBI defines them: base UINT64_MAX is all harts. Writes the set
+ * of vCPUs; false (answer SBI_ERR_INVALID_PARAM) if a named hart does not exist.
+ */
+bool sbi_hart_mask(const struct vcpu *vcpu, uint64_t mask, uint64_t base, uint64_t *set);
+
+/*
+ * Starting, stopping and suspending, for HSM, SUSP and the start of a VM. sbi_hsm_wakeable() is
+ * asked by the host's idle loop for a suspended vCPU; sbi_hsm_resume() ends the suspend.
+ */
+void sbi_hsm_reset(struct vcpu *vcpu);  /* stopped, or start-pending for vCPU 0 */
+void sbi_hsm_started(struct vcpu *vcpu); /* own hart saw MAIL_WAKE: carry a pending start out */
+void sbi_hsm_resume(struct vcpu *vcpu); /* a suspended vCPU's interrupt came */
+
+/* Set-up and part of reset: forget what the guest registered. */
+void sbi_pmu_reset(struct vcpu *vcpu);
+void sbi_sta_reset(struct vcpu *vcpu);
+/* Writes the steal-time record, where the guest registered one. Own hart. */
+void sbi_sta_update(struct vcpu *vcpu);
+
+/* Counter CSRs (cycle 0xC00, instret 0xC02) as this guest's PMU shows them. */
+uint64_t sbi_pmu_read_csr(struct vcpu *vcpu, unsigned counter);
+
+#endif

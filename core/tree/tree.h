@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The device tree a guest is given: generated from the board's facts and the VM's description, or
+ * the user's own (`fdt`) with memory, cpus and chosen filled in. */
+#ifndef CORE_TREE_TREE_H
+#define CORE_TREE_TREE_H
+
+#include <stddef.h>
+
+#include "core/load/load.h"
+#include "core/vm.h"
+
+#define TREE_MAX_BYTES 65536
+
+/* Writes the tree into out[size]; returns its length, or 0 after one line that says what failed. */
+size_t tree_build(const struct vm *vm, const struct loaded *loaded, void *out, size_t size);
+
+/* The extensions this VM's guest sees: the board's, less hidden ones, less isa-disable. */
+void tree_guest_isa(const struct vm_config *config, struct riscv_isa *isa);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A vCPU's life: reset, start, one turn of running. */
+#include <string.h>
+
+#include "core/exit.h"
+#include "core/sbi/sbi.h"
+#include "core/vcpu.h"
+#include "core/vm.h"
+#include "host/host.h"
+
+void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned id)
+{
+    vcpu->vm = vm;
+    vcpu->id = id;
+    vcpu->eng.ops = vm->eng.ops;
+    vcpu->eng.vm = &vm->eng;
+    vcpu->eng.ops->vcpu_reset(&vcpu->eng, 0, 0, 0);
+    memset(vcpu->eng.exits, 0, sizeof(vcpu->eng.exits));
+    memset(vcpu->fw_count, 0, sizeof(vcpu->fw_count));
+    vcpu->ticks_guest = vcpu->ticks_host = vcpu->ticks_idle = 0;
+    atomic_store(&vcpu->mode, VCPU_AWAY);
+    atomic_store(&vcpu->mailbox, 0);
+    atomic_store(&vcpu->fence_from, 0);
+    atomic_store(&vcpu->fence_waiting, 0);
+    sbi_hsm_reset(vcpu);
+    sbi_pmu_reset(vcpu);
+    sbi_sta_reset(vcpu);
+}
+
+void vcpu_begin(struct vcpu *vcpu, uint64_t pc, uint64_t opaque)
+{
+    const struct engine_ops *ops = vcpu->eng.ops;
+    bool loaded = vcpu->eng.loaded;
+    if (loaded)
+        ops->put(&vcpu->eng);
+    ops->vcpu_reset(&vcpu->eng, pc, vcpu->id, opaque);
+    ops->load(&vcpu->eng); /* flushes what this hart remembers of the vCPU's earlier life */
+    /* A line that is high stays high across a start: show it again. */
+    atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL);
+}
+
+bool vcpu_runnable(const struct vcpu *vcpu)
+{
+    return atomic_load(&vcpu->hsm) == SBI_HSM_STARTED &&
+           atomic_load(&vcpu->vm->wish) == VM_WISH_NONE;
+}
+
+void vcpu_run_once(struct vcpu *vcpu)
+{
+    vcpu_enter_mode(vcpu, VCPU_GUEST);
+    if (atomic_load(&vcpu->mailbox)) {
+        vcpu_enter_mode(vcpu, VCPU_HOST);
+        vcpu_take_mail(vcpu); /* what it leaves shows in the wish and in the HSM state too */
+        return;
+    }
+    struct exit exit;
+    uint64_t entered = host_time();
+    vcpu->eng.ops->run(&vcpu->eng, &exit);
+    vcpu_enter_mode(vcpu, VCPU_HOST);
+    uint64_t left = host_time();
+    vcpu->ticks_guest += left - entered;
+    exit_handle(vcpu, &exit);
+    vcpu->ticks_host += host_time() - left;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual CPU. Its state belongs to the hart it is placed on; everybody else leaves a bit in its
+ * mailbox and kicks that hart. Nobody takes a lock.
+ */
+#ifndef CORE_VCPU_H
+#define CORE_VCPU_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/config.h"
+#include "engine/engine.h"
+#include "riscv/sbi.h"
+
+struct vm;
+
+/* Mailbox bits. The first three are answered by hot handlers, the rest in the slow loop. */
+#define MAIL_SOFT (1u << 0)    /* show a software interrupt (SBI IPI) */
+#define MAIL_EXTERNAL (1u << 1) /* the PLIC's line to this vCPU may have changed: look */
+#define MAIL_FENCE (1u << 2)   /* somebody in fence_from waits for a fence */
+#define MAIL_FLUSH (1u << 3)   /* a full fence is owed before the next guest instruction */
+#define MAIL_WAKE (1u << 4)    /* HSM state changed: started, or woken */
+#define MAIL_CONTROL (1u << 5) /* the VM has a wish */
+#define MAIL_TIMER (1u << 6)   /* the host's timer for this vCPU went off */
+
+/*
+ * Where the vCPU is, for those who want to kick it or wait for it. Written by its own hart, with
+ * a full barrier before the mailbox is read again (core/mail.c tells the protocol).
+ */
+enum vcpu_mode {
+    VCPU_AWAY,  /* on no hart, or in no state to run: nobody waits for it */
+    VCPU_HOST,  /* its hart is in Caldarium and looks at the mailbox before the guest goes on */
+    VCPU_GUEST, /* guest instructions may run right now: a kick is needed */
+    VCPU_IDLE   /* its hart waits for an interrupt on its behalf: a kick is needed */
+};
+
+/* SBI firmware counters (SBI PMU, event type 15), counted in hot handlers too. */
+enum sbi_fw_event {
+    FW_MISALIGNED_LOAD, FW_MISALIGNED_STORE, FW_ACCESS_LOAD, FW_ACCESS_STORE, FW_ILLEGAL_INSN,
+    FW_SET_TIMER, FW_IPI_SENT, FW_IPI_RECEIVED, FW_FENCE_I_SENT, FW_FENCE_I_RECEIVED,
+    FW_SFENCE_VMA_SENT, FW_SFENCE_VMA_RECEIVED, FW_SFENCE_VMA_ASID_SENT,
+    FW_SFENCE_VMA_ASID_RECEIVED, FW_EVENTS
+};
+
+#define PMU_COUNTERS 16 /* counter 0 cycle, 2 instret (as their CSRs), 3.. firmware counters */
+struct vcpu_pmu {
+    struct {
+        bool configured, running, firmware;
+        uint8_t fw_event;
+        uint64_t offset; /* counted value = live source + offset while running */
+        uint64_t value;  /* value while stopped */
+    } counter[PMU_COUNTERS];
+    uint64_t snapshot; /* guest-physical address of the snapshot area, UINT64_MAX for none */
+};
+
+struct vcpu {
+    struct engine_vcpu eng; /* first: assembly holds a pointer to it */
+    struct vm *vm;
+    unsigned id;   /* also the hart id that the guest sees */
+    unsigned hart; /* index of the host hart it is placed on */
+
+    _Atomic uint32_t mailbox;
+    _Atomic uint32_t mode; /* enum vcpu_mode */
+
+    /* Fences. `fence` is this vCPU's own request to others, valid while fence_waiting is not 0. */
+    struct fence fence;
+    _Atomic uint64_t fence_waiting; /* bit n: vCPU n still has to carry out `fence` */
+    _Atomic uint64_t fence_from;    /* bit n: vCPU n's `fence` is to be carried out here */
+
+    /* HSM. start_* are written by the starter between START_PENDING and the MAIL_WAKE bit. */
+    _Atomic uint32_t hsm; /* SBI_HSM_* */
+    uint64_t start_pc, start_opaque;
+
+    _Atomic bool out; /* left the guest for the VM's wish; counted in vm->vcpus_out */
+
+    uint64_t sta_shmem; /* SBI STA area, guest-physical; UINT64_MAX for none */
+    uint64_t steal_ticks;
+
+    uint64_t fw_count[FW_EVENTS];
+    struct vcpu_pmu pmu;
+
+    /* Ticks of the host's clock, for `stats`: in the guest (with its hot exits) and in slow exits. */
+    uint64_t ticks_guest, ticks_host, ticks_idle;
+};
+
+static inline struct vcpu *vcpu_of(struct engine_vcpu *eng)
+{
+    return (struct vcpu *)eng;
+}
+
+/* Cold start state, as after vm_create(): vCPU 0 start-pending, the others stopped. */
+void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned id);
+
+/* Leaves mail for `to` and kicks its hart where that is needed. */
+void vcpu_mail(struct vcpu *to, uint32_t bits);
+
+/* Makes the vCPU start (or resume) at pc in S-mode with a0 = its id, a1 = opaque. On its own hart. */
+void vcpu_begin(struct vcpu *vcpu, uint64_t pc, uint64_t opaque);
+
+/* Takes what the mailbox holds and carries out the bits that concern the guest; own hart, loaded.
+ * Returns the bits that are left for the caller: MAIL_WAKE, MAIL_CONTROL. */
+uint32_t vcpu_take_mail(struct vcpu *vcpu);
+
+/* Mode changes, each with the barrier that the mail protocol needs. */
+void vcpu_enter_mode(struct vcpu *vcpu, enum vcpu_mode mode);
+
+/* Asks for `fence` on the vCPUs in mask (bit n: vCPU n, `self` among them), waits until done. */
+void vcpu_fence_others(struct vcpu *self, uint64_t mask, const struct fence *fence);
+
+/* One turn on the loaded vCPU: run until an exit, handle it. */
+void vcpu_run_once(struct vcpu *vcpu);
+
+/* True while guest instructions may run: HSM started and no wish pending. */
+bool vcpu_runnable(const struct vcpu *vcpu);
+
+#endif

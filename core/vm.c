@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A VM's life: made, asked to change, ended. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/load/load.h"
+#include "core/memory.h"
+#include "core/print.h"
+#include "core/sbi/sbi.h"
+#include "core/vm.h"
+#include "host/host.h"
+
+struct vm *vms;
+unsigned vm_count;
+
+struct vm *vm_find(const char *name)
+{
+    for (unsigned n = 0; n < vm_count; n++) {
+        if (!strcmp(vms[n].config->name, name))
+            return &vms[n];
+    }
+    return NULL;
+}
+
+const char *vm_state_name(enum vm_state state)
+{
+    static const char *const names[] = {"defined", "refused", "running", "paused", "ended"};
+    return names[state];
+}
+
+static void plic_changed(struct plic *plic, unsigned context)
+{
+    struct vm *vm = (struct vm *)((char *)plic - offsetof(struct vm, plic));
+    vcpu_mail(&vm->vcpus[context], MAIL_EXTERNAL);
+}
+
+static void uart_send(void *owner, uint8_t byte)
+{
+    host_console_write(owner, (const char *)&byte, 1);
+}
+
+static void uart_irq(void *owner, bool level)
+{
+    struct vm *vm = owner;
+    plic_set_level(&vm->plic, GUEST_UART_IRQ, level);
+}
+
+static void init_devices(struct vm *vm)
+{
+    plic_init(&vm->plic, vm->vcpu_count);
+    vm->plic.changed = plic_changed;
+    lock_take(&vm->uart.lock); /* the console may be delivering a key */
+    struct lock held = vm->uart.lock;
+    ns16550a_init(&vm->uart);
+    vm->uart.lock = held;
+    vm->uart.owner = vm;
+    vm->uart.send = uart_send;
+    vm->uart.irq = uart_irq;
+    lock_release(&vm->uart.lock);
+}
+
+int vm_create(struct vm *vm)
+{
+    struct loaded loaded;
+    uint64_t before = host_pages_available();
+    vm->eng.name = vm->config->name;
+    vm->eng.isa_disable = vm->config->isa_disable;
+    if (vm->eng.ops->vm_init(&vm->eng) < 0) {
+        vm_error(vm->config->name, "no memory is left for its page tables");
+        return -1;
+    }
+    init_devices(vm);
+    if (memory_take(vm) < 0 || !load_images(vm, &loaded)) {
+        vm_destroy(vm);
+        return -1;
+    }
+    vm->taken = before - host_pages_available();
+    for (unsigned n = 0; n < vm->vcpu_count; n++)
+        vcpu_init(&vm->vcpus[n], vm, n);
+    vm->vcpus[0].start_pc = loaded.entry;
+    vm->vcpus[0].start_opaque = loaded.fdt;
+    return 0;
+}
+
+void vm_destroy(struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->vcpu_count; n++)
+        atomic_store(&vm->vcpus[n].hsm, SBI_HSM_STOPPED);
+    memory_give_back(vm);
+    vm->eng.ops->vm_fini(&vm->eng);
+    vm->taken = 0;
+}
+
+void vm_request(struct vm *vm, enum vm_wish wish)
+{
+    lock_take(&vm->life);
+    enum vm_state state = atomic_load(&vm->state);
+    bool alive = state == VM_RUNNING || state == VM_PAUSED;
+    if (alive && wish > atomic_load(&vm->wish)) {
+        atomic_store(&vm->wish, wish);
+        for (unsigned n = 0; n < vm->vcpu_count; n++)
+            vcpu_mail(&vm->vcpus[n], MAIL_CONTROL);
+    }
+    lock_release(&vm->life);
+}
+
+/* A restart, unless the VM has used up its restart-limit. */
+static void restart(struct vm *vm)
+{
+    unsigned limit = vm->config->restart_limit;
+    if (limit && vm->restarts >= limit) {
+        vm_error(vm->config->name, "restarted %u times, its restart-limit; it is stopped",
+                 vm->restarts);
+        vm_request(vm, VM_WISH_STOP);
+        return;
+    }
+    vm_request(vm, VM_WISH_RESET);
+}
+
+static void follow(struct vm *vm, enum config_on what)
+{
+    if (what == ON_RESTART)
+        restart(vm);
+    else
+        vm_request(vm, what == ON_PAUSE ? VM_WISH_PAUSE : VM_WISH_STOP);
+}
+
+void vm_guest_off(struct vm *vm)
+{
+    vm_info(vm->config->name, "powered off");
+    vm_request(vm, VM_WISH_STOP);
+}
+
+void vm_guest_reset(struct vm *vm)
+{
+    vm_info(vm->config->name, "asked for a reset");
+    follow(vm, vm->config->on_reset);
+}
+
+void vm_guest_fault(struct vcpu *vcpu, const char *format, ...)
+{
+    struct vm *vm = vcpu->vm;
+    char text[160];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    vm_error(vm->config->name, "vCPU %u at pc %#lx: %s", vcpu->id, vcpu->eng.pc, text);
+    vm->ended_by_fault = true;
+    follow(vm, vm->config->on_fault);
+}
+
+bool vm_mmio_read(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t *value)
+{
+    struct vm *vm = vcpu->vm;
+    if (gpa - GUEST_PLIC_BASE < GUEST_PLIC_SIZE)
+        return plic_read(&vm->plic, (uint32_t)(gpa - GUEST_PLIC_BASE), width, value);
+    if (gpa - GUEST_UART_BASE < GUEST_UART_SIZE && vm->config->console == CONSOLE_UART)
+        return ns16550a_read(&vm->uart, (uint32_t)(gpa - GUEST_UART_BASE), width, value);
+    return false;
+}
+
+bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t value)
+{
+    struct vm *vm = vcpu->vm;
+    if (gpa - GUEST_PLIC_BASE < GUEST_PLIC_SIZE)
+        return plic_write(&vm->plic, (uint32_t)(gpa - GUEST_PLIC_BASE), width, value);
+    if (gpa - GUEST_UART_BASE < GUEST_UART_SIZE && vm->config->console == CONSOLE_UART)
+        return ns16550a_write(&vm->uart, (uint32_t)(gpa - GUEST_UART_BASE), width, value);
+    return false;
+}

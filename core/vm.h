@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual machine: its memory, vCPUs, devices and life.
+ *
+ * States and who changes them: a VM is DEFINED by the bundle, RUNNING after vm_create() and until it
+ * ends. Any hart may ask for a change with vm_request(); each vCPU's hart then takes its vCPU out of
+ * the guest, and the last one out carries the request out (vm_service() on the VM's keeper hart).
+ * So nothing here is changed under the feet of a running guest, and no lock is held while one runs.
+ */
+#ifndef CORE_VM_H
+#define CORE_VM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/config.h"
+#include "core/dev/ns16550a.h"
+#include "core/irq/plic.h"
+#include "core/lock.h"
+#include "core/vcpu.h"
+#include "engine/engine.h"
+
+enum vm_state {
+    VM_DEFINED, /* described by the bundle, holds no memory */
+    VM_REFUSED, /* its description is wrong; the reason was printed and is kept in `refused` */
+    VM_RUNNING, /* created; its vCPUs run or wait */
+    VM_PAUSED,  /* as it was, but no vCPU runs */
+    VM_ENDED,   /* powered off, stopped or faulted; holds no memory; can start again */
+};
+
+/* What somebody wants of a VM. The strongest one wins when several are asked at once. */
+enum vm_wish { VM_WISH_NONE, VM_WISH_RESUME, VM_WISH_PAUSE, VM_WISH_RESET, VM_WISH_STOP };
+
+/* A run of guest RAM that is contiguous in host memory too. */
+struct ram_chunk {
+    uint64_t gpa, size; /* bytes, multiples of a page */
+    uint8_t *host;      /* from host_pages_alloc(size) */
+};
+#define VM_RAM_CHUNKS 64
+
+struct vm {
+    const struct vm_config *config; /* lives as long as the VM */
+    unsigned index;                 /* position among the VMs: 0, 1, ... */
+    char refused[120];              /* why, for `list` */
+
+    struct lock life; /* held while state or wish change */
+    _Atomic enum vm_state state;
+    _Atomic enum vm_wish wish;
+    _Atomic unsigned vcpus_out; /* vCPUs that noticed the wish and left the guest */
+    bool start_at_boot;
+    bool ended_by_fault;
+    unsigned restarts;
+
+    struct engine_vm eng;
+    struct ram_chunk ram[VM_RAM_CHUNKS];
+    unsigned ram_chunks;
+    struct vcpu *vcpus; /* config->vcpus of them; taken once, at definition, and kept */
+    unsigned vcpu_count;
+    uint64_t taken; /* bytes of host memory this VM holds, all told */
+
+    struct plic plic;
+    struct ns16550a uart;
+
+    void *host; /* the host's own notes on this VM */
+};
+
+/* All VMs of the bundle, in its order. */
+extern struct vm *vms;
+extern unsigned vm_count;
+
+/* The VM of that name, or NULL. */
+struct vm *vm_find(const char *name);
+
+/*
+ * Takes memory, loads the images, generates the tree and leaves vCPU 0 startable. 0, or -1 after one
+ * line that names VM and property; everything taken is given back then. Runs on one hart.
+ */
+int vm_create(struct vm *vm);
+
+/* Gives everything back. No vCPU is loaded on any hart. */
+void vm_destroy(struct vm *vm);
+
+/* Asks for a change and kicks all vCPUs. Callable on any hart, also while the VM runs there. */
+void vm_request(struct vm *vm, enum vm_wish wish);
+
+/*
+ * A guest asked for its own end, or went wrong. `fault` is NULL or the reason to print.
+ * Follows on-reset and on-fault; ends in vm_request().
+ */
+void vm_guest_off(struct vm *vm);
+void vm_guest_reset(struct vm *vm);
+void vm_guest_fault(struct vcpu *vcpu, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+const char *vm_state_name(enum vm_state state);
+
+/*
+ * The one way to guest memory. Copies `bytes` from or to guest-physical `gpa`; false, with nothing
+ * or a part copied, if any byte of the range is not the VM's RAM. Safe against wrap-around.
+ */
+bool vm_read(const struct vm *vm, uint64_t gpa, void *to, uint64_t bytes);
+bool vm_write(struct vm *vm, uint64_t gpa, const void *from, uint64_t bytes);
+
+/* A pointer to [gpa, gpa+bytes) where that is one run of host memory, else NULL. */
+void *vm_ram(const struct vm *vm, uint64_t gpa, uint64_t bytes);
+
+/*
+ * Device registers by guest-physical address. `width` is 1, 2, 4 or 8; false: nothing is there, or
+ * the device has no such access, and the guest gets an access fault. Called by exit.c, on the vCPU's
+ * hart. The irqchip_* pair is the hot subset: the interrupt controller alone.
+ */
+bool vm_mmio_read(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t *value);
+bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t value);
+
+/* Guest-physical places of the virtual devices (QEMU virt's familiar map). */
+#define GUEST_PLIC_BASE 0x0c000000UL
+#define GUEST_PLIC_SIZE 0x00600000UL
+#define GUEST_UART_BASE 0x10000000UL
+#define GUEST_UART_SIZE 0x100UL
+#define GUEST_UART_IRQ 10
+#define GUEST_PLIC_SOURCES 96
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How a vCPU runs on a real hart: the contract between core/ and an engine.
+ *
+ * An engine runs guest instructions until one of them needs the world outside the vCPU, then
+ * returns an exit record. It knows registers, traps and address translation; it knows nothing of
+ * devices, SBI or policy. Two engines implement this: h/ (the H extension) and, later, shadow/.
+ *
+ * Unless said otherwise a function is called on the hart that has the vCPU loaded, or on any hart
+ * while no hart has.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/h/state.h"
+#include "riscv/decode.h"
+
+struct engine_ops;
+
+/* Why engine_run() returned. The numbers index core/exit.c's table and the statistics. */
+enum exit_reason {
+    EXIT_INTERRUPT,   /* a host interrupt or a kick: look at the mailboxes */
+    EXIT_SBI,         /* ecall from the guest's S-mode that no hot handler answered */
+    EXIT_MMIO,        /* load or store where no RAM is mapped: gpa, access */
+    EXIT_FETCH_FAULT, /* fetch or table walk where no RAM is: cause = access fault to raise, gva */
+    EXIT_CSR,         /* a CSR instruction on a register that the engine doesn't emulate itself */
+    EXIT_WFI,         /* the guest waits for an interrupt (only where the engine traps WFI) */
+    EXIT_ILLEGAL,     /* an instruction this guest must see as illegal: insn */
+    EXIT_UNDECODED,   /* load or store to MMIO by an instruction that has no MMIO decoding: insn */
+    EXIT_ERROR,       /* the engine can't go on with this vCPU: cause, tval */
+    /* Answered inside the engine; here only so that they are counted. */
+    EXIT_HOT_SBI_BASE,
+    EXIT_HOT_SBI_TIME,
+    EXIT_HOT_SBI_IPI,
+    EXIT_HOT_SBI_RFENCE,
+    EXIT_HOT_KICK,
+    EXIT_HOT_TIMER,
+    EXIT_HOT_IRQCHIP,
+    EXIT_REASONS
+};
+
+struct exit {
+    enum exit_reason reason;
+    uint64_t cause;             /* scause as the manual numbers it */
+    uint64_t gva;               /* guest virtual address, where there is one */
+    uint64_t gpa;               /* guest physical address, where there is one */
+    uint32_t insn;              /* the instruction, 16 or 32 bits; 0 if it is not known */
+    struct riscv_access access; /* EXIT_MMIO: what the instruction does */
+};
+
+/* Interrupts that a guest hart can be shown, by their number in sip. */
+enum guest_irq { GUEST_IRQ_SOFT = 1, GUEST_IRQ_TIMER = 5, GUEST_IRQ_EXTERNAL = 9 };
+
+/* A fence that another vCPU asked for (SBI RFENCE) or that the host owes. */
+enum fence_kind { FENCE_I, FENCE_VMA, FENCE_VMA_ASID, FENCE_ALL };
+struct fence {
+    enum fence_kind kind;
+    uint64_t start, size, asid; /* guest virtual range; size UINT64_MAX or 0 with start 0: all */
+};
+
+/* What an engine keeps for a VM. */
+struct engine_vm {
+    const struct engine_ops *ops;
+    const char *name;           /* the VM's name, for messages; owned by the VM */
+    const uint8_t *isa_disable; /* riscv_ext numbers the guest must not have, ISA_EXT_COUNT flags */
+    struct h_vm h;
+};
+
+/*
+ * What an engine keeps for a vCPU. The first members are known to assembly by offset
+ * (engine/h/offsets.h).
+ */
+struct engine_vcpu {
+    uint64_t gpr[32]; /* x0..x31; gpr[0] stays 0 */
+    uint64_t pc;
+    uint64_t host_sp; /* the hart's stack while the guest runs */
+    uint64_t exits[EXIT_REASONS];
+    const struct engine_ops *ops;
+    struct engine_vm *vm;
+    bool loaded;
+    struct h_vcpu h;
+};
+
+struct engine_ops {
+    const char *name; /* "h" or "shadow" */
+
+    /* Per hart, once, before anything else runs there. */
+    void (*hart_init)(void);
+
+    /* Takes and gives back what a VM needs. 0, or -1 when memory ran out. */
+    int (*vm_init)(struct engine_vm *vm);
+    void (*vm_fini)(struct engine_vm *vm);
+
+    /* Maps [gpa, gpa+size) to host-physical pa, all page-aligned. 0, or -1: out of memory. */
+    int (*map)(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size);
+
+    /* Bytes of memory taken for this VM's tables. */
+    uint64_t (*table_bytes)(const struct engine_vm *vm);
+
+    /* State after SBI HSM hart_start: S-mode, MMU off, interrupts off, a0, a1 as given. */
+    void (*vcpu_reset)(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
+
+    /* Puts the vCPU's state on this hart, or takes it off. */
+    void (*load)(struct engine_vcpu *v);
+    void (*put)(struct engine_vcpu *v);
+
+    /* Runs a loaded vCPU until it exits. */
+    void (*run)(struct engine_vcpu *v, struct exit *exit);
+
+    /* Traps the guest into its own S-mode handler, as hardware would. sepc is the current pc. */
+    void (*inject)(struct engine_vcpu *v, uint64_t cause, uint64_t tval);
+
+    /* Shows or takes away an interrupt. The vCPU is loaded on this hart. */
+    void (*irq)(struct engine_vcpu *v, enum guest_irq irq, bool level);
+
+    /* The guest's timer compare value (guest time). Clears the timer interrupt if it is ahead. */
+    void (*set_timer)(struct engine_vcpu *v, uint64_t when);
+
+    /* Carries out a fence on this hart for the loaded vCPU. */
+    void (*fence)(struct engine_vcpu *v, const struct fence *fence);
+
+    /* An enabled interrupt is pending for the guest: WFI or a retentive suspend would end. */
+    bool (*irq_waiting)(const struct engine_vcpu *v);
+
+    /* Guest time minus host time: what the guest's `time` shows is host_time() + delta. */
+    uint64_t (*time_delta)(const struct engine_vcpu *v);
+
+    /* Reads a loaded guest's memory by its own virtual address. False on a fault. */
+    bool (*peek)(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);
+};
+
+/* The guest's privilege when it exited. */
+bool engine_in_user(const struct engine_vcpu *v);
+
+/* This hart's counter CSR: 0 cycle, 2 instret. */
+uint64_t engine_counter(unsigned which);
+
+/* The guest's current mode may read that counter (its scounteren, when in user mode). */
+bool engine_counter_open(const struct engine_vcpu *v, unsigned which);
+
+/* Fills in a0/a1 for an SBI answer. */
+static inline void engine_sbi_answer(struct engine_vcpu *v, int64_t error, uint64_t value)
+{
+    v->gpr[10] = (uint64_t)error;
+    v->gpr[11] = value;
+}
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Engine h's answer to engine/engine.h: set-up of harts and VMs, and what core asks of a loaded
+ * vCPU. */
+#include <stddef.h>
+
+#include "engine/h/h.h"
+#include "host/host.h"
+#include "riscv/asm.h"
+
+/* The guest handles all of its own exceptions but those that only exist because it is a guest. */
+#define DELEGATED_EXCEPTIONS                                                                       \
+    (1UL << CAUSE_INSN_MISALIGNED | 1UL << CAUSE_INSN_ACCESS | 1UL << CAUSE_ILLEGAL |              \
+     1UL << CAUSE_BREAKPOINT | 1UL << CAUSE_LOAD_MISALIGNED | 1UL << CAUSE_LOAD_ACCESS |           \
+     1UL << CAUSE_STORE_MISALIGNED | 1UL << CAUSE_STORE_ACCESS | 1UL << CAUSE_USER_ECALL |         \
+     1UL << CAUSE_INSN_PAGE | 1UL << CAUSE_LOAD_PAGE | 1UL << CAUSE_STORE_PAGE)
+#define DELEGATED_INTERRUPTS                                                                       \
+    (IRQ_BIT(IRQ_VS_SOFT) | IRQ_BIT(IRQ_VS_TIMER) | IRQ_BIT(IRQ_VS_EXT))
+
+static void hart_init(void)
+{
+    csr_write(CSR_HEDELEG, DELEGATED_EXCEPTIONS);
+    csr_write(CSR_HIDELEG, DELEGATED_INTERRUPTS);
+    csr_write(CSR_HVIP, 0);
+    csr_write(CSR_HIE, 0);
+    csr_write(CSR_HGATP, 0);
+    csr_write(CSR_VSATP, 0);
+    csr_write(CSR_HCOUNTEREN, 0);
+    if (h_features.henvcfg)
+        csr_write(CSR_HENVCFG, 0);
+    if (h_features.sstc) {
+        csr_write(CSR_HENVCFG, ENVCFG_STCE);
+        csr_write(CSR_VSTIMECMP, UINT64_MAX);
+    }
+    hfence_gvma_all();
+    hfence_vvma_all();
+}
+
+static bool shown(const struct engine_vm *vm, enum riscv_ext ext)
+{
+    return !vm->isa_disable[ext];
+}
+
+static int vm_init(struct engine_vm *vm)
+{
+    struct h_vm *h = &vm->h;
+    *h = (struct h_vm){.time_delta = -host_time()};
+    h->has_fp = h_features.fp && shown(vm, ISA_F);
+    h->has_vector = h_features.vector && shown(vm, ISA_V);
+    h->has_sstc = h_features.sstc && shown(vm, ISA_SSTC);
+    h->hcounteren = COUNTEREN_TM;
+    uint64_t open = 0;
+    if (h->has_sstc)
+        open |= ENVCFG_STCE;
+    if (shown(vm, ISA_SVADU))
+        open |= ENVCFG_ADUE;
+    if (shown(vm, ISA_SVPBMT))
+        open |= ENVCFG_PBMTE;
+    if (shown(vm, ISA_ZICBOM))
+        open |= ENVCFG_CBCFE | ENVCFG_CBIE_FLUSH; /* a guest's inval must not lose others' writes */
+    if (shown(vm, ISA_ZICBOZ))
+        open |= ENVCFG_CBZE;
+    h->henvcfg = open & h_features.henvcfg;
+    h->hstateen0 = h_features.hstateen ? HSTATEEN_SENVCFG : 0;
+    return h_gstage_init(vm);
+}
+
+static uint64_t table_bytes(const struct engine_vm *vm)
+{
+    return vm->h.table_pages * HOST_PAGE_SIZE;
+}
+
+static void inject(struct engine_vcpu *v, uint64_t cause, uint64_t tval)
+{
+    uint64_t status = csr_read(CSR_VSSTATUS);
+    uint64_t next = status & ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE);
+    if (!engine_in_user(v))
+        next |= SSTATUS_SPP;
+    if (status & SSTATUS_SIE)
+        next |= SSTATUS_SPIE;
+    csr_write(CSR_VSSTATUS, next);
+    csr_write(CSR_VSEPC, v->pc);
+    csr_write(CSR_VSCAUSE, cause);
+    csr_write(CSR_VSTVAL, tval);
+    v->pc = csr_read(CSR_VSTVEC) & ~3UL; /* exceptions go to the base in either mode */
+    v->h.sstatus |= SSTATUS_SPP;
+    v->h.hstatus |= HSTATUS_SPVP;
+}
+
+static void irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
+{
+    (void)v; /* loaded here: hvip is its own */
+    uint64_t bit = IRQ_BIT((unsigned)irq + 1); /* VS-level numbers are one above S-level ones */
+    if (level)
+        csr_set(CSR_HVIP, bit);
+    else
+        csr_clear(CSR_HVIP, bit);
+}
+
+static void set_timer(struct engine_vcpu *v, uint64_t when)
+{
+    if (h_features.sstc) {
+        csr_write(CSR_VSTIMECMP, when);
+        return;
+    }
+    csr_clear(CSR_HVIP, IRQ_BIT(IRQ_VS_TIMER));
+    /* Guest time is host time + delta, modulo 2^64; "never" stays never. */
+    uint64_t deadline = when - v->vm->h.time_delta;
+    if (when == UINT64_MAX || deadline < when)
+        deadline = UINT64_MAX;
+    v->h.timer = deadline;
+    host_timer_arm((struct vcpu *)v, deadline);
+}
+
+/* Above so many pages a full fence is the cheaper one. */
+#define FENCE_PAGES 64
+
+static void fence(struct engine_vcpu *v, const struct fence *f)
+{
+    (void)v;
+    if (f->kind == FENCE_I) {
+        fence_i();
+        return;
+    }
+    bool all = f->size == UINT64_MAX || (!f->start && !f->size) ||
+               f->size > FENCE_PAGES * HOST_PAGE_SIZE;
+    if (f->kind == FENCE_ALL || (f->kind == FENCE_VMA && all)) {
+        hfence_vvma_all();
+        return;
+    }
+    if (all) {
+        hfence_vvma_asid(f->asid);
+        return;
+    }
+    uint64_t first = f->start & ~(HOST_PAGE_SIZE - 1), last = f->start + (f->size ? f->size - 1 : 0);
+    uint64_t pages = (last - first) / HOST_PAGE_SIZE + 1;
+    for (uint64_t n = 0; n < pages; n++) {
+        uint64_t address = first + n * HOST_PAGE_SIZE;
+        if (f->kind == FENCE_VMA)
+            hfence_vvma_address(address);
+        else
+            hfence_vvma_address_asid(address, f->asid);
+    }
+}
+
+static bool irq_waiting(const struct engine_vcpu *v)
+{
+    (void)v;
+    return csr_read(CSR_HIP) & csr_read(CSR_HIE) & DELEGATED_INTERRUPTS;
+}
+
+static uint64_t time_delta(const struct engine_vcpu *v)
+{
+    return v->vm->h.time_delta;
+}
+
+uint64_t engine_counter(unsigned which)
+{
+    return which == 0 ? csr_read(CSR_CYCLE) : csr_read(CSR_INSTRET);
+}
+
+/* Whether the guest's user mode may read a counter: scounteren, which is the guest's own. */
+bool engine_counter_open(const struct engine_vcpu *v, unsigned which)
+{
+    return !engine_in_user(v) || csr_read(CSR_SCOUNTEREN) >> which & 1;
+}
+
+const struct engine_ops engine_h = {
+    .name = "h",
+    .hart_init = hart_init,
+    .vm_init = vm_init,
+    .vm_fini = h_gstage_fini,
+    .map = h_gstage_map,
+    .table_bytes = table_bytes,
+    .vcpu_reset = h_vcpu_reset,
+    .load = h_load,
+    .put = h_put,
+    .run = h_run,
+    .inject = inject,
+    .irq = irq,
+    .set_timer = set_timer,
+    .fence = fence,
+    .irq_waiting = irq_waiting,
+    .time_delta = time_delta,
+    .peek = h_peek,
+};

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The second stage: guest-physical to host-physical, built whole when the VM is made, so that a
+ * running guest never faults on its own RAM. Source: privileged manual, "Two-Stage Address
+ * Translation": the formats of Sv39/48/57 with a root of four pages (two more address bits), every
+ * leaf with U set.
+ */
+#include <string.h>
+
+#include "engine/h/h.h"
+#include "host/host.h"
+#include "riscv/csr.h"
+
+#define ROOT_BYTES (4 * HOST_PAGE_SIZE)
+#define LEAF (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
+
+static uint64_t level_bytes(unsigned level)
+{
+    return HOST_PAGE_SIZE << 9 * level;
+}
+
+static uint64_t pte_pa(uint64_t pte)
+{
+    return pte >> PTE_PPN_SHIFT << 12;
+}
+
+int h_gstage_init(struct engine_vm *vm)
+{
+    vm->h.root = host_pages_alloc(ROOT_BYTES, ROOT_BYTES);
+    vm->h.table_pages = vm->h.root ? 4 : 0;
+    return vm->h.root ? 0 : -1;
+}
+
+/* The largest page that starts at both addresses and fits in `size`. */
+static unsigned leaf_level(uint64_t gpa, uint64_t pa, uint64_t size)
+{
+    unsigned level = h_features.gstage_levels - 1 > 2 ? 2 : h_features.gstage_levels - 1;
+    while (level && ((gpa | pa) & (level_bytes(level) - 1) || size < level_bytes(level)))
+        level--;
+    return level;
+}
+
+static int map_leaf(struct engine_vm *vm, uint64_t gpa, uint64_t pa, unsigned leaf)
+{
+    uint64_t *table = vm->h.root;
+    unsigned top = h_features.gstage_levels - 1;
+    for (unsigned level = top;; level--) {
+        uint64_t index = gpa >> (12 + 9 * level) & (level == top ? 2047 : 511);
+        if (level == leaf) {
+            table[index] = pa >> 12 << PTE_PPN_SHIFT | LEAF;
+            return 0;
+        }
+        if (!(table[index] & PTE_V)) {
+            void *page = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+            if (!page)
+                return -1;
+            vm->h.table_pages++;
+            table[index] = host_pa(page) >> 12 << PTE_PPN_SHIFT | PTE_V;
+        }
+        table = host_va(pte_pa(table[index]));
+    }
+}
+
+int h_gstage_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size)
+{
+    while (size) {
+        unsigned leaf = leaf_level(gpa, pa, size);
+        if (map_leaf(vm, gpa, pa, leaf) < 0)
+            return -1;
+        uint64_t step = level_bytes(leaf);
+        gpa += step;
+        pa += step;
+        size -= step;
+    }
+    return 0;
+}
+
+/* Frees the tables below: a walk with one index a level instead of recursion. */
+void h_gstage_fini(struct engine_vm *vm)
+{
+    if (!vm->h.root)
+        return;
+    unsigned top = h_features.gstage_levels - 1, level = top;
+    uint64_t *table[5] = {0};
+    unsigned index[5] = {0};
+    table[top] = vm->h.root;
+    for (;;) {
+        unsigned entries = level == top ? 2048 : 512;
+        if (index[level] == entries) {
+            host_pages_free(table[level], level == top ? ROOT_BYTES : HOST_PAGE_SIZE);
+            if (level == top)
+                break;
+            level++;
+            continue;
+        }
+        uint64_t pte = table[level][index[level]++];
+        bool pointer = pte & PTE_V && !(pte & (PTE_R | PTE_W | PTE_X));
+        if (pointer) {
+            level--;
+            table[level] = host_va(pte_pa(pte));
+            index[level] = 0;
+        }
+    }
+    vm->h.root = NULL;
+    vm->h.table_pages = 0;
+}

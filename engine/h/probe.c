@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the H extension of this machine offers, asked of the registers themselves: a device tree tells
+ * what the hart could do, but firmware may have kept it closed (menvcfg, mstateen). */
+#include "engine/h/h.h"
+#include "riscv/asm.h"
+
+struct h_features h_features;
+
+/* Sets bits in a WARL register, reports which stuck, and leaves the register zero. */
+#define stuck_bits(csr, bits)                                                                      \
+    ({                                                                                             \
+        csr_write(csr, bits);                                                                      \
+        uint64_t stuck_ = csr_read(csr);                                                           \
+        csr_write(csr, 0);                                                                         \
+        stuck_;                                                                                    \
+    })
+
+unsigned h_probe_satp_levels(void)
+{
+    /* A write to satp with an unsupported mode has no effect (privileged manual, "satp"). The
+     * tables in use are kept: only vsatp, which nobody uses now, is tried. */
+    for (unsigned levels = 5; levels > 3; levels--) {
+        uint64_t mode = SATP_MODE_SV39 + levels - 3;
+        csr_write(CSR_VSATP, mode << SATP_MODE_SHIFT);
+        bool taken = csr_read(CSR_VSATP) >> SATP_MODE_SHIFT == mode;
+        csr_write(CSR_VSATP, 0);
+        if (taken)
+            return levels;
+    }
+    return 3;
+}
+
+static void probe_gstage(void)
+{
+    h_features.gstage_levels = 0;
+    for (unsigned levels = 5; levels >= 3 && !h_features.gstage_levels; levels--) {
+        uint64_t mode = SATP_MODE_SV39 + levels - 3;
+        csr_write(CSR_HGATP, mode << SATP_MODE_SHIFT | HGATP_VMID_MASK << HGATP_VMID_SHIFT);
+        uint64_t now = csr_read(CSR_HGATP);
+        if (now >> SATP_MODE_SHIFT != mode)
+            continue;
+        h_features.gstage_levels = levels;
+        uint64_t vmid = now >> HGATP_VMID_SHIFT & HGATP_VMID_MASK;
+        h_features.vmid_bits = (unsigned)__builtin_popcountll(vmid);
+    }
+    csr_write(CSR_HGATP, 0);
+}
+
+bool h_probe(void)
+{
+    bool ok;
+    csr_try_read(CSR_HSTATUS, ok);
+    if (!ok)
+        return false;
+    probe_gstage();
+    if (!h_features.gstage_levels)
+        return false;
+    csr_try_read(CSR_HENVCFG, ok);
+    if (ok)
+        h_features.henvcfg =
+            stuck_bits(CSR_HENVCFG, ENVCFG_STCE | ENVCFG_PBMTE | ENVCFG_ADUE | ENVCFG_CBZE |
+                                        ENVCFG_CBCFE | ENVCFG_CBIE_INVAL);
+    /* Without STCE here (firmware left menvcfg.STCE clear) vstimecmp traps. */
+    csr_try_read(CSR_VSTIMECMP, ok);
+    h_features.sstc = ok && h_features.henvcfg & ENVCFG_STCE;
+    csr_try_read(CSR_HSTATEEN0, ok);
+    h_features.hstateen = ok;
+
+    csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL | SSTATUS_VS_INITIAL);
+    h_features.fp = csr_read(CSR_SSTATUS) & SSTATUS_FS;
+    h_features.vector = csr_read(CSR_SSTATUS) & SSTATUS_VS;
+    if (h_features.vector)
+        h_features.vlenb = csr_read(CSR_VLENB);
+    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    return true;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Running a guest until an exit, and turning the trap into an exit record. The hot exits that are
+ * not SBI calls are answered here too, before h_enter() returns. */
+#include <stddef.h>
+
+#include "engine/h/h.h"
+#include "engine/h/offsets.h"
+#include "engine/hot.h"
+#include "host/host.h"
+#include "riscv/asm.h"
+
+_Static_assert(offsetof(struct engine_vcpu, gpr) == V_GPR(0), "entry.S");
+_Static_assert(offsetof(struct engine_vcpu, pc) == V_PC, "entry.S");
+_Static_assert(offsetof(struct engine_vcpu, host_sp) == V_HOST_SP, "entry.S");
+
+/* htinst's pseudoinstructions: the access was the hart's own walk of the guest's first-stage tables
+ * (privileged manual, "Transformed Instruction or Pseudoinstruction for mtinst or htinst"). */
+static bool is_walk(uint64_t htinst)
+{
+    return htinst == 0x3000 || htinst == 0x3020;
+}
+
+static uint64_t fault_gpa(void)
+{
+    /* htval holds the address shifted right by two, stval has the two bits that are missing. */
+    return csr_read(CSR_HTVAL) << 2 | (csr_read(CSR_STVAL) & 3);
+}
+
+bool h_hot_fault(struct engine_vcpu *v)
+{
+    struct riscv_access access;
+    if (!riscv_decode_transformed((uint32_t)csr_read(CSR_HTINST), &access))
+        return false;
+    if (!hot_irqchip(v, fault_gpa(), &access))
+        return false;
+    csr_write(CSR_SEPC, csr_read(CSR_SEPC) + access.insn_bytes);
+    v->exits[EXIT_HOT_IRQCHIP]++;
+    return true;
+}
+
+bool h_hot_interrupt(struct engine_vcpu *v, uint64_t cause)
+{
+    switch (cause & ~CAUSE_INTERRUPT) {
+    case IRQ_S_SOFT:
+        csr_clear(CSR_SIP, IRQ_BIT(IRQ_S_SOFT));
+        v->exits[EXIT_HOT_KICK]++;
+        return hot_mail(v);
+    case IRQ_S_TIMER:
+        /* Without Sstc the guest's timer is ours. Anything else that waits for this timer sees to
+         * it in the slow path, which comes next if the host's own deadline has passed too. */
+        if (h_features.sstc || v->h.timer > host_time())
+            return false;
+        v->h.timer = UINT64_MAX;
+        csr_set(CSR_HVIP, IRQ_BIT(IRQ_VS_TIMER));
+        host_timer_arm((struct vcpu *)v, UINT64_MAX);
+        v->exits[EXIT_HOT_TIMER]++;
+        return true;
+    default:
+        return false;
+    }
+}
+
+void h_trap_inside(void)
+{
+    host_panic("trap inside the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
+               csr_read(CSR_SEPC), csr_read(CSR_STVAL));
+}
+
+bool engine_in_user(const struct engine_vcpu *v)
+{
+    return !(v->h.sstatus & SSTATUS_SPP);
+}
+
+/* A load or store where no RAM is: what does the instruction do? */
+static void classify_access(struct engine_vcpu *v, struct exit *exit)
+{
+    uint64_t htinst = csr_read(CSR_HTINST);
+    exit->gpa = fault_gpa();
+    if (is_walk(htinst)) {
+        exit->reason = EXIT_FETCH_FAULT;
+        exit->cause =
+            exit->cause == CAUSE_LOAD_GUEST_PAGE ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS;
+        return;
+    }
+    exit->reason = EXIT_MMIO;
+    if (riscv_decode_transformed((uint32_t)htinst, &exit->access))
+        return;
+    if (!h_fetch_insn(v->pc, &exit->insn)) {
+        /* Another vCPU changed the page under us: let the guest run into it again. */
+        exit->reason = EXIT_INTERRUPT;
+        return;
+    }
+    if (!riscv_decode_access(exit->insn, &exit->access))
+        exit->reason = EXIT_UNDECODED;
+}
+
+/* A virtual-instruction exception: legal for a hart with the right permissions, not for this guest. */
+static void classify_virtual(struct engine_vcpu *v, struct exit *exit)
+{
+    struct riscv_csr_op op;
+    exit->insn = (uint32_t)exit->gva; /* stval holds the instruction, or zero */
+    exit->gva = 0;
+    if (!exit->insn && !h_fetch_insn(v->pc, &exit->insn)) {
+        exit->reason = EXIT_INTERRUPT;
+        return;
+    }
+    if (exit->insn == 0x10500073)
+        exit->reason = EXIT_WFI;
+    else if (riscv_decode_csr(exit->insn, &op))
+        exit->reason = EXIT_CSR;
+    else
+        exit->reason = EXIT_ILLEGAL;
+}
+
+static void classify(struct engine_vcpu *v, struct exit *exit)
+{
+    if (exit->cause & CAUSE_INTERRUPT) {
+        exit->reason = EXIT_INTERRUPT;
+        return;
+    }
+    switch (exit->cause) {
+    case CAUSE_VS_ECALL:
+        exit->reason = EXIT_SBI;
+        break;
+    case CAUSE_LOAD_GUEST_PAGE:
+    case CAUSE_STORE_GUEST_PAGE:
+        classify_access(v, exit);
+        break;
+    case CAUSE_INSN_GUEST_PAGE:
+        exit->reason = EXIT_FETCH_FAULT;
+        exit->gpa = fault_gpa();
+        exit->cause = CAUSE_INSN_ACCESS;
+        break;
+    case CAUSE_VIRTUAL_INSN:
+        classify_virtual(v, exit);
+        break;
+    default:
+        exit->reason = EXIT_ERROR;
+    }
+}
+
+void h_run(struct engine_vcpu *v, struct exit *exit)
+{
+    uint64_t vector = csr_read(CSR_STVEC);
+    csr_write(CSR_SEPC, v->pc);
+    csr_write(CSR_HSTATUS, v->h.hstatus);
+    csr_write(CSR_SSTATUS, v->h.sstatus);
+    csr_write(CSR_STVEC, (uint64_t)h_trap);
+    h_enter(v);
+    csr_write(CSR_STVEC, vector);
+    v->pc = csr_read(CSR_SEPC);
+    v->h.hstatus = csr_read(CSR_HSTATUS) & ~HSTATUS_GVA;
+    v->h.sstatus = csr_read(CSR_SSTATUS);
+    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    *exit = (struct exit){.cause = csr_read(CSR_SCAUSE), .gva = csr_read(CSR_STVAL)};
+    classify(v, exit);
+    v->exits[exit->reason]++;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What engine h keeps: the VS-mode CSRs of a vCPU that is off its hart, FP and vector registers, and
+ * a VM's second-stage table. */
+#ifndef ENGINE_H_STATE_H
+#define ENGINE_H_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct h_vm {
+    uint64_t *root; /* 16 KiB, the G-stage root (Svnnx4) */
+    uint64_t table_pages;
+    uint64_t henvcfg, hcounteren, hstateen0; /* what this VM's guests may use */
+    _Atomic uint64_t vmid; /* generation << 16 | VMID; 0: none yet */
+    uint64_t time_delta;   /* htimedelta */
+    bool has_fp, has_vector, has_sstc;
+};
+
+struct h_vcpu {
+    uint64_t vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, scounteren, senvcfg;
+    uint64_t hvip, vstimecmp;
+    uint64_t hstatus, sstatus; /* as they must be when the guest goes on */
+    uint64_t timer;            /* guest deadline where the guest's timer is the host's (no Sstc) */
+    uint64_t fp[32], fcsr;
+    void *vector; /* room for 32 registers of VLENB bytes, or NULL */
+    uint64_t vstart, vcsr, vl, vtype;
+};
+
+#endif

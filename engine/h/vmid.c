@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VMIDs tag TLB entries by VM. They are handed out upwards; when they run out a new generation
+ * begins, and each hart flushes everything before it runs a VM of that generation. A VM that ends
+ * leaves its number unused, so its stale entries match nobody.
+ */
+#include <stdatomic.h>
+
+#include "engine/h/h.h"
+#include "core/lock.h"
+#include "host/host.h"
+#include "riscv/asm.h"
+
+static struct lock lock;
+static uint64_t generation = 1, next = 1;
+
+static uint64_t assign(void)
+{
+    uint64_t count = 1UL << h_features.vmid_bits;
+    if (next >= count) {
+        generation++;
+        next = count > 1 ? 1 : 0;
+    }
+    uint64_t vmid = generation << 16 | next;
+    next++;
+    return vmid;
+}
+
+uint64_t h_hgatp(struct engine_vm *vm)
+{
+    lock_take(&lock);
+    uint64_t vmid = vm->h.vmid;
+    if (vmid >> 16 != generation) {
+        vmid = assign();
+        vm->h.vmid = vmid;
+    }
+    lock_release(&lock);
+    uint64_t mode = SATP_MODE_SV39 + h_features.gstage_levels - 3;
+    return mode << SATP_MODE_SHIFT | (vmid & 0xffff) << HGATP_VMID_SHIFT | host_pa(vm->h.root) >> 12;
+}

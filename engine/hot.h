@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hot handlers: the only functions of core/ that an engine calls from inside a run. They touch
+ * this vCPU alone, take no lock, and use nothing that depends on the hart (tp is still the guest's).
+ * The SBI ones (sbi_hot_base() and its like) are declared in core/sbi/sbi.h and called by entry.S.
+ */
+#ifndef ENGINE_HOT_H
+#define ENGINE_HOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+
+/* A kick arrived. Carries the mailbox out; false: bits are left that need the slow path. */
+bool hot_mail(struct engine_vcpu *v);
+
+/* A load or store at gpa. Answers it if it is an interrupt controller's register: gpr[] is updated,
+ * the pc is the engine's to move. False: not ours. */
+bool hot_irqchip(struct engine_vcpu *v, uint64_t gpa, const struct riscv_access *access);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Caldarium's own address space: always Sv39, which every hart with an MMU has. All of it lies in the
+ * upper half:
+ *
+ *   0xffffffc0_00000000  physical memory, RAM only, page for page (DIRECT_BYTES of it)
+ *   0xffffffff_00000000  device registers
+ *   0xffffffff_40000000  stacks, each with an unmapped page below
+ *   0xffffffff_80000000  the image: text r-x, constants r--, data rw-
+ */
+#ifndef HOST_BARE_LAYOUT_H
+#define HOST_BARE_LAYOUT_H
+
+#define DIRECT_VA 0xffffffc000000000
+#define DIRECT_BYTES 0x3c00000000 /* 240 GiB */
+#define DEVICE_VA 0xffffffff00000000
+#define STACK_VA 0xffffffff40000000
+#define IMAGE_VA 0xffffffff80000000
+
+#define STACK_BYTES 0x4000
+#define STACK_STRIDE 0x8000 /* the rest is the guard */
+
+#endif

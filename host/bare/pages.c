@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Free memory as a list of runs, in address order, each run described in its own first bytes. There
+ * are few takers (VMs being made) and few runs, so the first run that fits is good enough, and any
+ * number of runs can be had. Large blocks come from the low end, single pages from the high end, so
+ * that page tables don't cut up what VMs need whole.
+ *
+ * Memory given back is zeroed at once and known to be zero, so that no guest's data outlives it and
+ * nothing is zeroed twice.
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include "core/bulk.h"
+#include "core/lock.h"
+#include "host/bare/pages.h"
+#include "host/host.h"
+
+struct run {
+    struct run *next;
+    uint64_t bytes;
+    bool zeroed; /* all of it, but for this header */
+};
+
+static struct lock lock;
+static struct run *runs;
+static uint64_t free_bytes, total_bytes;
+
+static void insert(uint8_t *start, uint64_t bytes, bool zeroed)
+{
+    struct run **at = &runs, *before = NULL;
+    while (*at && (uint8_t *)*at < start) {
+        before = *at;
+        at = &before->next;
+    }
+    struct run *run = (struct run *)start;
+    *run = (struct run){.next = *at, .bytes = bytes, .zeroed = zeroed};
+    *at = run;
+    struct run *after = run->next;
+    if (after && start + bytes == (uint8_t *)after && after->zeroed == zeroed) {
+        run->bytes += after->bytes;
+        run->next = after->next;
+        *after = (struct run){0};
+    }
+    if (before && (uint8_t *)before + before->bytes == start && before->zeroed == zeroed) {
+        before->bytes += run->bytes;
+        before->next = run->next;
+        *run = (struct run){0};
+    }
+}
+
+void pages_add(uint64_t pa, uint64_t bytes)
+{
+    insert(host_va(pa), bytes, false);
+    free_bytes += bytes;
+    total_bytes += bytes;
+}
+
+void pages_seal(void)
+{
+    total_bytes = free_bytes;
+}
+
+static uint8_t *place(const struct run *run, uint64_t bytes, uint64_t align)
+{
+    uint64_t from = (uint64_t)run, to = from + run->bytes;
+    if (run->bytes < bytes)
+        return NULL;
+    uint64_t at = bytes <= 4 * HOST_PAGE_SIZE ? (to - bytes) & ~(align - 1)
+                                              : (from + align - 1) & ~(align - 1);
+    return at >= from && at <= to - bytes ? (uint8_t *)at : NULL;
+}
+
+void *host_pages_alloc(uint64_t bytes, uint64_t align)
+{
+    bytes = (bytes + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
+    uint8_t *block = NULL;
+    bool zeroed = false;
+    lock_take(&lock);
+    for (struct run **at = &runs; *at && bytes; at = &(*at)->next) {
+        struct run *run = *at;
+        block = place(run, bytes, align);
+        if (!block)
+            continue;
+        uint8_t *start = (uint8_t *)run, *end = start + run->bytes;
+        zeroed = run->zeroed;
+        *at = run->next;
+        *run = (struct run){0};
+        if (block > start)
+            insert(start, (uint64_t)(block - start), zeroed);
+        if (block + bytes < end)
+            insert(block + bytes, (uint64_t)(end - block) - bytes, zeroed);
+        free_bytes -= bytes;
+        break;
+    }
+    lock_release(&lock);
+    if (block && !zeroed)
+        bulk_zero(block, bytes);
+    return block;
+}
+
+void host_pages_free(void *pages, uint64_t bytes)
+{
+    bytes = (bytes + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
+    bulk_zero(pages, bytes);
+    lock_take(&lock);
+    insert(pages, bytes, true);
+    free_bytes += bytes;
+    lock_release(&lock);
+}
+
+uint64_t host_pages_available(void)
+{
+    lock_take(&lock);
+    uint64_t bytes = free_bytes;
+    lock_release(&lock);
+    return bytes;
+}
+
+uint64_t host_pages_total(void)
+{
+    return total_bytes;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The first instructions of the boot hart and of every other hart. Firmware enters in S-mode with
+ * a0 = hart id, paging off, at any 2 MiB-aligned address; a1 = the board's tree (boot hart) or the
+ * physical address of this hart's struct hart_boot (the others, through SBI HSM).
+ */
+#include "host/bare/layout.h"
+#include "riscv/csr.h"
+
+    .section .head, "ax"
+    .globl  _start
+_start:
+    /* The header of a RISC-V Linux Image (Linux, Documentation/arch/riscv/boot-image-header.rst). */
+    j       boot                        /* code0 */
+    .balign 4
+    .word   0                           /* code1 */
+    .balign 8
+    .dword  0x200000                    /* text_offset: 2 MiB above the start of RAM */
+    .dword  image_bytes                 /* image_size, with bss */
+    .dword  0                           /* flags: little-endian */
+    .word   2                           /* version 0.2 */
+    .word   0
+    .dword  0
+    .ascii  "RISCV\0\0\0"               /* magic */
+    .ascii  "RSC\x05"                   /* magic2 */
+    .word   0
+
+boot:
+    csrw    CSR_SIE, zero               /* nothing interrupts us from here on */
+    csrc    CSR_SSTATUS, SSTATUS_SIE
+    mv      s0, a0                      /* hart id */
+    mv      s1, a1                      /* the tree, physical */
+    lla     t0, data_end                /* clear bss; addresses are physical still */
+    lla     t1, image_end
+1:  sd      zero, 0(t0)
+    addi    t0, t0, 8
+    bltu    t0, t1, 1b
+    lla     sp, boot_stack_top
+    lla     a0, image_start             /* where we were loaded */
+    call    early_tables                /* fills early_root; returns the satp value */
+    li      t0, IMAGE_VA                /* how far the virtual image is from the physical one */
+    lla     t1, image_start
+    sub     t0, t0, t1
+    lla     t2, boot_virtual
+    add     t2, t2, t0
+    add     sp, sp, t0
+    csrw    CSR_STVEC, t2               /* the fetch after the next line faults, and lands there */
+    sfence.vma
+    csrw    CSR_SATP, a0
+    .balign 4
+boot_virtual:
+    lla     t0, host_trap
+    csrw    CSR_STVEC, t0
+    sfence.vma
+    mv      a0, s0
+    mv      a1, s1
+    lla     a2, image_start             /* now virtual; main asks paging.c for the physical one */
+    tail    boot_main
+
+/* Another hart: a1 = physical address of its struct hart_boot {satp, entry, stack, hart}. */
+    .globl  hart_start
+    .balign 4
+hart_start:
+    csrw    CSR_SIE, zero
+    csrc    CSR_SSTATUS, SSTATUS_SIE
+    ld      t0, 0(a1)                   /* satp */
+    ld      t1, 8(a1)                   /* virtual address of hart_virtual */
+    ld      sp, 16(a1)                  /* top of its stack, virtual */
+    ld      tp, 24(a1)                  /* its struct hart, virtual */
+    csrw    CSR_STVEC, t1               /* same trick as above */
+    sfence.vma
+    csrw    CSR_SATP, t0
+    .balign 4
+    .globl  hart_virtual
+hart_virtual:
+    lla     t0, host_trap
+    csrw    CSR_STVEC, t0
+    sfence.vma
+    mv      a0, tp
+    tail    hart_main
+
+/* A trap in Caldarium itself, outside hot handlers. The stack may be what is wrong: take another. */
+    .balign 4
+    .globl  host_trap
+host_trap:
+    lla     sp, panic_stack_top
+    call    host_trap_report
+
+/* void hart_switch_stack(void *top, struct hart *hart, void (*go)(struct hart *)): never returns. */
+    .globl  hart_switch_stack
+hart_switch_stack:
+    mv      sp, a0
+    mv      tp, a1
+    mv      a0, a1
+    jr      a2
+
+    .bss
+    .balign 4096
+boot_stack:
+    .space  16384
+boot_stack_top:
+panic_stack:
+    .space  8192
+panic_stack_top:

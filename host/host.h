@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the library (core/ and engine/) asks of whoever hosts it: memory, time, harts and a console.
+ *
+ * host/bare implements this on the bare machine, host/sim inside a process for the unit tests.
+ * Every function may be called on any hart unless it says otherwise. None of them sleeps.
+ */
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vm;
+struct vcpu;
+
+#define HOST_PAGE_SIZE 4096UL
+
+/*
+ * Takes `bytes` (rounded up to pages) of physically contiguous memory, aligned to `align` (a power
+ * of two, at least HOST_PAGE_SIZE). The memory is zero. Returns NULL when there is none left.
+ */
+void *host_pages_alloc(uint64_t bytes, uint64_t align);
+
+/* Gives back what host_pages_alloc() returned, whole; `bytes` as then. It is zeroed here. */
+void host_pages_free(void *pages, uint64_t bytes);
+
+/* Bytes free, and bytes that host_pages_alloc() can give at all. */
+uint64_t host_pages_available(void);
+uint64_t host_pages_total(void);
+
+/* Physical address of host memory from host_pages_alloc(), and back. */
+uint64_t host_pa(const void *va);
+void *host_va(uint64_t pa);
+
+/* The `time` CSR, in ticks of host_timebase() Hz. */
+uint64_t host_time(void);
+uint64_t host_timebase(void);
+
+/*
+ * Makes the hart that `vcpu` is placed on leave the guest or its idle loop soon, so that it looks
+ * at its mailboxes. Nothing is lost if the hart is already on its way out.
+ */
+void host_kick(struct vcpu *vcpu);
+
+/* The vCPU's one-shot timer where the guest's can't be armed in hardware: UINT64_MAX disarms. */
+void host_timer_arm(struct vcpu *vcpu, uint64_t deadline);
+
+/* Guest console output, any bytes: the host decides how it reaches a person. */
+void host_console_write(struct vm *vm, const char *bytes, size_t count);
+
+/* A line of Caldarium's own. printf's format; a newline is added. Whole lines, never mixed. */
+void host_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same for something that went wrong; colour on a terminal. */
+void host_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Fills `out` with seed material for guests' random generators. Not a key source. */
+void host_random(void *out, size_t bytes);
+
+/* A bug of Caldarium's own: prints, stops every hart, never returns. No guest input leads here. */
+_Noreturn void host_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

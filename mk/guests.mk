@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The guests' images and the bundles made of them. The top Makefile defines
+# BUILD, may add images of its own to GUEST_IMAGES, and includes this.
+#
+#   $(BUILD)/guests/linux/Image, .../initramfs.cpio.gz
+#   $(BUILD)/configs/NAME.dtb   from configs/NAME.dts
+#   $(BUNDLE_DTB)               from BUNDLE=x.dts (or .dtb), a user's own
+
+CALDARIUM_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/caldarium
+export CALDARIUM_CACHE
+
+LINUX_GUEST := $(BUILD)/guests/linux
+GUEST_IMAGES += $(LINUX_GUEST)/Image $(LINUX_GUEST)/initramfs.cpio.gz
+
+# --- Linux -----------------------------------------------------------------
+
+GUEST_CACHE := $(CALDARIUM_CACHE)/guest
+
+$(GUEST_CACHE)/Image $(GUEST_CACHE)/busybox &:
+	tools/setup.sh guest
+
+$(LINUX_GUEST)/Image: $(GUEST_CACHE)/Image
+	@mkdir -p $(@D)
+	cp $< $@.tmp && mv $@.tmp $@
+
+$(LINUX_GUEST)/initramfs.cpio.gz: tools/mkinitramfs tools/initramfs/init $(GUEST_CACHE)/busybox
+	@mkdir -p $(@D)
+	tools/mkinitramfs --busybox $(GUEST_CACHE)/busybox --init tools/initramfs/init --output $@
+
+# --- Bundles ---------------------------------------------------------------
+
+DTC ?= dtc
+
+# /incbin/ looks beside the .dts first, then among the guests.
+BUNDLE_DTCFLAGS := -I dts -O dtb -i $(LINUX_GUEST) -i $(BUILD)/guests
+
+# $(call bundle_images,FILE.dts): those of GUEST_IMAGES that it takes in.
+bundle_images = $(foreach name,$(call bundle_files,$(1)),$(filter %/$(name),$(GUEST_IMAGES)))
+bundle_files = $(shell awk -F '"' '/\/incbin\// { print $$2 }' $(1) 2>/dev/null)
+
+# $(call bundle_rule,FILE.dts,FILE.dtb)
+define bundle_rule
+$(2): $(1) $(call bundle_images,$(1))
+	@mkdir -p $$(@D)
+	$$(DTC) $$(BUNDLE_DTCFLAGS) -d $$@.d -o $$@.tmp $$<
+	@sed -i 's|^[^:]*:|$$@:|' $$@.d
+	@mv $$@.tmp $$@
+-include $(wildcard $(2).d)
+endef
+
+CONFIGS := $(patsubst configs/%.dts,%,$(wildcard configs/*.dts))
+CONFIG_DTBS := $(CONFIGS:%=$(BUILD)/configs/%.dtb)
+$(foreach name,$(CONFIGS),$(eval $(call bundle_rule,configs/$(name).dts,$(BUILD)/configs/$(name).dtb)))
+
+ifneq ($(filter %.dts,$(BUNDLE)),)
+BUNDLE_DTB := $(patsubst configs/%,$(BUILD)/configs/%,$(filter configs/%,$(BUNDLE:.dts=.dtb)))
+ifeq ($(BUNDLE_DTB),)
+BUNDLE_DTB := $(BUILD)/bundle/$(notdir $(BUNDLE:.dts=.dtb))
+$(eval $(call bundle_rule,$(BUNDLE),$(BUNDLE_DTB)))
+endif
+else
+BUNDLE_DTB := $(BUNDLE)
+endif
+
+.PHONY: guests configs
+guests: $(GUEST_IMAGES)
+configs: $(CONFIG_DTBS)

@@ -1,0 +1,524 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Gets what Caldarium's make targets need and this machine lacks (Debian 12
+# and 13, as root or through sudo):
+#
+#   tools/setup.sh build   the cross compiler, picolibc, dtc, libfdt's source
+#   tools/setup.sh run     QEMU 10 or later and OpenSBI
+#   tools/setup.sh guest   Debian's riscv64 kernel and busybox, for the guests
+#   tools/setup.sh test    cmocka, pytest, pexpect, clang
+#   tools/setup.sh all     all of these
+#
+# Tools become packages of this machine. libfdt and the guests' files are only
+# unpacked, into the cache: ${CALDARIUM_CACHE:-~/.cache/caldarium}. apt's own
+# source files stay as they are: what this script adds (backports, riscv64,
+# other suites) lives in a private apt configuration that derives its servers
+# and keys from them. When nothing is missing it touches no network.
+
+set -euo pipefail
+umask 022
+
+tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${CALDARIUM_CACHE:-${XDG_CACHE_HOME:-${HOME:?is not set}/.cache}/caldarium}
+qemu_major=10
+
+# Where the guests' kernel and libfdt's source may come from, best first.
+guest_suites=(forky sid trixie trixie-backports)
+libfdt_suites=(trixie forky sid bookworm)
+
+say() { printf 'setup: %s\n' "$*"; }
+die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
+
+# ---------------------------------------------------------------------------
+# What each step needs: the packages, and what shows that one is there (so that
+# a tool from elsewhere does as well): a command, a file (globs allowed), or a
+# function of this script (:NAME).
+# shellcheck disable=SC2034  # all are used by name, as "needs_$step"
+{
+
+needs_build='
+make                          make
+xz-utils                      xz
+python3                       python3
+device-tree-compiler          dtc
+gcc-riscv64-unknown-elf       riscv64-unknown-elf-gcc
+picolibc-riscv64-unknown-elf  /usr/lib/picolibc/riscv64-unknown-elf/lib/libc.a
+'
+needs_run='
+qemu-system-misc              :has_qemu
+opensbi                       :has_opensbi
+'
+needs_guest='
+python3                       python3
+device-tree-compiler          dtc
+'
+needs_test='
+make                          make
+python3                       /usr/bin/python3
+gcc                           gcc
+libc6-dev                     /usr/include/stdio.h
+libcmocka-dev                 /usr/include/cmocka.h
+python3-pytest                /usr/lib/python3/dist-packages/pytest/__init__.py
+python3-pexpect               /usr/lib/python3/dist-packages/pexpect/__init__.py
+clang                         clang
+clang-format                  clang-format
+lld                           ld.lld
+libclang-rt-dev               /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
+'
+why_build='the cross compiler, its C library, the device tree compiler'
+why_run="QEMU $qemu_major or later and its firmware, to run in"
+why_guest='to pack the initramfs and the bundles'
+why_test='unit tests, sanitizers, fuzzing, system tests'
+}
+
+has_qemu() {
+	local major
+	command -v qemu-system-riscv64 >/dev/null || return 1
+	major=$(qemu-system-riscv64 --version | sed -n '1s/.* version \([0-9]*\).*/\1/p')
+	[ "${major:-0}" -ge "$qemu_major" ]
+}
+
+# OpenSBI is where QEMU looks for its firmware, if there is a QEMU.
+has_opensbi() {
+	local folder
+	while read -r folder; do
+		[ -e "$folder/opensbi-riscv64-generic-fw_dynamic.bin" ] && return 0
+	done < <(echo /usr/share/qemu
+		if command -v qemu-system-riscv64 >/dev/null; then qemu-system-riscv64 -L help; fi)
+	return 1
+}
+
+is_there() { # CHECK, as in the tables above
+	case $1 in
+	:*) "${1#:}" ;;
+	/*) compgen -G "$1" >/dev/null ;;
+	*) command -v "$1" >/dev/null ;;
+	esac
+}
+
+missing_packages() { # STEP
+	local table="needs_$1" package check
+	while read -r package check; do
+		[ -z "$package" ] || is_there "$check" || echo "$package"
+	done <<<"${!table}"
+}
+
+has_libfdt() { [ -e "$cache/libfdt/libfdt.h" ]; }
+has_guest() { [ -e "$cache/guest/Image" ] && [ -e "$cache/guest/busybox" ]; }
+
+# ---------------------------------------------------------------------------
+# apt, through a private configuration.
+
+work=   # a scratch folder of this run; apt's unprivileged user may read it
+log=    # what apt and dpkg said
+
+make_work() {
+	[ -z "$work" ] || return 0
+	work=$(mktemp -d "${TMPDIR:-/tmp}/caldarium-setup.XXXXXX")
+	chmod 755 "$work"
+	log=$cache/setup.log
+	: >"$log"
+}
+
+clean_up() {
+	[ -z "$work" ] || rm -rf "$work"
+	[ -z "${unpacking:-}" ] || rm -rf "$unpacking"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+# Prints "URI SUITE KEYRING" for each archive with a "main" that this machine's
+# apt is set to use, from .list and .sources files. KEYRING is "-" if the entry
+# names none: apt then uses its trusted keys.
+apt_sources() {
+	local file
+	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ -r "$file" ] && awk '
+			$1 != "deb" { next }
+			{
+				key = "-"; i = 2
+				if ($2 ~ /^\[/) {
+					options = ""
+					do { options = options " " $i } while ($(i++) !~ /\]$/ && i <= NF)
+					if (match(options, /signed-by=[^] ]+/))
+						key = substr(options, RSTART + 10, RLENGTH - 10)
+				}
+				for (c = i + 2; c <= NF; c++)
+					if ($c == "main") { print $i, $(i + 1), key; break }
+			}' "$file"
+	done
+	for file in /etc/apt/sources.list.d/*.sources; do
+		[ -r "$file" ] && awk '
+			function flush(   u, s, i, j, n, m) {
+				if (types ~ /(^| )deb( |$)/ && components ~ /(^| )main( |$)/ && enabled !~ /^(no|false|0|off)/) {
+					n = split(uris, u, " "); m = split(suites, s, " ")
+					for (i = 1; i <= n; i++)
+						for (j = 1; j <= m; j++)
+							print u[i], s[j], (key ~ /^ *[\/0-9A-F]/ ? substr(key, match(key, /[^ ]/)) : "-")
+				}
+				types = uris = suites = components = key = enabled = field = ""
+			}
+			function add(value) {
+				if (field == "types") types = types " " value
+				else if (field == "uris") uris = uris " " value
+				else if (field == "suites") suites = suites " " value
+				else if (field == "components") components = components " " value
+				else if (field == "signed-by") key = key (key == "" ? "" : " ") value
+				else if (field == "enabled") enabled = tolower(value)
+			}
+			/^#/ { next }
+			/^[ \t]*$/ { flush(); next }
+			/^[ \t]/ { sub(/^[ \t]+/, ""); add($0); next }
+			{
+				field = tolower(substr($0, 1, index($0, ":") - 1))
+				sub(/^[^:]*:[ \t]*/, ""); add($0)
+			}
+			END { flush() }' "$file"
+	done
+	return 0
+}
+
+# Finds the Debian archive among them: the one that serves this release.
+codename=
+sources=
+archive_uri=
+archive_key=
+find_archive() {
+	[ -z "$archive_uri" ] || return 0
+	local id=
+	# shellcheck source=/dev/null
+	id=$(. /etc/os-release 2>/dev/null && echo "${ID:-} ${VERSION_CODENAME:-}") || true
+	codename=${id#* }
+	if [ "${id%% *}" != debian ] || ! command -v apt-get >/dev/null; then
+		die "this machine is not Debian; what is named above has to be installed by hand (docs: tools/README.md)"
+	fi
+	sources=$(apt_sources)
+	local uri suite key
+	while read -r uri suite key; do
+		case $suite in
+		"$codename" | oldstable | stable | testing | unstable | sid)
+			archive_uri=$uri archive_key=$key
+			return 0 ;;
+		esac
+	done <<<"$sources"
+	die "no Debian archive for '$codename' in /etc/apt/sources.list or sources.list.d, so there is nowhere to install from"
+}
+
+# One entry of a private .sources file.
+source_entry() { # TYPE URI SUITE KEYRING
+	printf 'Types: %s\nURIs: %s\nSuites: %s\nComponents: main\n' "$1" "$2" "$3"
+	[ "$4" = - ] || printf 'Signed-By: %s\n' "$4"
+	echo
+}
+
+# Makes an empty private apt root and prints the path of its configuration.
+# The machine's own apt configuration (proxies and so on) still applies.
+apt_root() { # NAME
+	local root=$work/$1
+	mkdir -p "$root"/{lists/partial,cache/archives/partial,sources.list.d,preferences.d}
+	if [ "$(id -u)" = 0 ] && id _apt >/dev/null 2>&1; then
+		chown -R _apt "$root"/{lists,cache}/
+	fi
+	cat >"$root/apt.conf" <<-EOF
+		Dir::Etc::sourcelist "/dev/null";
+		Dir::Etc::sourceparts "$root/sources.list.d";
+		Dir::State::lists "$root/lists";
+		Dir::Cache::pkgcache "$root/pkgcache.bin";
+		Dir::Cache::srcpkgcache "$root/srcpkgcache.bin";
+		Acquire::Languages "none";
+		Acquire::Retries "2";
+		APT::Update::Error-Mode "any";
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+		#clear APT::Default-Release;
+		APT::Default-Release "";
+	EOF
+	echo "$root/apt.conf"
+}
+
+# Runs a command with its output in the log and, in short, on the screen.
+logged() {
+	printf '\n$ %s\n' "$*" >>"$log"
+	"$@" 2>&1 </dev/null | tee -a "$log" |
+		sed -u -n -e 's/^Get:[0-9]* [^ ]* \([^ ]*\) [^ ]* \([^ ]* [^ ]* [^ ]*\) .*\(\[.*\]\)$/  \2 \3/p' -e 's/^Setting up/  &/p'
+}
+quietly() {
+	printf '\n$ %s\n' "$*" >>"$log"
+	"$@" >>"$log" 2>&1 </dev/null
+}
+# Why the last command failed: apt's own words, on one line.
+last_error() {
+	awk '/^\$ / { error = "" }
+		/^E: / && !/Some index files failed|Failed to fetch some archives/ { error = substr($0, 4) }
+		/^E: Failed to fetch / { sub(/http[^ ]*\//, "", error) }
+		END { gsub(/ +/, " ", error); print substr(error, 1, 200) }' "$log"
+}
+
+# Whether such words mean that no other suite there will do better.
+is_unreachable() {
+	[[ $1 =~ (failure resolving|Could not resolve|Could not connect|Cannot initiate the connection|Network is unreachable|onnection timed out|onnection refused) ]]
+}
+
+# ---------------------------------------------------------------------------
+# Packages for this machine.
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_packages() { # PACKAGE...
+	local uri suite key conf root backports="" update_error=""
+	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
+		die "installing packages needs root: run this as root, or install sudo"
+	make_work
+	find_archive
+
+	# Everything that this machine's apt has of this Debian release, but nobody
+	# else's archive: a broken one must not stop us.
+	conf=$(apt_root host)
+	root=${conf%/*}
+	while read -r uri suite key; do
+		case $suite in
+		"$codename"* | oldstable* | stable* | testing* | unstable | sid)
+			source_entry deb "$uri" "$suite" "$key" ;;
+		esac
+	done <<<"$sources" >"$root/sources.list.d/caldarium.sources"
+
+	# Debian 12's own QEMU is too old.
+	case $codename in
+	bookworm) backports=$codename-backports ;;
+	esac
+	if [ -n "$backports" ]; then
+		case "$sources" in
+		*" $backports "*) ;;
+		*) source_entry deb "$archive_uri" "$backports" "$archive_key" >>"$root/sources.list.d/caldarium.sources" ;;
+		esac
+		cat >"$root/preferences" <<-EOF
+			Package: src:qemu src:opensbi
+			Pin: release n=$backports
+			Pin-Priority: 990
+		EOF
+		echo "Dir::Etc::preferences \"$root/preferences\";" >>"$conf"
+	fi
+
+	say "reading Debian's package lists ($codename${backports:+, $backports})"
+	# One list out of step is no reason to stop: what matters is what can be had.
+	if ! quietly as_root apt-get -c "$conf" -q update; then
+		update_error=$(last_error)
+		! is_unreachable "$update_error" || die "$archive_uri cannot be reached, so these packages could not be had: $* ($update_error; see $log)"
+	fi
+	say "installing $# package(s) and what they depend on"
+	logged as_root env DEBIAN_FRONTEND=noninteractive apt-get -c "$conf" -q -y \
+		-o DPkg::Lock::Timeout=900 -o Dpkg::Use-Pty=0 \
+		--no-install-recommends --no-remove install "$@" ||
+		die "apt could not install: $* (tried $archive_uri $codename${backports:+ and $backports}; apt says: $(last_error)${update_error:+; and of the lists: $update_error}; see $log)"
+}
+
+# ---------------------------------------------------------------------------
+# Files for the cache. Each is unpacked beside its place and renamed when whole.
+
+unpacking=
+begin_unpacking() { # NAME
+	unpacking=$(mktemp -d "$cache/.$1.XXXXXX")
+	chmod 755 "$unpacking"
+}
+end_unpacking() { # NAME
+	rm -rf "${cache:?}/$1"
+	mv "$unpacking" "$cache/$1"
+	unpacking=
+}
+
+tried=
+note_failure() { # SUITE REASON
+	tried="$tried${tried:+; }$1: ${2:-failed}"
+	say "not from $1: ${2:-failed}"
+	[ -z "$unpacking" ] || rm -rf "$unpacking"
+	unpacking=
+}
+
+# Calls FUNCTION CONF SUITE for one suite after another until one succeeds.
+from_suites() { # TYPE ARCHITECTURE FUNCTION SUITE...
+	local type=$1 architecture=$2 function=$3 suite conf root
+	shift 3
+	make_work
+	find_archive
+	tried=
+	for suite in "$@"; do
+		conf=$(apt_root "$function.$suite")
+		root=${conf%/*}
+		source_entry "$type" "$archive_uri" "$suite" "$archive_key" >"$root/sources.list.d/$suite.sources"
+		: >"$root/status"
+		cat >>"$conf" <<-EOF
+			Dir::State::status "$root/status";
+			Dir::Cache "$root/cache";
+			APT::Architecture "$architecture";
+			#clear APT::Architectures;
+			APT::Architectures:: "$architecture";
+		EOF
+		say "reading Debian's list of $suite ($([ "$type" = deb ] && echo "$architecture" || echo sources))"
+		if ! quietly apt-get -c "$conf" -q update; then
+			note_failure "$suite" "$(last_error)"
+			! is_unreachable "$tried" || return 1
+		elif "$function" "$conf" "$suite"; then
+			return 0
+		fi
+		rm -rf "$root"
+	done
+	return 1
+}
+
+fetch_libfdt() { # CONF SUITE
+	local conf=$1 suite=$2 folder=${1%/*}/download tarball
+	mkdir "$folder"
+	chmod 777 "$folder"
+	if ! (cd "$folder" && logged apt-get -c "$conf" -q source --download-only --tar-only device-tree-compiler); then
+		note_failure "$suite" "$(last_error)"
+		return 1
+	fi
+	tarball=$(compgen -G "$folder/device-tree-compiler_*.orig.tar.*" | grep -v '\.asc$' | head -n 1)
+	begin_unpacking libfdt
+	mkdir "$folder/source"
+	if [ -z "$tarball" ] || ! quietly tar -C "$folder/source" --strip-components=1 -xf "$tarball" ||
+		! quietly cp "$folder"/source/libfdt/*.[ch] "$unpacking/" ||
+		! [ -e "$unpacking/libfdt.h" ]; then
+		note_failure "$suite" "its device-tree-compiler has no libfdt source that can be unpacked"
+		return 1
+	fi
+	tarball=${tarball##*/device-tree-compiler_}
+	printf 'libfdt %s, from Debian %s\n' "${tarball%%.orig*}" "$suite" >"$unpacking/VERSION"
+	cp "$folder"/source/{BSD-2-Clause,GPL,README.license} "$unpacking/" 2>/dev/null || true
+	end_unpacking libfdt
+}
+
+depends_of() { # CONF PACKAGE
+	apt-cache -c "$1" show --no-all-versions "$2" 2>/dev/null |
+		sed -n 's/^\(Pre-\)\?Depends: //p' | sed 's/[,|]/\n/g' | awk '{ print $1 }'
+}
+
+# linux-image-riscv64 depends on linux-image-VERSION-riscv64, which holds the
+# kernel or, in newer suites, depends on packages that hold its parts.
+fetch_guest() { # CONF SUITE
+	local conf=$1 suite=$2 folder=${1%/*}/download package packages=(busybox-static) image kernel modules version
+	image=$(depends_of "$conf" linux-image-riscv64 | grep -m 1 '^linux-image-[0-9]' || true)
+	if [ -z "$image" ]; then
+		note_failure "$suite" "it has no linux-image-riscv64"
+		return 1
+	fi
+	version=${image#linux-image-}
+	for package in $(depends_of "$conf" "$image"); do
+		case $package in
+		"linux-binary-$version" | "linux-modules-$version") packages+=("$package") ;;
+		esac
+	done
+	case " ${packages[*]} " in
+	*" linux-binary-"*) ;;
+	*) packages+=("$image") ;;
+	esac
+
+	mkdir "$folder" "$folder/root"
+	chmod 777 "$folder"
+	if ! (cd "$folder" && logged apt-get -c "$conf" -q download "${packages[@]}"); then
+		note_failure "$suite" "$(last_error)"
+		return 1
+	fi
+	for package in "$folder"/*.deb; do
+		if ! quietly dpkg-deb -x "$package" "$folder/root"; then
+			note_failure "$suite" "${package##*/} cannot be unpacked"
+			return 1
+		fi
+	done
+
+	begin_unpacking guest
+	kernel=$(compgen -G "$folder/root/usr/lib/modules/*/vmlinuz" || compgen -G "$folder/root/boot/vmlinu[xz]-*" || true)
+	kernel=${kernel%%$'\n'*}
+	if ! quietly python3 "$tools/linux-image" "${kernel:-none}" "$unpacking/Image"; then
+		note_failure "$suite" "its kernel $version is in no form that is understood here"
+		return 1
+	fi
+	modules=$(compgen -G "$folder/root/usr/lib/modules/*" || compgen -G "$folder/root/lib/modules/*" || true)
+	modules=${modules%%$'\n'*}
+	if [ -n "$modules" ]; then
+		mkdir "$unpacking/modules"
+		rm -f "$modules/vmlinuz"
+		mv "$modules" "$unpacking/modules/"
+	fi
+	if ! quietly cp "$(compgen -G "$folder/root/usr/bin/busybox" || compgen -G "$folder/root/bin/busybox")" "$unpacking/busybox"; then
+		note_failure "$suite" "its busybox-static has no busybox"
+		return 1
+	fi
+	printf 'Linux %s, from Debian %s\n' "$version" "$suite" >"$unpacking/VERSION"
+	end_unpacking guest
+}
+
+# ---------------------------------------------------------------------------
+
+usage() {
+	sed -n '3,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+}
+
+main() {
+	local step packages=() plan=() libfdt="" guest="" list
+	local -a steps=()
+	[ $# -gt 0 ] || { usage >&2; exit 2; }
+	for step in "$@"; do
+		case $step in
+		build | run | guest | test) steps+=("$step") ;;
+		all) steps+=(build run guest test) ;;
+		-h | --help | help) usage; exit 0 ;;
+		*) die "there is no step '$step'; the steps are build, run, guest, test and all" ;;
+		esac
+	done
+
+	# Two makes at once take turns.
+	mkdir -p "$cache" || die "the cache folder $cache cannot be made (CALDARIUM_CACHE names another)"
+	exec 9>"$cache/.lock"
+	if command -v flock >/dev/null && ! flock -n 9; then
+		say "waiting for another set-up to end"
+		flock 9
+	fi
+
+	# What a run that was killed may have left.
+	rm -rf "$cache"/.guest.* "$cache"/.libfdt.*
+
+	for step in "${steps[@]}"; do
+		list=$(missing_packages "$step" | tr '\n' ' ')
+		if [ -n "$list" ]; then
+			local why="why_$step"
+			plan+=("for '$step', Debian packages: $list- ${!why}")
+			# shellcheck disable=SC2206  # package names have no spaces
+			packages+=($list)
+		fi
+		case $step in
+		build) has_libfdt || { libfdt=1; plan+=("for 'build', into $cache: libfdt's source - reads device trees inside Caldarium"); } ;;
+		guest) has_guest || { guest=1; plan+=("for 'guest', into $cache: Debian's riscv64 kernel and busybox (about 130 MB to fetch) - what the VMs run"); } ;;
+		esac
+	done
+	[ ${#plan[@]} -gt 0 ] || return 0
+
+	say "this will be installed:"
+	printf '  %s\n' "${plan[@]}"
+
+	if [ ${#packages[@]} -gt 0 ]; then
+		mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
+		install_packages "${packages[@]}"
+		for step in "${steps[@]}"; do
+			list=$(missing_packages "$step" | tr '\n' ' ')
+			[ -z "$list" ] || die "installed, yet not as needed: ${list% } (QEMU has to be $qemu_major or later; see $log)"
+		done
+	fi
+	if [ -n "$libfdt" ]; then
+		say "fetching libfdt's source"
+		from_suites deb-src "$(dpkg --print-architecture)" fetch_libfdt "${libfdt_suites[@]}" ||
+			die "libfdt's source could not be had from $archive_uri ($tried; see $log)"
+		say "have $(cat "$cache/libfdt/VERSION")"
+	fi
+	if [ -n "$guest" ]; then
+		say "fetching a kernel and busybox for the guests"
+		from_suites deb riscv64 fetch_guest "${guest_suites[@]}" ||
+			die "a riscv64 kernel and busybox could not be had from $archive_uri ($tried; see $log)"
+		say "have $(cat "$cache/guest/VERSION")"
+	fi
+}
+
+main "$@"
