@@ -128,3 +128,16 @@ bool vm_write(struct vm *vm, uint64_t gpa, const void *from, uint64_t bytes)
     }
     return true;
 }
+
+bool vm_is_ram(const struct vm *vm, uint64_t gpa, uint64_t bytes)
+{
+    while (bytes) {
+        uint64_t run;
+        if (!find(vm, gpa, &run))
+            return false;
+        uint64_t part = bytes < run ? bytes : run;
+        gpa += part;
+        bytes -= part;
+    }
+    return true;
+}

@@ -16,6 +16,9 @@
 
 struct vm;
 
+/* HSM: somebody has won the right to start this vCPU and is writing start_*; shown as pending. */
+#define HSM_START_CLAIMED 0x100
+
 /* Mailbox bits. The first three are answered by hot handlers, the rest in the slow loop. */
 #define MAIL_SOFT (1u << 0)    /* show a software interrupt (SBI IPI) */
 #define MAIL_EXTERNAL (1u << 1) /* the PLIC's line to this vCPU may have changed: look */
@@ -72,11 +75,13 @@ struct vcpu {
     /* HSM. start_* are written by the starter between START_PENDING and the MAIL_WAKE bit. */
     _Atomic uint32_t hsm; /* SBI_HSM_* */
     uint64_t start_pc, start_opaque;
+    bool suspend_retentive; /* while suspended: start_* is not used to go on */
 
     _Atomic bool out; /* left the guest for the VM's wish; counted in vm->vcpus_out */
 
     uint64_t sta_shmem; /* SBI STA area, guest-physical; UINT64_MAX for none */
-    uint64_t steal_ticks;
+    uint64_t steal_ticks;  /* ready to run, but kept away from its hart */
+    uint64_t away_since;   /* host time when it was taken off for a wish */
 
     uint64_t fw_count[FW_EVENTS];
     struct vcpu_pmu pmu;

@@ -8,6 +8,7 @@
 #include "core/memory.h"
 #include "core/print.h"
 #include "core/sbi/sbi.h"
+#include "core/tree/tree.h"
 #include "core/vm.h"
 #include "host/host.h"
 
@@ -51,13 +52,21 @@ static void init_devices(struct vm *vm)
     plic_init(&vm->plic, vm->vcpu_count);
     vm->plic.changed = plic_changed;
     lock_take(&vm->uart.lock); /* the console may be delivering a key */
-    struct lock held = vm->uart.lock;
     ns16550a_init(&vm->uart);
-    vm->uart.lock = held;
     vm->uart.owner = vm;
     vm->uart.send = uart_send;
     vm->uart.irq = uart_irq;
     lock_release(&vm->uart.lock);
+}
+
+/* The engine opens what the guest is shown, and nothing else. */
+static void hide_extensions(struct vm *vm)
+{
+    struct riscv_isa isa;
+    tree_guest_isa(vm->config, &isa);
+    for (unsigned ext = 0; ext < ISA_EXT_COUNT; ext++)
+        vm->hidden[ext] = !isa_has(&isa, ext);
+    vm->eng.isa_disable = vm->hidden;
 }
 
 int vm_create(struct vm *vm)
@@ -65,7 +74,7 @@ int vm_create(struct vm *vm)
     struct loaded loaded;
     uint64_t before = host_pages_available();
     vm->eng.name = vm->config->name;
-    vm->eng.isa_disable = vm->config->isa_disable;
+    hide_extensions(vm);
     if (vm->eng.ops->vm_init(&vm->eng) < 0) {
         vm_error(vm->config->name, "no memory is left for its page tables");
         return -1;

@@ -53,6 +53,7 @@ struct vm {
     bool ended_by_fault;
     unsigned restarts;
 
+    uint8_t hidden[ISA_EXT_COUNT]; /* 1: not shown to the guest */
     struct engine_vm eng;
     struct ram_chunk ram[VM_RAM_CHUNKS];
     unsigned ram_chunks;
@@ -101,6 +102,9 @@ const char *vm_state_name(enum vm_state state);
  */
 bool vm_read(const struct vm *vm, uint64_t gpa, void *to, uint64_t bytes);
 bool vm_write(struct vm *vm, uint64_t gpa, const void *from, uint64_t bytes);
+
+/* Every byte of [gpa, gpa+bytes) is RAM, in one run of host memory or in several. */
+bool vm_is_ram(const struct vm *vm, uint64_t gpa, uint64_t bytes);
 
 /* A pointer to [gpa, gpa+bytes) where that is one run of host memory, else NULL. */
 void *vm_ram(const struct vm *vm, uint64_t gpa, uint64_t bytes);

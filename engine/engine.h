@@ -84,6 +84,9 @@ struct engine_vcpu {
     struct h_vcpu h;
 };
 
+/* For a machine without anything to run guests with: hart_init alone. */
+extern const struct engine_ops engine_none;
+
 struct engine_ops {
     const char *name; /* "h" or "shadow" */
 
@@ -103,6 +106,9 @@ struct engine_ops {
     /* State after SBI HSM hart_start: S-mode, MMU off, interrupts off, a0, a1 as given. */
     void (*vcpu_reset)(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
 
+    /* Goes on after a non-retentive suspend: the same, but timer and pending interrupts stay. */
+    void (*vcpu_resume)(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
+
     /* Puts the vCPU's state on this hart, or takes it off. */
     void (*load)(struct engine_vcpu *v);
     void (*put)(struct engine_vcpu *v);
@@ -118,6 +124,9 @@ struct engine_ops {
 
     /* The guest's timer compare value (guest time). Clears the timer interrupt if it is ahead. */
     void (*set_timer)(struct engine_vcpu *v, uint64_t when);
+
+    /* The host's timer went off: shows the guest its timer interrupt if that is due. */
+    void (*timer_check)(struct engine_vcpu *v);
 
     /* Carries out a fence on this hart for the loaded vCPU. */
     void (*fence)(struct engine_vcpu *v, const struct fence *fence);

@@ -31,8 +31,8 @@ static void set_store(struct riscv_access *out, unsigned log_width, uint32_t rs2
                                  .insn_bytes = (uint8_t)bytes};
 }
 
-/* funct3 of a load is log2 of the width, plus 4 for the unsigned ones. ld, which fills its register,
- * counts as not sign-extending, and there is no ldu. */
+/* funct3 of a load is log2 of the width, plus 4 for the unsigned ones. ld, which fills its
+ * register, counts as not sign-extending, and there is no ldu. */
 static bool decode_32(uint32_t insn, unsigned bytes, struct riscv_access *out)
 {
     uint32_t opcode = field(insn, 0, 7), funct3 = field(insn, 12, 3);
@@ -126,9 +126,9 @@ bool riscv_decode_access(uint32_t insn, struct riscv_access *out)
 
 bool riscv_decode_transformed(uint32_t htinst, struct riscv_access *out)
 {
-    /* A pseudoinstruction and zero have bit 0 clear. A compressed instruction arrives expanded to 32
-     * bits with bit 1 cleared; setting it again gives the expanded opcode. A custom value does not
-     * become a LOAD or STORE opcode by that. */
+    /* A pseudoinstruction and zero have bit 0 clear. A compressed instruction arrives expanded to
+     * 32 bits with bit 1 cleared; setting it again gives the expanded opcode. A custom value does
+     * not become a LOAD or STORE opcode by that. */
     if (!(htinst & 1)) {
         return false;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Decoding of the instructions that can reach memory-mapped devices, and of CSR instructions.
- * Source: RISC-V unprivileged manual, chapters "RV32I", "RV64I", "C" (Zca, Zcd, Zcb), "A", "F", "D".
- * Pure functions on hostile bits: any 32-bit value is a legal argument.
+ * Source: RISC-V unprivileged manual, chapters "RV32I", "RV64I", "C" (Zca, Zcd, Zcb), "A", "F",
+ * "D". Pure functions on hostile bits: any 32-bit value is a legal argument.
  */
 #ifndef RISCV_DECODE_H
 #define RISCV_DECODE_H

@@ -114,7 +114,7 @@ static size_t version_length(const char *text)
 
 static void add_letter(struct riscv_isa *isa, char letter)
 {
-    static const enum riscv_ext general[] = {ISA_I, ISA_M, ISA_A, ISA_F,
+    static const enum riscv_ext general[] = {ISA_I, ISA_M,     ISA_A,       ISA_F,
                                              ISA_D, ISA_ZICSR, ISA_ZIFENCEI};
     if (lower(letter) != 'g') {
         add(isa, &letter, 1);

@@ -10,11 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * The extensions Caldarium knows by name; riscv/isa_table.h lists them with their rules.
- * hypervisor (no new S-mode state, no enable bit) are in the table of isa.c as plain; the rest have
- * an enumerator here.
- */
+/* The extensions Caldarium knows by name; riscv/isa_table.h lists them with their rules. */
 enum riscv_ext {
 #define RISCV_EXT(symbol, text, rule) ISA_##symbol,
 #include "riscv/isa_table.h"
@@ -24,15 +20,15 @@ enum riscv_ext {
 
 /* How a guest gets an extension that the hart has. */
 enum riscv_ext_rule {
-    EXT_PLAIN,     /* shown as it is: unprivileged, nothing to switch or enable */
-    EXT_FP,        /* F, D, Q...: needs FS and the FP registers switched */
-    EXT_VECTOR,    /* V and what builds on it: needs VS and the vector registers switched */
-    EXT_SSTC,      /* henvcfg.STCE */
-    EXT_SVADU,     /* henvcfg.ADUE */
-    EXT_SVPBMT,    /* henvcfg.PBMTE */
-    EXT_ZICBOM,    /* henvcfg.CBIE, CBCFE */
-    EXT_ZICBOZ,    /* henvcfg.CBZE */
-    EXT_HIDDEN     /* machine- or hypervisor-level, or state that is not switched: never shown */
+    EXT_PLAIN,  /* shown as it is: unprivileged, nothing to switch or enable */
+    EXT_FP,     /* F, D, Zfh...: needs FS and the FP registers switched */
+    EXT_VECTOR, /* V and what builds on it: needs VS and the vector registers switched */
+    EXT_SSTC,   /* henvcfg.STCE */
+    EXT_SVADU,  /* henvcfg.ADUE */
+    EXT_SVPBMT, /* henvcfg.PBMTE */
+    EXT_ZICBOM, /* henvcfg.CBIE, CBCFE */
+    EXT_ZICBOZ, /* henvcfg.CBZE */
+    EXT_HIDDEN  /* machine- or hypervisor-level, or state that is not switched: never shown */
 };
 
 struct riscv_isa {
@@ -70,7 +66,8 @@ void isa_parse_string(struct riscv_isa *isa, const char *text);
 /* Only what both have: what a vCPU may rely on wherever it runs. */
 void isa_intersect(struct riscv_isa *isa, const struct riscv_isa *other);
 
-/* Writes the "riscv,isa" string for `isa`; returns the length, or a larger one if it did not fit. */
+/* Writes the "riscv,isa" string for `isa`; returns the length, or a larger one if it did not fit.
+ */
 size_t isa_format_string(const struct riscv_isa *isa, char *out, size_t size);
 
 #endif

@@ -20,13 +20,18 @@ struct ns16550a {
     struct lock lock;
     uint8_t ier, fcr, lcr, mcr, scr, dll, dlm, lsr_errors;
     bool thre_pending; /* the transmitter-empty interrupt has not been read away yet */
+    bool line;         /* the interrupt line as last told */
+    uint8_t fifo[NS16550A_FIFO];
+    unsigned fifo_head, fifo_count;
     uint8_t rx[NS16550A_BACKLOG];
     unsigned rx_head, rx_count;
     void *owner;
-    void (*send)(void *owner, uint8_t byte);   /* set by the owner */
-    void (*irq)(void *owner, bool level);      /* set by the owner; called with the lock held */
+    void (*send)(void *owner, uint8_t byte); /* set by the owner; called without the lock */
+    void (*irq)(void *owner, bool level);    /* set by the owner; called with the lock held */
 };
 
+/* The state after reset. Leaves owner, send and irq as they are, and lowers no line: whoever resets
+ * the port resets the PLIC too. */
 void ns16550a_init(struct ns16550a *uart);
 
 /* False: no register there at this width (only 1-byte accesses; wider ones read the byte, as QEMU
@@ -36,5 +41,8 @@ bool ns16550a_write(struct ns16550a *uart, uint32_t offset, unsigned width, uint
 
 /* A byte from the outside. False: the backlog is full and the byte is dropped. */
 bool ns16550a_receive(struct ns16550a *uart, uint8_t byte);
+
+/* Takes a received byte past the registers, for the SBI console. False: there is none. */
+bool ns16550a_take(struct ns16550a *uart, uint8_t *byte);
 
 #endif

@@ -23,28 +23,34 @@
 struct plic {
     unsigned contexts;
     _Atomic uint32_t level[PLIC_WORDS];   /* what the device's wire shows now */
+    _Atomic uint32_t edge[PLIC_WORDS];    /* an edge came that the gateway has not let through */
     _Atomic uint32_t pending[PLIC_WORDS]; /* the gateway let a request through */
     _Atomic uint32_t claimed[PLIC_WORDS]; /* claimed, not yet completed: the gateway is shut */
     _Atomic uint8_t priority[PLIC_SOURCES];
     _Atomic uint32_t enable[PLIC_CONTEXTS][PLIC_WORDS];
     _Atomic uint8_t threshold[PLIC_CONTEXTS];
-    void (*changed)(struct plic *plic, unsigned context); /* set by the owner */
+    void (*changed)(struct plic *plic, unsigned context);  /* set by the owner */
     void (*completed)(struct plic *plic, unsigned source); /* may be NULL: for forwarded sources */
 };
 
+/* The state after reset. Leaves changed and completed as they are; no hart uses the PLIC. */
 void plic_init(struct plic *plic, unsigned contexts);
 
-/* A level-triggered source's wire. */
+/* A level-triggered source's wire. One caller at a time for one source. A request that went through
+ * the gateway stays until it is claimed, also when the wire falls before (specification, "Interrupt
+ * Gateways"); a wire that is still high on completion makes a new one. */
 void plic_set_level(struct plic *plic, unsigned source, bool level);
 
-/* An edge-triggered source fires once. */
+/* An edge-triggered source fires once. Edges that come while one is pending are one; an edge that
+ * comes between claim and completion is kept and pends on completion. */
 void plic_pulse(struct plic *plic, unsigned source);
 
 /* True while the context has a pending, enabled source above its threshold. */
 bool plic_line(struct plic *plic, unsigned context);
 
 /* Registers, by offset from the PLIC's base. 1, 2, 4 and 8 byte accesses are served where they
- * stay in one 32-bit register or (8) two whole ones; false: no register is there for that width. */
+ * stay in one 32-bit register or (8) two whole ones; false: no register is there for that width.
+ * Registers of sources that do not exist read as zero; contexts that do not exist have none. */
 bool plic_read(struct plic *plic, uint32_t offset, unsigned width, uint64_t *value);
 bool plic_write(struct plic *plic, uint32_t offset, unsigned width, uint64_t value);
 

@@ -11,7 +11,7 @@
 
 struct vm;
 
-/* Shows the prompt (the console has come to the monitor), or takes it away. */
+/* Shows the prompt with what was typed so far: the console has come to the monitor. Any hart. */
 void monitor_enter(void);
 
 /* A key. Handles line editing: arrows, home/end, ^A is the console's, ^C ^K ^U ^W, history, tab. */
@@ -20,12 +20,21 @@ void monitor_key(uint8_t key);
 /* Runs one command line, as typed. Errors are printed. */
 void monitor_run(const char *line);
 
+/* A line of a command's answer: as it is, without the `caldarium: ` of a message. Whole lines, cut
+ * at 255 characters; a newline is added. */
+void monitor_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Bytes as a person reads them, exact or rounded down to a tenth: "256 MiB", "1.5 GiB". */
+#define MONITOR_SIZE_TEXT 32
+const char *monitor_size(char out[MONITOR_SIZE_TEXT], uint64_t bytes);
+
 /* What commands need of the host (host/bare implements; host/sim in tests). */
-void monitor_host_harts(void);       /* prints the table of harts */
-void monitor_host_memory(void);      /* prints the host's memory: total, free, Caldarium's own */
-void monitor_host_poweroff(void);    /* powers the machine off */
-void monitor_host_console(struct vm *vm); /* puts the VM's console in front */
+void monitor_host_harts(void);    /* prints the table of harts, with monitor_print() */
+void monitor_host_memory(void);   /* prints the host's memory: total, free, Caldarium's own */
+void monitor_host_poweroff(void); /* powers the machine off */
+void monitor_host_console(struct vm *vm);                 /* puts the VM's console in front */
 void monitor_host_write(const char *bytes, size_t count); /* raw echo to the person's terminal */
-int monitor_host_start(struct vm *vm);    /* finds harts for it and starts; -1 after saying why */
+int monitor_host_start(struct vm *vm); /* finds harts for it and starts; -1 after saying why */
+uint64_t monitor_host_hart_id(unsigned index); /* vcpu->hart as the board's tree numbers it */
 
 #endif

@@ -22,7 +22,7 @@ struct sbi_extension {
                              const uint64_t args[6]);
 };
 
-extern const struct sbi_extension sbi_base, sbi_time, sbi_ipi, sbi_rfence, sbi_hsm, sbi_srst,
+extern const struct sbi_extension sbi_hsm, sbi_srst,
     sbi_dbcn, sbi_pmu, sbi_susp, sbi_sta, sbi_legacy;
 
 /* True if `id` names an extension this guest can call: what BASE's probe answers. */
@@ -58,6 +58,9 @@ bool sbi_hart_mask(const struct vcpu *vcpu, uint64_t mask, uint64_t base, uint64
 void sbi_hsm_reset(struct vcpu *vcpu);  /* stopped, or start-pending for vCPU 0 */
 void sbi_hsm_started(struct vcpu *vcpu); /* own hart saw MAIL_WAKE: carry a pending start out */
 void sbi_hsm_resume(struct vcpu *vcpu); /* a suspended vCPU's interrupt came */
+
+/* Suspends this vCPU: retentive, or to go on at pc with a1 = opaque. Answers SBI_NO_ANSWER. */
+struct sbi_ret sbi_hsm_suspend(struct vcpu *vcpu, bool retentive, uint64_t pc, uint64_t opaque);
 
 /* Set-up and part of reset: forget what the guest registered. */
 void sbi_pmu_reset(struct vcpu *vcpu);

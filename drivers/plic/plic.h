@@ -21,7 +21,8 @@ struct plic_hw {
 bool plic_hw_init(struct plic_hw *plic, volatile void *base, uint64_t bytes, unsigned sources);
 
 /* Nothing enabled, threshold 0: every enabled source of priority 1 or more comes through. Other
- * contexts, which firmware may use, and priorities are left alone. False: there is no such context. */
+ * contexts, which firmware may use, and priorities are left alone. False: there is no such context.
+ */
 bool plic_hw_context_init(const struct plic_hw *plic, unsigned context);
 
 /* Lets `source` (1..sources) interrupt `context` at a priority of 1 or more; 0 turns it off. */

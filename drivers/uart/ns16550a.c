@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The 16550 family. Sources: PC16550D data sheet; for "snps,dw-apb-uart", the DesignWare DW_apb_uart
- * databook (busy detection and its interrupt).
+ * The 16550 family. Sources: PC16550D data sheet; for "snps,dw-apb-uart", the DesignWare
+ * DW_apb_uart databook (busy detection and its interrupt).
  */
 #include "drivers/mmio.h"
 #include "drivers/uart/uart.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The board's serial port, polled for output, with an interrupt for input where the device has one.
- * The host finds the node, maps the registers and fills in `struct uart`; the driver keeps the speed
- * and the frame that firmware has set.
+ * The host finds the node, maps the registers and fills in `struct uart`; the driver keeps the
+ * speed and the frame that firmware has set.
  */
 #ifndef DRIVERS_UART_UART_H
 #define DRIVERS_UART_UART_H

@@ -6,6 +6,7 @@
 #include "engine/h/h.h"
 #include "host/host.h"
 #include "riscv/asm.h"
+#include "riscv/isa.h"
 
 /* The guest handles all of its own exceptions but those that only exist because it is a guest. */
 #define DELEGATED_EXCEPTIONS                                                                       \
@@ -86,6 +87,18 @@ static void inject(struct engine_vcpu *v, uint64_t cause, uint64_t tval)
     v->h.hstatus |= HSTATUS_SPVP;
 }
 
+static void vcpu_resume(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
+{
+    csr_write(CSR_VSATP, 0);
+    csr_clear(CSR_VSSTATUS, SSTATUS_SIE);
+    hfence_vvma_all();
+    v->pc = pc;
+    v->gpr[10] = a0;
+    v->gpr[11] = a1;
+    v->h.sstatus |= SSTATUS_SPP;
+    v->h.hstatus |= HSTATUS_SPVP;
+}
+
 static void irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
 {
     (void)v; /* loaded here: hvip is its own */
@@ -109,6 +122,15 @@ static void set_timer(struct engine_vcpu *v, uint64_t when)
         deadline = UINT64_MAX;
     v->h.timer = deadline;
     host_timer_arm((struct vcpu *)v, deadline);
+}
+
+static void timer_check(struct engine_vcpu *v)
+{
+    if (h_features.sstc || v->h.timer > host_time())
+        return;
+    v->h.timer = UINT64_MAX;
+    csr_set(CSR_HVIP, IRQ_BIT(IRQ_VS_TIMER));
+    host_timer_arm((struct vcpu *)v, UINT64_MAX);
 }
 
 /* Above so many pages a full fence is the cheaper one. */
@@ -172,12 +194,14 @@ const struct engine_ops engine_h = {
     .map = h_gstage_map,
     .table_bytes = table_bytes,
     .vcpu_reset = h_vcpu_reset,
+    .vcpu_resume = vcpu_resume,
     .load = h_load,
     .put = h_put,
     .run = h_run,
     .inject = inject,
     .irq = irq,
     .set_timer = set_timer,
+    .timer_check = timer_check,
     .fence = fence,
     .irq_waiting = irq_waiting,
     .time_delta = time_delta,

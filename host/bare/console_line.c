@@ -12,11 +12,6 @@ static bool continues(char byte)
     return ((uint8_t)byte & 0xc0) == 0x80;
 }
 
-bool console_line_full(const struct console_line *line)
-{
-    return line->cursor == CONSOLE_LINE;
-}
-
 void console_line_clear(struct console_line *line)
 {
     line->length = 0;
@@ -93,7 +88,7 @@ static void set_style(struct console_line *line)
     bool reset = line->held_length == 3 || (line->held_length == 4 && held[2] == '0');
 
     line->style_length = 0;
-    if (!reset && line->held_length <= sizeof(line->style)) {
+    if (!reset && held[0] == KEY_ESCAPE && line->held_length <= sizeof(line->style)) {
         memcpy(line->style, held, line->held_length);
         line->style_length = line->held_length;
     }
@@ -212,11 +207,11 @@ enum console_event console_line_put(struct console_line *line, uint8_t byte)
     }
     if ((byte < ' ' && byte != '\t') || byte == 0x7f)
         return LINE_SHOW;
-    if (line->cursor < CONSOLE_LINE) {
-        line->text[line->cursor++] = (char)byte;
-        if (line->cursor > line->length)
-            line->length = line->cursor;
-        line->started = true;
-    }
+    if (line->cursor == CONSOLE_LINE)
+        return LINE_FULL;
+    line->text[line->cursor++] = (char)byte;
+    if (line->cursor > line->length)
+        line->length = line->cursor;
+    line->started = true;
     return LINE_SHOW;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The unfinished line of one writer, as a person sees it: a terminal of one row. It is what makes it
- * possible to print a line in between and then put the writer's prompt back, cursor and all; and it
- * is what is left of a background VM's output once everything that moves a cursor is acted on.
+ * The unfinished line of one writer, as a person sees it: a terminal of one row. It is what makes
+ * it possible to print a line in between and then put the writer's prompt back, cursor and all; and
+ * it is what is left of a background VM's output once everything that moves a cursor is acted on.
  */
 #ifndef HOST_BARE_CONSOLE_LINE_H
 #define HOST_BARE_CONSOLE_LINE_H
@@ -31,14 +31,12 @@ enum console_event {
     LINE_SHOW,    /* the byte belongs to the line (or changes nothing) */
     LINE_HOLD,    /* it is part of an escape sequence that goes on: not to be shown yet */
     LINE_RELEASE, /* it ends the sequence in `held` (or the room there): show that, this included */
-    LINE_END      /* a newline: take the text, then console_line_clear() */
+    LINE_END,     /* a newline: take the text, then console_line_clear() */
+    LINE_FULL     /* no room, the byte was not taken: the same, then put it in again */
 };
 
-/* Takes one byte in. Before it, a caller must make room if console_line_full(). */
+/* Takes one byte in. */
 enum console_event console_line_put(struct console_line *line, uint8_t byte);
-
-/* No byte fits in any more where the cursor stands. */
-bool console_line_full(const struct console_line *line);
 
 /* Forgets the text. The escape and colour state stays, since the writer's does. */
 void console_line_clear(struct console_line *line);

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* docs/bundle.md describes each property; this table is that page's other half. */
+#include "core/bundle/property.h"
+
+#include <libfdt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/print.h"
+#include "core/vm.h"
+#include "host/host.h"
+
+/* What engine h's smallest second stage reaches: Sv39x4. */
+#define GPA_LIMIT (1UL << 41)
+
+struct property {
+    const void *fdt;
+    const char *name;
+    const char *data;
+    int bytes;
+};
+
+void property_refuse(struct vm_config *config, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(config->reason, sizeof(config->reason), format, args);
+    va_end(args);
+    config->refused = true;
+    vm_error(config->name, "%s; it is refused", config->reason);
+}
+
+static bool wrong(struct vm_config *config, const struct property *p, const char *expected)
+{
+    property_refuse(config, "property %s: %s is expected", p->name, expected);
+    return false;
+}
+
+static uint64_t cell(const struct property *p, unsigned n)
+{
+    return fdt32_ld((const fdt32_t *)(p->data + 4 * n));
+}
+
+static uint64_t two_cells(const struct property *p, unsigned n)
+{
+    return cell(p, n) << 32 | cell(p, n + 1);
+}
+
+/* A string that ends inside the property, and with it. */
+static const char *string(const struct property *p)
+{
+    return p->bytes > 0 && strnlen(p->data, (size_t)p->bytes) == (size_t)p->bytes - 1 ? p->data
+                                                                                     : NULL;
+}
+
+static bool number(struct vm_config *config, const struct property *p, uint64_t low, uint64_t high,
+                   unsigned *out)
+{
+    if (p->bytes == 4 && cell(p, 0) >= low && cell(p, 0) <= high) {
+        *out = (unsigned)cell(p, 0);
+        return true;
+    }
+    property_refuse(config, "property %s: one number from %lu to %lu is expected", p->name, low,
+                    high);
+    return false;
+}
+
+static bool address(struct vm_config *config, const struct property *p, uint64_t *out, bool *has)
+{
+    if (p->bytes != 4 && p->bytes != 8)
+        return wrong(config, p, "an address of one or two cells");
+    *out = p->bytes == 4 ? cell(p, 0) : two_cells(p, 0);
+    *has = true;
+    return true;
+}
+
+static bool overlap(struct config_range a, struct config_range b)
+{
+    return a.base < b.base + b.size && b.base < a.base + a.size;
+}
+
+static bool check_range(struct vm_config *config, const struct property *p, unsigned n)
+{
+    /* Where the virtual devices are, virtio's slots included. */
+    static const struct {
+        const char *name;
+        struct config_range range;
+    } windows[] = {
+        {"PLIC", {GUEST_PLIC_BASE, GUEST_PLIC_SIZE}},
+        {"UART", {GUEST_UART_BASE, 0x1000}},
+        {"virtio-mmio", {0x10001000, 0x8000}},
+    };
+    struct config_range r = config->memory[n];
+    const char *fault = NULL;
+    if (!r.size || r.base % HOST_PAGE_SIZE || r.size % HOST_PAGE_SIZE)
+        fault = "base and size are multiples of 4096, and size is not 0";
+    else if (r.base + r.size < r.base || r.base + r.size > GPA_LIMIT)
+        fault = "it ends at or below 0x20000000000 (2 TiB)";
+    if (fault) {
+        property_refuse(config, "property %s: range %u (%#lx + %#lx): expected is that %s", p->name,
+                        n + 1, r.base, r.size, fault);
+        return false;
+    }
+    for (unsigned other = 0; other < n; other++) {
+        if (overlap(r, config->memory[other])) {
+            property_refuse(config, "property %s: range %u (%#lx + %#lx) overlaps range %u", p->name,
+                            n + 1, r.base, r.size, other + 1);
+            return false;
+        }
+    }
+    for (unsigned w = 0; w < sizeof(windows) / sizeof(*windows); w++) {
+        if (overlap(r, windows[w].range)) {
+            property_refuse(config, "property %s: range %u (%#lx + %#lx) overlaps the %s at %#lx",
+                            p->name, n + 1, r.base, r.size, windows[w].name, windows[w].range.base);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool memory(struct vm_config *config, const struct property *p)
+{
+    if (p->bytes < 16 || p->bytes % 16 || p->bytes / 16 > VM_MAX_RANGES)
+        return wrong(config, p, "1 to 16 pairs of base and size, two cells each");
+    config->memory_ranges = (unsigned)p->bytes / 16;
+    for (unsigned n = 0; n < config->memory_ranges; n++) {
+        config->memory[n] = (struct config_range){two_cells(p, 4 * n), two_cells(p, 4 * n + 2)};
+        if (!check_range(config, p, n))
+            return false;
+    }
+    return true;
+}
+
+static bool vcpus(struct vm_config *config, const struct property *p)
+{
+    return number(config, p, 1, VM_MAX_VCPUS, &config->vcpus);
+}
+
+/* A reference to a node below /images. */
+static bool image(struct vm_config *config, const struct property *p, struct config_image *out)
+{
+    if (p->bytes != 4)
+        return wrong(config, p, "one reference to a node of /images");
+    int node = fdt_node_offset_by_phandle(p->fdt, (uint32_t)cell(p, 0));
+    int parent = node < 0 ? node : fdt_parent_offset(p->fdt, node);
+    if (parent < 0 || parent != fdt_path_offset(p->fdt, "/images"))
+        return wrong(config, p, "a reference to a node of /images");
+    int bytes;
+    out->name = fdt_get_name(p->fdt, node, NULL);
+    out->data = fdt_getprop(p->fdt, node, "data", &bytes);
+    if (!out->data || bytes <= 0) {
+        property_refuse(config, "property %s: image %s has no property data, or an empty one",
+                        p->name, out->name);
+        return false;
+    }
+    out->size = (size_t)bytes;
+    return true;
+}
+
+static bool kernel(struct vm_config *config, const struct property *p)
+{
+    return image(config, p, &config->kernel);
+}
+
+static bool ramdisk(struct vm_config *config, const struct property *p)
+{
+    return image(config, p, &config->ramdisk);
+}
+
+static bool fdt_image(struct vm_config *config, const struct property *p)
+{
+    return image(config, p, &config->fdt);
+}
+
+static bool load_address(struct vm_config *config, const struct property *p)
+{
+    return address(config, p, &config->load_address, &config->has_load_address);
+}
+
+static bool entry(struct vm_config *config, const struct property *p)
+{
+    return address(config, p, &config->entry, &config->has_entry);
+}
+
+static bool bootargs(struct vm_config *config, const struct property *p)
+{
+    config->bootargs = string(p);
+    return config->bootargs || wrong(config, p, "one string");
+}
+
+static bool harts(struct vm_config *config, const struct property *p)
+{
+    if (p->bytes < 4 || p->bytes % 4 || p->bytes / 4 > VM_MAX_VCPUS)
+        return wrong(config, p, "1 to 64 hart ids");
+    config->hart_count = (unsigned)p->bytes / 4;
+    for (unsigned n = 0; n < config->hart_count; n++) {
+        config->harts[n] = cell(p, n);
+        for (unsigned other = 0; other < n; other++) {
+            if (config->harts[other] == config->harts[n])
+                return wrong(config, p, "each hart id once");
+        }
+    }
+    return true;
+}
+
+/* One of several words; the second list holds words the design has and this version does not. */
+static int choice(struct vm_config *config, const struct property *p, const char *const *served,
+                  const char *later)
+{
+    const char *text = string(p);
+    for (int n = 0; text && served[n]; n++) {
+        if (!strcmp(text, served[n]))
+            return n;
+    }
+    if (text && later && strstr(later, text) && *text)
+        property_refuse(config, "property %s: \"%s\" is not served yet; \"%s\" is", p->name, text,
+                        served[0]);
+    else
+        property_refuse(config, "property %s: \"%s\"%s%s%s%s is expected", p->name, served[0],
+                        served[1] ? " or \"" : "", served[1] ? served[1] : "",
+                        served[1] ? "\"" : "", served[1] && served[2] ? " (or another)" : "");
+    return -1;
+}
+
+static bool schedule(struct vm_config *config, const struct property *p)
+{
+    static const char *const served[] = {"pinned", NULL};
+    if (choice(config, p, served, "shared") < 0)
+        return false;
+    config->schedule = SCHEDULE_PINNED;
+    return true;
+}
+
+static bool engine(struct vm_config *config, const struct property *p)
+{
+    static const char *const served[] = {"h", NULL};
+    return choice(config, p, served, "shadow") >= 0;
+}
+
+static bool console(struct vm_config *config, const struct property *p)
+{
+    static const char *const served[] = {"uart", "none", NULL};
+    int n = choice(config, p, served, "virtio");
+    config->console = n == 1 ? CONSOLE_NONE : CONSOLE_UART;
+    return n >= 0;
+}
+
+static bool irqchip(struct vm_config *config, const struct property *p)
+{
+    static const char *const served[] = {"plic", NULL};
+    return choice(config, p, served, "aplic imsic") >= 0;
+}
+
+static bool on_event(struct vm_config *config, const struct property *p, enum config_on *out)
+{
+    static const char *const served[] = {"stop", "restart", "pause", NULL};
+    int n = choice(config, p, served, NULL);
+    if (n >= 0)
+        *out = (enum config_on)n;
+    return n >= 0;
+}
+
+static bool on_fault(struct vm_config *config, const struct property *p)
+{
+    return on_event(config, p, &config->on_fault);
+}
+
+static bool on_reset(struct vm_config *config, const struct property *p)
+{
+    return on_event(config, p, &config->on_reset);
+}
+
+static bool autostart(struct vm_config *config, const struct property *p)
+{
+    const char *text = string(p);
+    if (p->bytes == 4 && cell(p, 0) <= 1)
+        config->autostart = cell(p, 0);
+    else if (!p->bytes || (text && !strcmp(text, "true")))
+        config->autostart = true;
+    else if (text && !strcmp(text, "false"))
+        config->autostart = false;
+    else
+        return wrong(config, p, "<0>, <1>, \"true\" or \"false\"");
+    return true;
+}
+
+static bool restart_limit(struct vm_config *config, const struct property *p)
+{
+    return number(config, p, 0, UINT32_MAX, &config->restart_limit);
+}
+
+static bool isa_disable(struct vm_config *config, const struct property *p)
+{
+    const char *at = p->data, *end = p->data + p->bytes;
+    if (p->bytes < 2 || end[-1])
+        return wrong(config, p, "a list of extension names");
+    for (; at < end; at += strlen(at) + 1) {
+        enum riscv_ext ext = isa_find(at, strlen(at));
+        if (ext == ISA_EXT_COUNT) {
+            property_refuse(config, "property %s: extension \"%.32s\" is not known", p->name, at);
+            return false;
+        }
+        config->isa_disable[ext] = 1;
+    }
+    return true;
+}
+
+static bool not_served(struct vm_config *config, const struct property *p)
+{
+    property_refuse(config, "property %s: not served yet", p->name);
+    return false;
+}
+
+static bool nothing(struct vm_config *config, const struct property *p)
+{
+    (void)config, (void)p;
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool (*read)(struct vm_config *config, const struct property *p);
+} properties[] = {
+    {"compatible", nothing},
+    {"phandle", nothing},
+    {"linux,phandle", nothing},
+    {"memory", memory},
+    {"vcpus", vcpus},
+    {"kernel", kernel},
+    {"load-address", load_address},
+    {"entry", entry},
+    {"ramdisk", ramdisk},
+    {"bootargs", bootargs},
+    {"fdt", fdt_image},
+    {"harts", harts},
+    {"schedule", schedule},
+    {"priority", not_served},
+    {"budget-us", not_served},
+    {"period-us", not_served},
+    {"passthrough", not_served},
+    {"direct-map", not_served},
+    {"allow-unprotected-dma", not_served},
+    {"engine", engine},
+    {"console", console},
+    {"irqchip", irqchip},
+    {"isa-disable", isa_disable},
+    {"autostart", autostart},
+    {"on-fault", on_fault},
+    {"on-reset", on_reset},
+    {"restart-limit", restart_limit},
+};
+
+void property_defaults(struct vm_config *config)
+{
+    config->vcpus = 1;
+    config->bootargs = "";
+    config->autostart = true;
+    config->on_fault = ON_STOP;
+    config->on_reset = ON_RESTART;
+}
+
+static bool read_one(struct vm_config *config, const struct property *p)
+{
+    for (unsigned n = 0; n < sizeof(properties) / sizeof(*properties); n++) {
+        if (!strcmp(p->name, properties[n].name))
+            return properties[n].read(config, p);
+    }
+    property_refuse(config, "property %.40s is unknown", p->name);
+    return false;
+}
+
+void property_read_all(const void *fdt, int node, struct vm_config *config)
+{
+    int at;
+    fdt_for_each_property_offset(at, fdt, node)
+    {
+        struct property p = {.fdt = fdt};
+        p.data = fdt_getprop_by_offset(fdt, at, &p.name, &p.bytes);
+        if (!p.data || !read_one(config, &p))
+            return;
+    }
+    int child = fdt_first_subnode(fdt, node);
+    if (child >= 0)
+        property_refuse(config, "node %.40s is unknown: a VM has properties only",
+                        fdt_get_name(fdt, child, NULL));
+    else if (!config->memory_ranges)
+        property_refuse(config, "property memory is missing");
+    else if (!config->kernel.size)
+        property_refuse(config, "property kernel is missing");
+    else if (config->schedule == SCHEDULE_PINNED && config->hart_count < config->vcpus)
+        property_refuse(config, "property schedule: \"pinned\" expects %u harts in property harts",
+                        config->vcpus);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/dev/ns16550a.h"
+
+#include <string.h>
+
+/* Registers, data sheet table "Summary of Registers". */
+enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR, REG_COUNT };
+
+#define IER_RDI 0x01  /* received data */
+#define IER_THRI 0x02 /* transmitter holding register empty */
+#define IER_RLSI 0x04 /* receiver line status */
+#define IER_MASK 0x0f
+
+#define IIR_NONE 0x01
+#define IIR_THRE 0x02
+#define IIR_RX 0x04
+#define IIR_LINE 0x06
+#define IIR_TIMEOUT 0x0c
+#define IIR_FIFO 0xc0
+
+#define FCR_ENABLE 0x01
+#define FCR_RESET_RX 0x02
+#define FCR_RESET_TX 0x04
+#define FCR_KEPT 0xc9 /* the reset bits clear themselves */
+#define FCR_TRIGGER_SHIFT 6
+
+#define LCR_DLAB 0x80
+
+#define MCR_DTR 0x01
+#define MCR_RTS 0x02
+#define MCR_OUT1 0x04
+#define MCR_OUT2 0x08
+#define MCR_LOOP 0x10
+#define MCR_MASK 0x1f
+
+#define LSR_DR 0x01
+#define LSR_OE 0x02
+#define LSR_ERRORS 0x1e
+#define LSR_THRE 0x20
+#define LSR_TEMT 0x40
+
+#define MSR_CTS 0x10
+#define MSR_DSR 0x20
+#define MSR_RI 0x40
+#define MSR_DCD 0x80
+
+/* Bytes that the receiver holds before it overruns: one without FIFO. */
+static unsigned capacity(const struct ns16550a *uart)
+{
+    return uart->fcr & FCR_ENABLE ? NS16550A_FIFO : 1;
+}
+
+/*
+ * The interrupt that IIR names, highest priority first (data sheet table "Interrupt Control
+ * Functions"). With fewer bytes than the trigger level the data sheet waits for four character
+ * times; here that time is over at once, since nobody would be better off for the wait. Modem
+ * status never changes, so its interrupt never comes.
+ */
+static uint8_t interrupt(const struct ns16550a *uart)
+{
+    static const uint8_t trigger[] = {1, 4, 8, 14};
+    if (uart->ier & IER_RLSI && uart->lsr_errors) {
+        return IIR_LINE;
+    }
+    if (uart->ier & IER_RDI && uart->fifo_count > 0) {
+        bool few =
+            uart->fcr & FCR_ENABLE && uart->fifo_count < trigger[uart->fcr >> FCR_TRIGGER_SHIFT];
+        return few ? IIR_TIMEOUT : IIR_RX;
+    }
+    if (uart->ier & IER_THRI && uart->thre_pending) {
+        return IIR_THRE;
+    }
+    return IIR_NONE;
+}
+
+/* OUT2 switches the interrupt line on a PC; on a memory-mapped port it goes straight through. */
+static void update_line(struct ns16550a *uart)
+{
+    bool line = interrupt(uart) != IIR_NONE;
+    if (line != uart->line) {
+        uart->line = line;
+        uart->irq(uart->owner, line);
+    }
+}
+
+static void fifo_put(struct ns16550a *uart, uint8_t byte)
+{
+    if (uart->fifo_count < capacity(uart)) {
+        uart->fifo[(uart->fifo_head + uart->fifo_count++) % NS16550A_FIFO] = byte;
+        return;
+    }
+    /* A full FIFO loses the new byte; without FIFO the new one takes the old one's place. */
+    uart->lsr_errors |= LSR_OE;
+    if (!(uart->fcr & FCR_ENABLE)) {
+        uart->fifo[uart->fifo_head] = byte;
+    }
+}
+
+static uint8_t fifo_get(struct ns16550a *uart)
+{
+    /* Reading an empty receiver gives its last byte without FIFO, and zero with it. */
+    uint8_t byte = uart->fifo[uart->fifo_head];
+    if (uart->fifo_count == 0) {
+        return uart->fcr & FCR_ENABLE ? 0 : byte;
+    }
+    if (uart->fcr & FCR_ENABLE) {
+        uart->fifo_head = (uart->fifo_head + 1) % NS16550A_FIFO;
+    }
+    uart->fifo_count--;
+    return byte;
+}
+
+/* Lets in what was typed ahead, as flow control would. In loopback the outside is cut off. */
+static void refill(struct ns16550a *uart)
+{
+    while (uart->rx_count > 0 && uart->fifo_count < capacity(uart) && !(uart->mcr & MCR_LOOP)) {
+        fifo_put(uart, uart->rx[uart->rx_head]);
+        uart->rx_head = (uart->rx_head + 1) % NS16550A_BACKLOG;
+        uart->rx_count--;
+    }
+}
+
+void ns16550a_init(struct ns16550a *uart)
+{
+    uart->ier = uart->fcr = uart->lcr = uart->scr = uart->lsr_errors = 0;
+    uart->dll = 0x0c; /* 9600 baud at 1.8432 MHz, as firmware would leave it */
+    uart->dlm = 0;
+    uart->mcr = MCR_OUT2;
+    uart->thre_pending = uart->line = false;
+    uart->fifo_head = uart->fifo_count = 0;
+    uart->rx_head = uart->rx_count = 0;
+    memset(uart->fifo, 0, sizeof(uart->fifo));
+}
+
+static uint8_t read_iir(struct ns16550a *uart)
+{
+    uint8_t id = interrupt(uart);
+    if (id == IIR_THRE) {
+        uart->thre_pending = false; /* telling it acknowledges it */
+    }
+    return id | (uart->fcr & FCR_ENABLE ? IIR_FIFO : 0);
+}
+
+static uint8_t read_lsr(struct ns16550a *uart)
+{
+    uint8_t lsr = LSR_THRE | LSR_TEMT | uart->lsr_errors | (uart->fifo_count > 0 ? LSR_DR : 0);
+    uart->lsr_errors = 0;
+    return lsr;
+}
+
+/* In loopback the four outputs are wired to the inputs (data sheet, "Modem Control Register"). */
+static uint8_t read_msr(const struct ns16550a *uart)
+{
+    uint8_t mcr = uart->mcr;
+    if (!(mcr & MCR_LOOP)) {
+        return MSR_CTS | MSR_DSR | MSR_DCD;
+    }
+    return (mcr & MCR_RTS ? MSR_CTS : 0) | (mcr & MCR_DTR ? MSR_DSR : 0) |
+           (mcr & MCR_OUT1 ? MSR_RI : 0) | (mcr & MCR_OUT2 ? MSR_DCD : 0);
+}
+
+static uint8_t read_register(struct ns16550a *uart, uint32_t reg)
+{
+    bool divisor = uart->lcr & LCR_DLAB;
+    uint8_t byte = 0;
+    switch (reg) {
+    case REG_DATA:
+        if (divisor) {
+            return uart->dll;
+        }
+        byte = fifo_get(uart);
+        refill(uart);
+        break;
+    case REG_IER:
+        return divisor ? uart->dlm : uart->ier;
+    case REG_IIR_FCR:
+        byte = read_iir(uart);
+        break;
+    case REG_LCR:
+        return uart->lcr;
+    case REG_MCR:
+        return uart->mcr;
+    case REG_LSR:
+        byte = read_lsr(uart);
+        break;
+    case REG_MSR:
+        return read_msr(uart);
+    case REG_SCR:
+        return uart->scr;
+    }
+    update_line(uart);
+    return byte;
+}
+
+static void write_ier(struct ns16550a *uart, uint8_t value)
+{
+    /* Enabling the transmitter's interrupt while the transmitter is empty asks for it anew, even if
+     * IIR was read before. Drivers start to send that way, though the data sheet doesn't say so. */
+    if ((uart->ier ^ value) & IER_THRI) {
+        uart->thre_pending = value & IER_THRI;
+    }
+    uart->ier = value & IER_MASK;
+}
+
+static void write_fcr(struct ns16550a *uart, uint8_t value)
+{
+    /* Switching the FIFOs on or off empties them. */
+    if ((uart->fcr ^ value) & FCR_ENABLE) {
+        value |= FCR_RESET_RX | FCR_RESET_TX;
+    }
+    if (value & FCR_RESET_RX) {
+        uart->fifo_head = uart->fifo_count = 0;
+    }
+    if (value & FCR_RESET_TX) {
+        uart->thre_pending = true;
+    }
+    uart->fcr = value & FCR_KEPT;
+    refill(uart);
+}
+
+/* True if a byte has to go out. */
+static bool write_register(struct ns16550a *uart, uint32_t reg, uint8_t value)
+{
+    bool divisor = uart->lcr & LCR_DLAB, send = false;
+    switch (reg) {
+    case REG_DATA:
+        if (divisor) {
+            uart->dll = value;
+            return false;
+        }
+        if (uart->mcr & MCR_LOOP) {
+            fifo_put(uart, value);
+        } else {
+            send = true;
+        }
+        uart->thre_pending = true; /* it is out, and the transmitter is empty again */
+        break;
+    case REG_IER:
+        if (divisor) {
+            uart->dlm = value;
+            return false;
+        }
+        write_ier(uart, value);
+        break;
+    case REG_IIR_FCR:
+        write_fcr(uart, value);
+        break;
+    case REG_LCR:
+        uart->lcr = value;
+        return false;
+    case REG_MCR:
+        uart->mcr = value & MCR_MASK;
+        refill(uart);
+        break;
+    case REG_SCR:
+        uart->scr = value;
+        return false;
+    default: /* line and modem status are read-only */
+        return false;
+    }
+    update_line(uart);
+    return send;
+}
+
+static bool valid(uint32_t offset, unsigned width)
+{
+    return offset < REG_COUNT && (width == 1 || width == 2 || width == 4 || width == 8);
+}
+
+bool ns16550a_read(struct ns16550a *uart, uint32_t offset, unsigned width, uint64_t *value)
+{
+    if (!valid(offset, width)) {
+        return false;
+    }
+    lock_take(&uart->lock);
+    *value = read_register(uart, offset);
+    lock_release(&uart->lock);
+    return true;
+}
+
+bool ns16550a_write(struct ns16550a *uart, uint32_t offset, unsigned width, uint64_t value)
+{
+    if (!valid(offset, width)) {
+        return false;
+    }
+    lock_take(&uart->lock);
+    bool send = write_register(uart, offset, (uint8_t)value);
+    lock_release(&uart->lock);
+    /* Without the lock: the console may be just about to give us a byte. */
+    if (send) {
+        uart->send(uart->owner, (uint8_t)value);
+    }
+    return true;
+}
+
+bool ns16550a_receive(struct ns16550a *uart, uint8_t byte)
+{
+    lock_take(&uart->lock);
+    bool room = uart->rx_count < NS16550A_BACKLOG;
+    if (room) {
+        uart->rx[(uart->rx_head + uart->rx_count++) % NS16550A_BACKLOG] = byte;
+        refill(uart);
+        update_line(uart);
+    }
+    lock_release(&uart->lock);
+    return room;
+}
+
+bool ns16550a_take(struct ns16550a *uart, uint8_t *byte)
+{
+    lock_take(&uart->lock);
+    bool there = uart->fifo_count != 0;
+    if (there) {
+        *byte = fifo_get(uart);
+        refill(uart);
+        update_line(uart);
+    }
+    lock_release(&uart->lock);
+    return there;
+}

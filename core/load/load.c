@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Ramdisk and tree, and the order in which everything is placed. */
+#include "core/load/load.h"
+
+#include <stddef.h>
+
+#include "core/bulk.h"
+#include "core/load/kernel.h"
+#include "core/print.h"
+#include "core/tree/tree.h"
+#include "host/host.h"
+
+#define ALIGN_UP(value, align) (((value) + (align)-1) & ~((align)-1))
+#define TREE_ALIGN 0x200000UL
+
+bool load_bytes(struct vm *vm, uint64_t gpa, const uint8_t *from, uint64_t bytes)
+{
+    while (bytes) {
+        /* A chunk boundary inside an image is rare; halve until a run is found. */
+        uint64_t part = bytes;
+        uint8_t *to;
+        while (!(to = vm_ram(vm, gpa, part))) {
+            part /= 2;
+            if (!part)
+                return false;
+        }
+        bulk_copy(to, from, part);
+        gpa += part;
+        from += part;
+        bytes -= part;
+    }
+    return true;
+}
+
+/* The end of the first RAM range is where tree and ramdisk go, out of the kernel's way; the tree
+ * above the ramdisk. */
+static bool place_ramdisk(struct vm *vm, struct loaded *out, uint64_t end)
+{
+    const struct config_image *image = &vm->config->ramdisk;
+    out->ramdisk_start = out->ramdisk_end = 0;
+    if (!image->size)
+        return true;
+    uint64_t room = end - ALIGN_UP(out->kernel_end, HOST_PAGE_SIZE);
+    if (out->kernel_end >= end || image->size > room) {
+        vm_error(vm->config->name,
+                 "property ramdisk: image %s is %zu bytes; %lu bytes of RAM are left beside the "
+                 "kernel", image->name, image->size, out->kernel_end >= end ? 0 : room);
+        return false;
+    }
+    out->ramdisk_start = (end - image->size) & ~(HOST_PAGE_SIZE - 1);
+    if (out->ramdisk_start < out->kernel_end)
+        out->ramdisk_start = ALIGN_UP(out->kernel_end, HOST_PAGE_SIZE);
+    out->ramdisk_end = out->ramdisk_start + image->size;
+    return load_bytes(vm, out->ramdisk_start, image->data, image->size);
+}
+
+bool load_images(struct vm *vm, struct loaded *out)
+{
+    const struct config_range *ram = &vm->config->memory[0];
+    if (!load_kernel(vm, out))
+        return false;
+    uint64_t end = ram->base + ram->size;
+    uint64_t fdt = ram->size > TREE_MAX_BYTES ? (end - TREE_MAX_BYTES) & ~(TREE_ALIGN - 1) : 0;
+    /* A small RAM may have no 2 MiB boundary to spare; 8-byte alignment is all that is required. */
+    if (fdt < ram->base || fdt < out->kernel_end)
+        fdt = (end - TREE_MAX_BYTES) & ~(HOST_PAGE_SIZE - 1);
+    if (ram->size <= TREE_MAX_BYTES || fdt < out->kernel_end) {
+        /* The kernel may lie in another range than the first. */
+        bool elsewhere = out->kernel_start >= end || out->kernel_end <= ram->base;
+        if (!elsewhere || ram->size <= TREE_MAX_BYTES) {
+            vm_error(vm->config->name,
+                     "property memory: the kernel leaves no room for a device tree of %d KiB",
+                     TREE_MAX_BYTES >> 10);
+            return false;
+        }
+    }
+    out->fdt = fdt;
+    if (!place_ramdisk(vm, out, fdt))
+        return false;
+    void *room = vm_ram(vm, fdt, TREE_MAX_BYTES);
+    if (!room) {
+        vm_error(vm->config->name, "property memory: no unbroken RAM for the device tree at %#lx",
+                 fdt);
+        return false;
+    }
+    return tree_build(vm, out, room, TREE_MAX_BYTES) != 0;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The SBI's legacy calls (2.0, chapter 5): answers in a0 alone, hart masks by guest-virtual pointer,
+ * no way to say what was wrong but a negative number. */
+#include "core/sbi/sbi.h"
+#include "core/vm.h"
+#include "host/host.h"
+
+/* The mask at a guest-virtual address; a null pointer means all harts. */
+static bool read_mask(struct vcpu *vcpu, uint64_t pointer, uint64_t *set)
+{
+    uint64_t mask = 0;
+    if (!pointer)
+        return sbi_hart_mask(vcpu, 0, UINT64_MAX, set);
+    for (unsigned n = 0; n < 8; n++) {
+        uint8_t byte;
+        if (!vcpu->eng.ops->peek(&vcpu->eng, pointer + n, &byte))
+            return false;
+        mask |= (uint64_t)byte << 8 * n;
+    }
+    return sbi_hart_mask(vcpu, mask, 0, set);
+}
+
+static int64_t remote(struct vcpu *vcpu, uint64_t call, const uint64_t args[6])
+{
+    uint64_t set;
+    if (!read_mask(vcpu, args[0], &set))
+        return SBI_ERR_FAILED;
+    switch (call) {
+    case SBI_EXT_LEGACY_SEND_IPI:
+        return sbi_hot_ipi(set, 0, 0, 0, 0, 0, 0, vcpu).error;
+    case SBI_EXT_LEGACY_FENCE_I:
+        return sbi_hot_rfence(set, 0, 0, 0, 0, 0, 0, vcpu).error;
+    case SBI_EXT_LEGACY_SFENCE_VMA:
+        return sbi_hot_rfence(set, 0, args[1], args[2], 0, 0, 1, vcpu).error;
+    default:
+        return sbi_hot_rfence(set, 0, args[1], args[2], args[3], 0, 2, vcpu).error;
+    }
+}
+
+static struct sbi_ret handle(struct vcpu *vcpu, uint64_t call, uint64_t function,
+                             const uint64_t args[6])
+{
+    (void)function; /* legacy calls have none */
+    char out = (char)args[0];
+    uint8_t in;
+    int64_t answer = 0;
+    switch (call) {
+    case SBI_EXT_LEGACY_SET_TIMER:
+        answer = sbi_hot_time(args[0], 0, 0, 0, 0, 0, 0, vcpu).error;
+        break;
+    case SBI_EXT_LEGACY_PUTCHAR:
+        host_console_write(vcpu->vm, &out, 1);
+        break;
+    case SBI_EXT_LEGACY_GETCHAR:
+        answer = ns16550a_take(&vcpu->vm->uart, &in) ? in : -1;
+        break;
+    case SBI_EXT_LEGACY_CLEAR_IPI:
+        vcpu->eng.ops->irq(&vcpu->eng, GUEST_IRQ_SOFT, false);
+        break;
+    case SBI_EXT_LEGACY_SHUTDOWN:
+        vm_guest_off(vcpu->vm);
+        answer = SBI_NO_ANSWER;
+        break;
+    default:
+        answer = remote(vcpu, call, args);
+    }
+    return (struct sbi_ret){answer, 0};
+}
+
+const struct sbi_extension sbi_legacy = {SBI_EXT_LEGACY_SET_TIMER, SBI_EXT_LEGACY_SHUTDOWN, handle};

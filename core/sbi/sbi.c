@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From an ecall to the extension that answers it. */
+#include "core/sbi/sbi.h"
+
+#include <stddef.h>
+
+#include "core/vm.h"
+
+/* A hot extension reaches this table only if an engine has no short cut for it. */
+#define HOT(name)                                                                                  \
+    static struct sbi_ret name##_handle(struct vcpu *vcpu, uint64_t extension, uint64_t function,  \
+                                        const uint64_t a[6])                                       \
+    {                                                                                              \
+        (void)extension;                                                                           \
+        return sbi_hot_##name(a[0], a[1], a[2], a[3], a[4], a[5], function, vcpu);                 \
+    }
+HOT(base)
+HOT(time)
+HOT(ipi)
+HOT(rfence)
+
+static const struct sbi_extension base = {SBI_EXT_BASE, SBI_EXT_BASE, base_handle};
+static const struct sbi_extension time = {SBI_EXT_TIME, SBI_EXT_TIME, time_handle};
+static const struct sbi_extension ipi = {SBI_EXT_IPI, SBI_EXT_IPI, ipi_handle};
+static const struct sbi_extension rfence = {SBI_EXT_RFENCE, SBI_EXT_RFENCE, rfence_handle};
+
+static const struct sbi_extension *const extensions[] = {
+    &base,     &time,    &ipi,      &rfence,   &sbi_hsm, &sbi_srst,
+    &sbi_dbcn, &sbi_pmu, &sbi_susp, &sbi_sta, &sbi_legacy,
+};
+
+static const struct sbi_extension *find(uint64_t id)
+{
+    for (size_t n = 0; n < sizeof(extensions) / sizeof(*extensions); n++) {
+        if (id >= extensions[n]->first && id <= extensions[n]->last)
+            return extensions[n];
+    }
+    return NULL;
+}
+
+bool sbi_has(const struct vcpu *vcpu, uint64_t id)
+{
+    (void)vcpu; /* every guest has all of them */
+    return find(id) != NULL;
+}
+
+bool sbi_hart_mask(const struct vcpu *vcpu, uint64_t mask, uint64_t base_id, uint64_t *set)
+{
+    unsigned count = vcpu->vm->vcpu_count;
+    uint64_t all = count == 64 ? UINT64_MAX : (1ULL << count) - 1;
+    if (base_id == UINT64_MAX) {
+        *set = all;
+        return true;
+    }
+    if (base_id >= count) {
+        *set = 0;
+        return !mask; /* nobody is named: nobody is missing */
+    }
+    *set = mask << base_id;
+    return *set >> base_id == mask && !(*set & ~all);
+}
+
+void sbi_handle(struct vcpu *vcpu)
+{
+    struct engine_vcpu *v = &vcpu->eng;
+    uint64_t id = v->gpr[17];
+    const struct sbi_extension *extension = find(id);
+    struct sbi_ret ret = {SBI_ERR_NOT_SUPPORTED, 0};
+    if (extension)
+        ret = extension->handle(vcpu, id, v->gpr[16], &v->gpr[10]);
+    if (ret.error == SBI_NO_ANSWER)
+        return;
+    v->gpr[10] = (uint64_t)ret.error;
+    if (extension != &sbi_legacy)
+        v->gpr[11] = ret.value; /* legacy calls answer in a0 alone and keep a1 */
+    v->pc += 4;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A tree of the user's own: kept as it is, but for what only Caldarium knows. */
+#include <libfdt.h>
+#include <string.h>
+
+#include "core/tree/edit.h"
+
+/* The user's interrupt controller nodes refer to harts by phandle: those of the user's cpus stay
+ * valid, so they are carried over to the generated ones. */
+static void keep_intc(struct tree *t)
+{
+    for (unsigned n = 0; n < t->vm->config->vcpus; n++)
+        t->intc[n] = TREE_PHANDLE_INTC + n;
+    int cpu, child;
+    fdt_for_each_subnode(cpu, t->fdt, fdt_path_offset(t->fdt, "/cpus"))
+    {
+        int bytes;
+        const fdt32_t *reg = fdt_getprop(t->fdt, cpu, "reg", &bytes);
+        if (!reg || bytes < 4)
+            continue;
+        uint32_t id = fdt32_to_cpu(reg[bytes / 4 - 1]);
+        fdt_for_each_subnode(child, t->fdt, cpu)
+        {
+            uint32_t phandle = fdt_get_phandle(t->fdt, child);
+            if (id < t->vm->config->vcpus && phandle && phandle != (uint32_t)-1)
+                t->intc[id] = phandle;
+        }
+    }
+}
+
+static void remove_memory(struct tree *t)
+{
+    int node;
+    while (!t->error &&
+           (node = fdt_node_offset_by_prop_value(t->fdt, -1, "device_type", "memory", 7)) >= 0)
+        t->error = fdt_del_node(t->fdt, node);
+}
+
+void tree_edit(struct tree *t, size_t size)
+{
+    const struct config_image *image = &t->vm->config->fdt;
+    t->error = fdt_check_full(image->data, image->size);
+    if (!t->error)
+        t->error = fdt_open_into(image->data, t->fdt, (int)size);
+    if (t->error)
+        return;
+    keep_intc(t);
+    int cpus = fdt_path_offset(t->fdt, "/cpus");
+    if (cpus >= 0)
+        t->error = fdt_del_node(t->fdt, cpus);
+    remove_memory(t);
+    tree_add_cpus(t);
+    tree_add_memory(t);
+    int chosen = fdt_path_offset(t->fdt, "/chosen");
+    if (chosen < 0)
+        chosen = tree_node(t, 0, "chosen");
+    tree_fill_chosen(t, chosen);
+}

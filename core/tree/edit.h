@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What tree.c and edit.c share: a tree being written. The first error stays; calls after it do
+ * nothing, so only the end has to look. */
+#ifndef CORE_TREE_EDIT_H
+#define CORE_TREE_EDIT_H
+
+#include "core/tree/tree.h"
+
+struct tree {
+    const struct vm *vm;
+    const struct loaded *loaded;
+    void *fdt;
+    int error;
+    uint32_t intc[VM_MAX_VCPUS]; /* phandles of the harts' interrupt controllers */
+};
+
+#define TREE_PHANDLE_PLIC 0x1000
+#define TREE_PHANDLE_CPU 0x1100
+#define TREE_PHANDLE_INTC 0x1200
+
+int tree_node(struct tree *t, int parent, const char *name);
+void tree_prop(struct tree *t, int node, const char *name, const void *value, int bytes);
+void tree_string(struct tree *t, int node, const char *name, const char *value);
+void tree_u32(struct tree *t, int node, const char *name, uint32_t value);
+void tree_prop_reg(struct tree *t, int node, uint64_t base, uint64_t size);
+
+void tree_add_cpus(struct tree *t);
+void tree_add_memory(struct tree *t);
+void tree_fill_chosen(struct tree *t, int chosen);
+
+/* The user's own tree (`fdt`) with memory, cpus and chosen filled in. */
+void tree_edit(struct tree *t, size_t size);
+
+#endif

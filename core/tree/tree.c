@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The generated tree: QEMU virt's map, with what this VM has. Source: Devicetree specification 0.4;
+ * Linux' bindings riscv/cpus.yaml, riscv/extensions.yaml, sifive,plic-1.0.0.yaml, 8250.yaml. */
+#include "core/tree/tree.h"
+
+#include <libfdt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/print.h"
+#include "core/tree/edit.h"
+#include "host/host.h"
+
+#define SEED_BYTES 64
+
+void tree_prop_reg(struct tree *t, int node, uint64_t base, uint64_t size)
+{
+    fdt64_t cells[2] = {cpu_to_fdt64(base), cpu_to_fdt64(size)};
+    tree_prop(t, node, "reg", cells, sizeof(cells));
+}
+
+int tree_node(struct tree *t, int parent, const char *name)
+{
+    if (t->error)
+        return -1;
+    int node = fdt_add_subnode(t->fdt, parent, name);
+    if (node < 0)
+        t->error = node;
+    return node;
+}
+
+void tree_prop(struct tree *t, int node, const char *name, const void *value, int bytes)
+{
+    if (!t->error)
+        t->error = fdt_setprop(t->fdt, node, name, value, bytes);
+}
+
+void tree_string(struct tree *t, int node, const char *name, const char *value)
+{
+    tree_prop(t, node, name, value, (int)strlen(value) + 1);
+}
+
+void tree_u32(struct tree *t, int node, const char *name, uint32_t value)
+{
+    fdt32_t cell = cpu_to_fdt32(value);
+    tree_prop(t, node, name, &cell, sizeof(cell));
+}
+
+/* libfdt puts a new subnode before its elder siblings, so lists are made from the last to the first. */
+
+static void add_plic(struct tree *t, int soc)
+{
+    static const char compatible[] = "sifive,plic-1.0.0\0riscv,plic0";
+    fdt32_t lines[2 * VM_MAX_VCPUS];
+    unsigned count = t->vm->config->vcpus;
+    for (unsigned n = 0; n < count; n++) {
+        lines[2 * n] = cpu_to_fdt32(t->intc[n]);
+        lines[2 * n + 1] = cpu_to_fdt32(9); /* supervisor external */
+    }
+    int node = tree_node(t, soc, "plic@c000000");
+    tree_u32(t, node, "phandle", TREE_PHANDLE_PLIC);
+    tree_u32(t, node, "riscv,ndev", GUEST_PLIC_SOURCES - 1);
+    tree_prop_reg(t, node, GUEST_PLIC_BASE, GUEST_PLIC_SIZE);
+    tree_prop(t, node, "interrupts-extended", lines, (int)(8 * count));
+    tree_prop(t, node, "interrupt-controller", NULL, 0);
+    tree_u32(t, node, "#address-cells", 0);
+    tree_u32(t, node, "#interrupt-cells", 1);
+    tree_prop(t, node, "compatible", compatible, sizeof(compatible));
+}
+
+static void add_uart(struct tree *t, int soc)
+{
+    int node = tree_node(t, soc, "serial@10000000");
+    tree_u32(t, node, "interrupts", GUEST_UART_IRQ);
+    tree_u32(t, node, "interrupt-parent", TREE_PHANDLE_PLIC);
+    tree_u32(t, node, "clock-frequency", 3686400);
+    tree_prop_reg(t, node, GUEST_UART_BASE, GUEST_UART_SIZE);
+    tree_string(t, node, "compatible", "ns16550a");
+}
+
+static void add_soc(struct tree *t)
+{
+    int soc = tree_node(t, 0, "soc");
+    tree_u32(t, soc, "#address-cells", 2);
+    tree_u32(t, soc, "#size-cells", 2);
+    tree_string(t, soc, "compatible", "simple-bus");
+    tree_prop(t, soc, "ranges", NULL, 0);
+    add_plic(t, soc);
+    if (t->vm->config->console == CONSOLE_UART)
+        add_uart(t, soc);
+}
+
+static void add_cpu_map(struct tree *t, int cpus)
+{
+    char name[16];
+    int cluster = tree_node(t, tree_node(t, cpus, "cpu-map"), "cluster0");
+    for (unsigned n = t->vm->config->vcpus; n-- > 0;) {
+        snprintf(name, sizeof(name), "core%u", n);
+        tree_u32(t, tree_node(t, cluster, name), "cpu", TREE_PHANDLE_CPU + n);
+    }
+}
+
+/* "riscv,isa-extensions": the same as the string, as a list. */
+static void prop_isa_list(struct tree *t, int node, const struct riscv_isa *isa)
+{
+    char list[2048];
+    size_t used = 0;
+    for (unsigned ext = 0; ext < ISA_EXT_COUNT; ext++) {
+        size_t length = strlen(isa_name(ext)) + 1;
+        if (!isa_has(isa, ext) || used + length > sizeof(list))
+            continue;
+        memcpy(list + used, isa_name(ext), length);
+        used += length;
+    }
+    tree_prop(t, node, "riscv,isa-extensions", list, (int)used);
+}
+
+static void add_cpu(struct tree *t, int cpus, unsigned n, const struct riscv_isa *isa)
+{
+    char text[1024];
+    snprintf(text, sizeof(text), "cpu@%x", n);
+    int cpu = tree_node(t, cpus, text);
+    tree_u32(t, cpu, "phandle", TREE_PHANDLE_CPU + n);
+    snprintf(text, sizeof(text), "riscv,sv%u", 9 * board.satp_levels + 12);
+    tree_string(t, cpu, "mmu-type", text);
+    isa_format_string(isa, text, sizeof(text));
+    tree_string(t, cpu, "riscv,isa", text);
+    prop_isa_list(t, cpu, isa);
+    tree_string(t, cpu, "riscv,isa-base", "rv64i");
+    if (isa_has(isa, ISA_ZICBOM) && board.cbom_block)
+        tree_u32(t, cpu, "riscv,cbom-block-size", board.cbom_block);
+    if (isa_has(isa, ISA_ZICBOZ) && board.cboz_block)
+        tree_u32(t, cpu, "riscv,cboz-block-size", board.cboz_block);
+    if (isa_has(isa, ISA_ZICBOP) && board.cbop_block)
+        tree_u32(t, cpu, "riscv,cbop-block-size", board.cbop_block);
+    tree_string(t, cpu, "compatible", "riscv");
+    tree_string(t, cpu, "status", "okay");
+    tree_u32(t, cpu, "reg", n);
+    tree_string(t, cpu, "device_type", "cpu");
+    int intc = tree_node(t, cpu, "interrupt-controller");
+    tree_u32(t, intc, "phandle", t->intc[n]);
+    tree_string(t, intc, "compatible", "riscv,cpu-intc");
+    tree_prop(t, intc, "interrupt-controller", NULL, 0);
+    tree_u32(t, intc, "#interrupt-cells", 1);
+}
+
+void tree_add_cpus(struct tree *t)
+{
+    struct riscv_isa isa;
+    tree_guest_isa(t->vm->config, &isa);
+    int cpus = tree_node(t, 0, "cpus");
+    tree_u32(t, cpus, "timebase-frequency", (uint32_t)board.timebase);
+    tree_u32(t, cpus, "#size-cells", 0);
+    tree_u32(t, cpus, "#address-cells", 1);
+    add_cpu_map(t, cpus);
+    for (unsigned n = t->vm->config->vcpus; n-- > 0;)
+        add_cpu(t, cpus, n, &isa);
+}
+
+void tree_add_memory(struct tree *t)
+{
+    const struct vm_config *config = t->vm->config;
+    char name[32];
+    for (unsigned n = config->memory_ranges; n-- > 0;) {
+        snprintf(name, sizeof(name), "memory@%lx", config->memory[n].base);
+        int node = tree_node(t, 0, name);
+        tree_prop_reg(t, node, config->memory[n].base, config->memory[n].size);
+        tree_string(t, node, "device_type", "memory");
+    }
+}
+
+void tree_fill_chosen(struct tree *t, int chosen)
+{
+    const struct loaded *loaded = t->loaded;
+    uint8_t seed[SEED_BYTES];
+    host_random(seed, sizeof(seed));
+    tree_prop(t, chosen, "rng-seed", seed, sizeof(seed));
+    if (loaded->ramdisk_end > loaded->ramdisk_start) {
+        fdt64_t start = cpu_to_fdt64(loaded->ramdisk_start), end = cpu_to_fdt64(loaded->ramdisk_end);
+        tree_prop(t, chosen, "linux,initrd-end", &end, sizeof(end));
+        tree_prop(t, chosen, "linux,initrd-start", &start, sizeof(start));
+    }
+    if (*t->vm->config->bootargs || !t->vm->config->fdt.size)
+        tree_string(t, chosen, "bootargs", t->vm->config->bootargs);
+}
+
+static void generate(struct tree *t, size_t size)
+{
+    t->error = fdt_create_empty_tree(t->fdt, (int)size);
+    for (unsigned n = 0; n < t->vm->config->vcpus; n++)
+        t->intc[n] = TREE_PHANDLE_INTC + n;
+    tree_u32(t, 0, "#address-cells", 2);
+    tree_u32(t, 0, "#size-cells", 2);
+    tree_string(t, 0, "compatible", "riscv-virtio");
+    tree_string(t, 0, "model", "caldarium,vm");
+    add_soc(t);
+    tree_add_cpus(t);
+    tree_add_memory(t);
+    int chosen = tree_node(t, 0, "chosen");
+    if (t->vm->config->console == CONSOLE_UART) {
+        tree_string(t, chosen, "stdout-path", "/soc/serial@10000000");
+        int aliases = tree_node(t, 0, "aliases");
+        tree_string(t, aliases, "serial0", "/soc/serial@10000000");
+        chosen = fdt_path_offset(t->fdt, "/chosen"); /* a new sibling moved it */
+    }
+    tree_fill_chosen(t, chosen);
+}
+
+size_t tree_build(const struct vm *vm, const struct loaded *loaded, void *out, size_t size)
+{
+    struct tree t = {.vm = vm, .loaded = loaded, .fdt = out};
+    if (vm->config->fdt.size)
+        tree_edit(&t, size);
+    else
+        generate(&t, size);
+    if (!t.error)
+        t.error = fdt_pack(out);
+    if (t.error) {
+        vm_error(vm->config->name, "property %s: %s (a tree may have %d KiB)",
+                 vm->config->fdt.size ? "fdt" : "vcpus", fdt_strerror(t.error),
+                 TREE_MAX_BYTES >> 10);
+        return 0;
+    }
+    return fdt_totalsize(out);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading the board's device tree. A wrong tree loses what is wrong in it, with a line that says so,
+ * and never more than that. Source: Devicetree specification 0.4; Linux' riscv cpu bindings. */
+#include "host/bare/board.h"
+
+#include <libfdt.h>
+#include <string.h>
+
+#include "host/bare/fdt_reg.h"
+#include "host/host.h"
+
+struct board board;
+struct board_tree board_tree;
+
+static const void *fdt;
+
+static bool enabled(int node)
+{
+    const char *status = fdt_getprop(fdt, node, "status", NULL);
+    return !status || !strcmp(status, "okay") || !strcmp(status, "ok");
+}
+
+static uint32_t u32_or(int node, const char *name, uint32_t otherwise)
+{
+    int bytes;
+    const fdt32_t *cell = fdt_getprop(fdt, node, name, &bytes);
+    return cell && bytes >= 4 ? fdt32_to_cpu(*cell) : otherwise;
+}
+
+static void add_range(struct ram_range *list, unsigned *count, uint64_t base, uint64_t size,
+                      const char *what)
+{
+    if (!size || base + size < base)
+        return;
+    if (*count == BOARD_RANGES)
+        host_error("board tree: more than %u ranges of %s; %#lx is left out", BOARD_RANGES, what,
+                   base);
+    else
+        list[(*count)++] = (struct ram_range){base, size};
+}
+
+static void read_memory(void)
+{
+    struct board_tree *t = &board_tree;
+    int node = -1;
+    while ((node = fdt_node_offset_by_prop_value(fdt, node, "device_type", "memory", 7)) >= 0) {
+        uint64_t base, size;
+        for (unsigned n = 0; enabled(node) && fdt_reg(fdt, node, n, &base, &size); n++)
+            add_range(t->ram, &t->ram_count, base, size, "memory");
+    }
+    for (int n = 0; n < fdt_num_mem_rsv(fdt); n++) {
+        uint64_t base, size;
+        if (!fdt_get_mem_rsv(fdt, n, &base, &size))
+            add_range(t->reserved, &t->reserved_count, base, size, "reserved memory");
+    }
+    int parent = fdt_path_offset(fdt, "/reserved-memory"), child;
+    fdt_for_each_subnode(child, fdt, parent)
+    {
+        uint64_t base, size;
+        for (unsigned n = 0; enabled(child) && fdt_reg(fdt, child, n, &base, &size); n++)
+            add_range(t->reserved, &t->reserved_count, base, size, "reserved memory");
+    }
+}
+
+static void read_isa(int node, struct riscv_isa *isa)
+{
+    int bytes;
+    const char *list = fdt_getprop(fdt, node, "riscv,isa-extensions", &bytes);
+    if (list) {
+        isa_parse_list(isa, list, (size_t)bytes);
+        return;
+    }
+    const char *text = fdt_getprop(fdt, node, "riscv,isa", NULL);
+    if (text)
+        isa_parse_string(isa, text);
+}
+
+/* Block sizes are shown to guests only where all harts agree. */
+static void agree(unsigned *all, uint32_t this, bool first)
+{
+    *all = first || *all == this ? this : 0;
+}
+
+static void read_hart(int node)
+{
+    struct board_tree *t = &board_tree;
+    const char *type = fdt_getprop(fdt, node, "device_type", NULL);
+    if (!type || strcmp(type, "cpu") || !enabled(node))
+        return;
+    const char *mmu = fdt_getprop(fdt, node, "mmu-type", NULL);
+    if (!mmu || !strcmp(mmu, "riscv,none"))
+        return; /* a monitor core without S-mode, such as hart 0 of the FU540 */
+    int bytes;
+    const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &bytes);
+    if (!reg || bytes < 4)
+        return;
+    uint64_t id = fdt32_to_cpu(reg[bytes / 4 - 1]);
+    if (bytes >= 8)
+        id |= (uint64_t)fdt32_to_cpu(reg[0]) << 32;
+    if (t->hart_count == BOARD_HARTS) {
+        host_error("board tree: more than %u harts; hart %lu is left out", BOARD_HARTS, id);
+        return;
+    }
+    struct board_hart *hart = &t->harts[t->hart_count];
+    *hart = (struct board_hart){.id = id};
+    read_isa(node, &hart->isa);
+    int child;
+    fdt_for_each_subnode(child, fdt, node)
+    {
+        if (!fdt_node_check_compatible(fdt, child, "riscv,cpu-intc"))
+            hart->intc = fdt_get_phandle(fdt, child);
+    }
+    bool first = t->hart_count++ == 0;
+    if (first)
+        board.isa = hart->isa;
+    else
+        isa_intersect(&board.isa, &hart->isa);
+    agree(&board.cbom_block, u32_or(node, "riscv,cbom-block-size", 0), first);
+    agree(&board.cboz_block, u32_or(node, "riscv,cboz-block-size", 0), first);
+    agree(&board.cbop_block, u32_or(node, "riscv,cbop-block-size", 0), first);
+}
+
+static void read_cpus(void)
+{
+    int cpus = fdt_path_offset(fdt, "/cpus"), node;
+    board.timebase = u32_or(cpus, "timebase-frequency", 0);
+    fdt_for_each_subnode(node, fdt, cpus)
+    {
+        read_hart(node);
+        if (!board.timebase)
+            board.timebase = u32_or(node, "timebase-frequency", 0); /* older trees */
+    }
+}
+
+static uint64_t chosen_address(int chosen, const char *name)
+{
+    int bytes;
+    const fdt32_t *cells = fdt_getprop(fdt, chosen, name, &bytes);
+    if (!cells || (bytes != 4 && bytes != 8))
+        return 0;
+    uint64_t value = fdt32_to_cpu(cells[0]);
+    return bytes == 8 ? value << 32 | fdt32_to_cpu(cells[1]) : value;
+}
+
+static void read_plic(void)
+{
+    struct board_tree *t = &board_tree;
+    static const char *const names[] = {"sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic"};
+    t->irqchip = "none";
+    if (fdt_node_offset_by_compatible(fdt, -1, "riscv,imsics") >= 0)
+        t->irqchip = "imsic";
+    else if (fdt_node_offset_by_compatible(fdt, -1, "riscv,aplic") >= 0)
+        t->irqchip = "aplic";
+    for (unsigned n = 0; n < sizeof(names) / sizeof(*names); n++) {
+        int node = fdt_node_offset_by_compatible(fdt, -1, names[n]);
+        if (node < 0 || !fdt_reg(fdt, node, 0, &t->plic_base, &t->plic_bytes))
+            continue;
+        t->plic_sources = u32_or(node, "riscv,ndev", 0);
+        t->irqchip = "plic";
+        return;
+    }
+}
+
+static int plic_node(void)
+{
+    int node = -1;
+    for (;;) {
+        uint64_t base, size;
+        node = fdt_next_node(fdt, node, NULL);
+        if (node < 0)
+            return node;
+        if (fdt_getprop(fdt, node, "riscv,ndev", NULL) && fdt_reg(fdt, node, 0, &base, &size) &&
+            base == board_tree.plic_base)
+            return node;
+    }
+}
+
+static void read_uart(int chosen)
+{
+    struct board_tree *t = &board_tree;
+    const char *path = fdt_getprop(fdt, chosen, "stdout-path", NULL);
+    if (!path)
+        return;
+    size_t length = strcspn(path, ":"); /* "serial0:115200n8" */
+    int node = fdt_path_offset_namelen(fdt, path, (int)length);
+    if (node < 0 || !fdt_reg(fdt, node, 0, &t->uart_base, &t->uart_bytes))
+        return;
+    t->uart_compatible = fdt_getprop(fdt, node, "compatible", &t->uart_compatible_bytes);
+    t->uart_shift = u32_or(node, "reg-shift", 0);
+    t->uart_width = u32_or(node, "reg-io-width", 1);
+    uint32_t parent = 0;
+    for (int at = node; at >= 0 && !parent; at = fdt_parent_offset(fdt, at))
+        parent = u32_or(at, "interrupt-parent", 0);
+    if (t->plic_base && parent && fdt_node_offset_by_phandle(fdt, parent) == plic_node())
+        t->uart_irq = u32_or(node, "interrupts", 0);
+}
+
+void board_read(uint64_t fdt_pa)
+{
+    struct board_tree *t = &board_tree;
+    t->fdt_pa = fdt_pa;
+    t->fdt = fdt = host_va(fdt_pa);
+    if (fdt_check_header(fdt))
+        host_panic("no device tree at %#lx, where firmware's a1 points", fdt_pa);
+    t->fdt_bytes = fdt_totalsize(fdt);
+    int chosen = fdt_path_offset(fdt, "/chosen");
+    const char *bootargs = fdt_getprop(fdt, chosen, "bootargs", NULL);
+    t->bootargs = bootargs ? bootargs : "";
+    t->initrd_start = chosen_address(chosen, "linux,initrd-start");
+    t->initrd_end = chosen_address(chosen, "linux,initrd-end");
+    if (t->initrd_end < t->initrd_start)
+        t->initrd_end = t->initrd_start;
+    read_memory();
+    read_cpus();
+    read_plic();
+    read_uart(chosen);
+}
+
+int board_plic_context(const struct board_hart *hart)
+{
+    int bytes, node = plic_node();
+    if (!board_tree.plic_base || node < 0)
+        return -1;
+    /* Pairs of interrupt controller and its line: context n is the n-th pair; 9 is S-mode external. */
+    const fdt32_t *pairs = fdt_getprop(fdt, node, "interrupts-extended", &bytes);
+    for (int n = 0; pairs && n < bytes / 8; n++) {
+        if (fdt32_to_cpu(pairs[2 * n]) == hart->intc && fdt32_to_cpu(pairs[2 * n + 1]) == 9)
+            return n;
+    }
+    return -1;
+}
+
+bool board_option(const char *name, char *out, size_t size)
+{
+    size_t length = strlen(name);
+    for (const char *at = board_tree.bootargs; *at;) {
+        size_t word = strcspn(at, " ");
+        if (word > length && !strncmp(at, name, length) && at[length] == '=') {
+            size_t value = word - length - 1 < size - 1 ? word - length - 1 : size - 1;
+            memcpy(out, at + length + 1, value);
+            out[value] = 0;
+            return true;
+        }
+        at += word;
+        at += strspn(at, " ");
+    }
+    return false;
+}

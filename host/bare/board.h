@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The machine as its device tree tells it. Read once on the boot hart; constant afterwards. */
+#ifndef HOST_BARE_BOARD_H
+#define HOST_BARE_BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/config.h"
+#include "host/bare/paging.h"
+
+#define BOARD_HARTS 64
+#define BOARD_RANGES 32
+
+struct board_hart {
+    uint64_t id;
+    uint32_t intc; /* phandle of its interrupt controller node */
+    struct riscv_isa isa;
+};
+
+struct board_tree {
+    const void *fdt;
+    uint64_t fdt_pa, fdt_bytes;
+    struct board_hart harts[BOARD_HARTS];
+    unsigned hart_count;
+    struct ram_range ram[BOARD_RANGES];
+    unsigned ram_count;
+    struct ram_range reserved[BOARD_RANGES];
+    unsigned reserved_count;
+    uint64_t initrd_start, initrd_end; /* equal: none */
+    const char *bootargs;              /* "" if none */
+
+    /* The console that stdout-path names; compatible NULL: none that has registers. */
+    const char *uart_compatible;
+    int uart_compatible_bytes;
+    uint64_t uart_base, uart_bytes;
+    unsigned uart_shift, uart_width;
+    uint32_t uart_irq; /* source at the PLIC; 0: none */
+
+    uint64_t plic_base, plic_bytes; /* 0: there is none */
+    unsigned plic_sources;
+    const char *irqchip; /* for the boot table: "plic", "aplic", "imsic", "none" */
+};
+extern struct board_tree board_tree;
+
+/* Reads the tree at a physical address that the early tables map. Panics if it is no tree. */
+void board_read(uint64_t fdt_pa);
+
+/* The PLIC's context for a hart's S-mode, or -1. */
+int board_plic_context(const struct board_hart *hart);
+
+/* The value of `name=` in bootargs, copied to out (cut to size); false: not there. */
+bool board_option(const char *name, char *out, size_t size);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Interrupts of the board's devices that Caldarium itself uses: the console's. */
+#ifndef HOST_BARE_DEVICE_IRQ_H
+#define HOST_BARE_DEVICE_IRQ_H
+
+#include <stdbool.h>
+
+#include "drivers/uart/uart.h"
+#include "host/bare/hart.h"
+
+/* Boot hart, once, before harts run: maps the PLIC where the board has one. */
+void device_irq_init(struct uart *uart);
+
+/* On the console's hart: lets the port interrupt here. False: it has to be polled. */
+bool device_irq_begin(struct hart *hart);
+
+/* A device interrupt is pending at this PLIC context. */
+void device_irq_serve(unsigned context);
+
+#endif

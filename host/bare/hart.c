@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Bringing harts up, and the loop each of them spends its life in. */
+#include "host/bare/hart.h"
+
+#include "core/sbi/sbi.h"
+#include "core/vm.h"
+#include "host/bare/console.h"
+#include "host/bare/device_irq.h"
+#include "host/bare/firmware.h"
+#include "host/bare/machine.h"
+#include "host/bare/paging.h"
+#include "host/bare/vms.h"
+#include "host/host.h"
+#include "riscv/asm.h"
+
+struct hart harts[BOARD_HARTS];
+unsigned hart_count;
+unsigned console_hart;
+bool hart_has_sstc;
+
+void hart_start(void);   /* start.S */
+void hart_virtual(void); /* start.S */
+_Noreturn void hart_switch_stack(void *top, struct hart *hart, void (*go)(struct hart *));
+
+/* How often the console is looked at where it can't interrupt: 50 times a second. */
+#define POLLS_PER_SECOND 50
+
+/* The earlier of this hart's deadlines, into its timer. */
+static void timer_program(struct hart *hart)
+{
+    uint64_t when = hart->guest_deadline < hart->poll_deadline ? hart->guest_deadline
+                                                               : hart->poll_deadline;
+    if (hart_has_sstc)
+        csr_write(CSR_STIMECMP, when);
+    else
+        firmware_call(SBI_EXT_TIME, 0, when, 0, 0);
+}
+
+void host_timer_arm(struct vcpu *vcpu, uint64_t deadline)
+{
+    struct hart *hart = &harts[vcpu->hart];
+    hart->guest_deadline = deadline;
+    timer_program(hart);
+}
+
+static void on_timer(struct hart *hart, struct vcpu *vcpu)
+{
+    uint64_t now = host_time();
+    if (vcpu && vcpu->eng.loaded)
+        vcpu->eng.ops->timer_check(&vcpu->eng);
+    if (hart->poll_deadline <= now) {
+        console_poll();
+        hart->poll_deadline = now + host_timebase() / POLLS_PER_SECOND;
+    }
+    timer_program(hart);
+}
+
+/* What is pending for Caldarium itself. */
+static void service_interrupts(struct hart *hart, struct vcpu *vcpu)
+{
+    uint64_t pending = csr_read(CSR_SIP) & csr_read(CSR_SIE);
+    if (pending & IRQ_BIT(IRQ_S_SOFT))
+        csr_clear(CSR_SIP, IRQ_BIT(IRQ_S_SOFT)); /* before the mailboxes are read */
+    if (pending & IRQ_BIT(IRQ_S_TIMER))
+        on_timer(hart, vcpu);
+    if (pending & IRQ_BIT(IRQ_S_EXT))
+        device_irq_serve((unsigned)hart->plic_context);
+}
+
+static void idle(struct vcpu *vcpu)
+{
+    uint64_t since = host_time();
+    wait_for_interrupt(); /* ends on a pending enabled interrupt, although none is taken */
+    if (vcpu)
+        vcpu->ticks_idle += host_time() - since;
+}
+
+/* A suspended vCPU: wait for its interrupt, for mail, or for work of our own. */
+static void wait_suspended(struct vcpu *vcpu)
+{
+    const struct engine_ops *ops = vcpu->eng.ops;
+    vcpu_enter_mode(vcpu, VCPU_IDLE);
+    if (!atomic_load(&vcpu->mailbox) && !ops->irq_waiting(&vcpu->eng))
+        idle(vcpu);
+    vcpu_enter_mode(vcpu, VCPU_HOST);
+    vcpu_take_mail(vcpu);
+    if (ops->irq_waiting(&vcpu->eng))
+        sbi_hsm_resume(vcpu);
+}
+
+/* A stopped vCPU holds nothing on the hart; its start comes with a kick. */
+static void wait_stopped(struct vcpu *vcpu)
+{
+    vcpu_enter_mode(vcpu, VCPU_AWAY);
+    if (vcpu->eng.loaded)
+        vcpu->eng.ops->put(&vcpu->eng);
+    if (atomic_load(&vcpu->hsm) == SBI_HSM_STOPPED && atomic_load(&vcpu->vm->wish) == VM_WISH_NONE)
+        idle(vcpu);
+}
+
+/* One turn for the vCPU that is placed on this hart. */
+static void turn(struct vcpu *vcpu)
+{
+    /* What these bits announce is read below; taken first, so that a later one kicks again. */
+    atomic_fetch_and(&vcpu->mailbox, ~(MAIL_CONTROL | MAIL_WAKE));
+    if (vms_leave(vcpu)) {
+        idle(vcpu);
+        return;
+    }
+    uint32_t hsm = atomic_load(&vcpu->hsm);
+    if (hsm == SBI_HSM_STOPPED) {
+        wait_stopped(vcpu);
+        return;
+    }
+    if (hsm == SBI_HSM_START_PENDING) {
+        sbi_hsm_started(vcpu);
+        return;
+    }
+    if (!vcpu->eng.loaded) {
+        vcpu->eng.ops->load(&vcpu->eng);
+        atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL);
+    }
+    if (hsm == SBI_HSM_STARTED)
+        vcpu_run_once(vcpu);
+    else
+        wait_suspended(vcpu);
+}
+
+static void hart_loop(struct hart *hart)
+{
+    for (;;) {
+        struct vcpu *vcpu = atomic_load(&hart->vcpu);
+        if (vcpu && vcpu->hart != hart->index)
+            vcpu = NULL; /* placed elsewhere in the meantime */
+        service_interrupts(hart, vcpu);
+        if (vcpu)
+            turn(vcpu);
+        else if (!atomic_load(&hart->vcpu))
+            idle(NULL);
+    }
+}
+
+static void hart_begin(struct hart *hart)
+{
+    machine_engine->hart_init();
+    hart->guest_deadline = UINT64_MAX;
+    hart->poll_deadline = UINT64_MAX;
+    hart->plic_context = -1;
+    if (hart->index == console_hart && !device_irq_begin(hart))
+        hart->poll_deadline = 0;
+    timer_program(hart);
+    csr_write(CSR_SIE, IRQ_BIT(IRQ_S_SOFT) | IRQ_BIT(IRQ_S_TIMER) |
+                           (hart->plic_context >= 0 ? IRQ_BIT(IRQ_S_EXT) : 0));
+    atomic_store(&hart->online, true);
+}
+
+_Noreturn void hart_main(struct hart *hart);
+
+void hart_main(struct hart *hart)
+{
+    hart_begin(hart);
+    hart_loop(hart);
+    __builtin_unreachable();
+}
+
+static void loop_on_new_stack(struct hart *hart)
+{
+    hart_begin(hart);
+    console_begin();
+    vms_autostart();
+    hart_loop(hart);
+}
+
+void hart_join(void)
+{
+    struct hart *hart = &harts[console_hart];
+    hart_switch_stack((void *)hart->boot.stack, hart, loop_on_new_stack);
+}
+
+static bool start_one(struct hart *hart)
+{
+    struct sbi_ret ret =
+        firmware_call(SBI_EXT_HSM, 0, hart->board->id, image_object_pa((const void *)hart_start),
+                      image_object_pa(&hart->boot));
+    if (ret.error) {
+        host_error("hart %lu: firmware does not start it (SBI error %ld); it is left out",
+                   hart->board->id, (long)ret.error);
+        return false;
+    }
+    uint64_t limit = host_time() + 2 * host_timebase();
+    while (!atomic_load(&hart->online)) {
+        if (host_time() > limit) {
+            host_error("hart %lu: started, but not heard of for 2 s; it is left out",
+                       hart->board->id);
+            return false;
+        }
+    }
+    return true;
+}
+
+void harts_start(uint64_t boot_id)
+{
+    for (unsigned n = 0; n < board_tree.hart_count; n++) {
+        const struct board_hart *board_hart = &board_tree.harts[n];
+        struct hart *hart = &harts[hart_count];
+        void *stack = paging_map_stack(hart_count);
+        if (!stack)
+            host_panic("no memory for the stack of hart %lu", board_hart->id);
+        hart->index = hart_count;
+        hart->board = board_hart;
+        hart->boot = (struct hart_boot){.satp = paging_satp(),
+                                        .entry = (uint64_t)hart_virtual,
+                                        .stack = (uint64_t)stack,
+                                        .hart = (uint64_t)hart};
+        if (board_hart->id == boot_id)
+            console_hart = hart_count++;
+        else if ((hart_count++, !start_one(hart)))
+            hart_count--; /* its slot, and its stack, serve the next one */
+    }
+    board.harts = hart_count;
+}

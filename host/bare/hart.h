@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The harts Caldarium runs on. A hart never takes an interrupt while it runs Caldarium: it looks for
+ * pending ones at known places, or is interrupted while a guest runs. */
+#ifndef HOST_BARE_HART_H
+#define HOST_BARE_HART_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/vcpu.h"
+#include "host/bare/board.h"
+
+/* What hart_start (start.S) reads with paging off. */
+struct hart_boot {
+    uint64_t satp, entry, stack, hart;
+};
+
+struct hart {
+    unsigned index;
+    const struct board_hart *board;
+    struct hart_boot boot;
+    _Atomic bool online;
+    struct vcpu *_Atomic vcpu; /* placed here, or NULL */
+    uint64_t guest_deadline;   /* this hart's vCPU's timer, where it is the host's to keep */
+    uint64_t poll_deadline;    /* when to look at the console; UINT64_MAX: never */
+    int plic_context;          /* -1: this hart takes no device interrupts */
+};
+
+extern struct hart harts[BOARD_HARTS];
+extern unsigned hart_count;
+extern unsigned console_hart; /* the one that serves the console */
+
+/* Brings all harts of the board up; the boot hart calls it. Returns when each one is online or its
+ * firmware has refused. */
+void harts_start(uint64_t boot_id);
+
+/* The boot hart becomes an ordinary one: leaves the boot stack, never returns. */
+_Noreturn void hart_join(void);
+
+/* Whether harts have stimecmp (Sstc): else timers go through the firmware. */
+extern bool hart_has_sstc;
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The rest of host/host.h on the bare machine: time, kicks, seed material, and the end. */
+#include "host/host.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "host/bare/board.h"
+#include "host/bare/console.h"
+#include "host/bare/firmware.h"
+#include "host/bare/hart.h"
+#include "host/bare/machine.h"
+#include "riscv/asm.h"
+
+uint64_t host_time(void)
+{
+    return csr_read(CSR_TIME);
+}
+
+uint64_t host_timebase(void)
+{
+    return board.timebase;
+}
+
+void host_kick(struct vcpu *vcpu)
+{
+    /* A mask of one hart, based at its own id. */
+    firmware_call(SBI_EXT_IPI, 0, 1, harts[vcpu->hart].board->id, 0);
+}
+
+/* splitmix64, stirred with the clock: good to spread, no secret. The guest's kernel mixes it with
+ * what else it has. */
+void host_random(void *out, size_t bytes)
+{
+    static _Atomic uint64_t state;
+    uint8_t *to = out;
+    uint64_t word = 0;
+    for (size_t n = 0; n < bytes; n++) {
+        if (n % 8 == 0) {
+            word = atomic_fetch_add(&state, 0x9e3779b97f4a7c15) ^ host_time() << 20;
+            word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9;
+            word = (word ^ word >> 27) * 0x94d049bb133111eb;
+            word ^= word >> 31;
+        }
+        to[n] = (uint8_t)(word >> 8 * (n % 8));
+    }
+}
+
+void machine_poweroff(void)
+{
+    host_print("the machine is powered off");
+    firmware_call(SBI_EXT_SRST, 0, SBI_SRST_SHUTDOWN, SBI_SRST_REASON_NONE, 0);
+    firmware_call(SBI_EXT_LEGACY_SHUTDOWN, 0, 0, 0, 0);
+    host_error("firmware can't power the machine off; this hart is stopped");
+    for (;;)
+        wait_for_interrupt();
+}
+
+void host_panic(const char *format, ...)
+{
+    char text[200];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    csr_write(CSR_SIE, 0);
+    console_panic_mode();
+    host_error("panic: %s", text);
+    firmware_call(SBI_EXT_SRST, 0, SBI_SRST_SHUTDOWN, SBI_SRST_REASON_SYSTEM_FAILURE, 0);
+    for (;;)
+        wait_for_interrupt();
+}
+
+_Noreturn void host_trap_report(void);
+
+void host_trap_report(void)
+{
+    host_panic("trap in the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
+               csr_read(CSR_SEPC), csr_read(CSR_STVAL));
+}

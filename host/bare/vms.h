@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* VMs on harts: where their vCPUs are placed, and what carries a wish (core/vm.h) out. */
+#ifndef HOST_BARE_VMS_H
+#define HOST_BARE_VMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/vm.h"
+
+/* Reads the bundle and defines its VMs. Says what is wrong with it if there is none. */
+void vms_define(const void *blob, size_t bytes);
+
+/* Starts each VM that starts by itself; powers off at once if `when-done=poweroff` and none does. */
+void vms_autostart(void);
+
+/* Finds harts and starts a VM that is defined or has ended. -1 after one line that says why. */
+int vms_start(struct vm *vm);
+
+/* On the vCPU's hart: takes part in a wish of the VM. True: the vCPU may not run now. */
+bool vms_leave(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * host/host.h inside a process, for the unit tests. Host-physical addresses are the process's own
+ * virtual ones. host_panic() aborts, so that a test that reaches it fails with a message.
+ */
+#include "host/host.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/sim/sim.h"
+
+/* Weak: a test, or a part of host/bare that it links, may have such a function of its own. */
+#define SIM __attribute__((weak))
+
+uint64_t sim_time, sim_timebase = 10000000, sim_pages_total = 256UL << 20, sim_pages_taken;
+char sim_messages[SIM_CAPTURE], sim_console[SIM_CAPTURE];
+size_t sim_message_bytes, sim_console_bytes;
+unsigned sim_errors, sim_kicks, sim_timer_arms;
+struct vcpu *sim_kicked, *sim_timer_vcpu;
+uint64_t sim_timer_deadline;
+
+static uint64_t random_state = 1;
+
+void sim_reset(void)
+{
+    sim_time = 0;
+    sim_timebase = 10000000;
+    sim_pages_total = 256UL << 20;
+    sim_pages_taken = 0;
+    memset(sim_messages, 0, sizeof(sim_messages));
+    memset(sim_console, 0, sizeof(sim_console));
+    sim_message_bytes = sim_console_bytes = 0;
+    sim_errors = sim_kicks = sim_timer_arms = 0;
+    sim_kicked = sim_timer_vcpu = NULL;
+    sim_timer_deadline = UINT64_MAX;
+    random_state = 1;
+}
+
+static uint64_t whole_pages(uint64_t bytes)
+{
+    return (bytes + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
+}
+
+SIM void *host_pages_alloc(uint64_t bytes, uint64_t align)
+{
+    uint64_t size = whole_pages(bytes);
+    if (align < HOST_PAGE_SIZE || (align & (align - 1)) != 0) {
+        host_panic("host_pages_alloc: alignment %#lx", (unsigned long)align);
+    }
+    if (size == 0 || size < bytes || size > host_pages_available()) {
+        return NULL;
+    }
+    void *pages = NULL;
+    if (posix_memalign(&pages, align, size) != 0) {
+        return NULL;
+    }
+    memset(pages, 0, size);
+    sim_pages_taken += size;
+    return pages;
+}
+
+SIM void host_pages_free(void *pages, uint64_t bytes)
+{
+    if (pages == NULL) {
+        return;
+    }
+    if (whole_pages(bytes) > sim_pages_taken) {
+        host_panic("host_pages_free: more than was taken");
+    }
+    /* A wrong length is an overrun that ASan sees here. */
+    memset(pages, 0, whole_pages(bytes));
+    sim_pages_taken -= whole_pages(bytes);
+    free(pages);
+}
+
+SIM uint64_t host_pages_available(void)
+{
+    return sim_pages_total > sim_pages_taken ? sim_pages_total - sim_pages_taken : 0;
+}
+
+SIM uint64_t host_pages_total(void)
+{
+    return sim_pages_total;
+}
+
+SIM uint64_t host_pa(const void *va)
+{
+    return (uint64_t)(uintptr_t)va;
+}
+
+SIM void *host_va(uint64_t pa)
+{
+    return (void *)(uintptr_t)pa;
+}
+
+SIM uint64_t host_time(void)
+{
+    return sim_time;
+}
+
+SIM uint64_t host_timebase(void)
+{
+    return sim_timebase;
+}
+
+SIM void host_kick(struct vcpu *vcpu)
+{
+    sim_kicked = vcpu;
+    sim_kicks++;
+}
+
+SIM void host_timer_arm(struct vcpu *vcpu, uint64_t deadline)
+{
+    sim_timer_vcpu = vcpu;
+    sim_timer_deadline = deadline;
+    sim_timer_arms++;
+}
+
+/* Appends what fits and keeps the zero at the end. */
+static void capture(char *to, size_t *used, const char *bytes, size_t count)
+{
+    size_t room = SIM_CAPTURE - 1 - *used;
+    size_t taken = count < room ? count : room;
+    memcpy(to + *used, bytes, taken);
+    *used += taken;
+}
+
+SIM void host_console_write(struct vm *vm, const char *bytes, size_t count)
+{
+    (void)vm;
+    capture(sim_console, &sim_console_bytes, bytes, count);
+}
+
+static void __attribute__((format(printf, 1, 0))) message(const char *format, va_list args)
+{
+    char line[1024];
+    int length = vsnprintf(line, sizeof(line), format, args);
+    if (length >= (int)sizeof(line)) {
+        length = sizeof(line) - 1;
+    }
+    capture(sim_messages, &sim_message_bytes, line, (size_t)(length < 0 ? 0 : length));
+    capture(sim_messages, &sim_message_bytes, "\n", 1);
+}
+
+SIM void host_print(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    message(format, args);
+    va_end(args);
+}
+
+SIM void host_error(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    message(format, args);
+    va_end(args);
+    sim_errors++;
+}
+
+SIM void host_random(void *out, size_t bytes)
+{
+    /* The same in each run, so that a failure can be seen again (xorshift64). */
+    for (size_t i = 0; i < bytes; i++) {
+        random_state ^= random_state << 13;
+        random_state ^= random_state >> 7;
+        random_state ^= random_state << 17;
+        ((uint8_t *)out)[i] = (uint8_t)random_state;
+    }
+}
+
+SIM void host_panic(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("host_panic: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    abort();
+}

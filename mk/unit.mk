@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# `make unit`: core and riscv compiled for the build machine under ASan and UBSan, and one binary for
+# each tests/unit/test_*.c, linked with them. Stands alone too: make -f mk/unit.mk unit
+#
+# What is compiled goes into one static library, so a test takes from it only the objects that it
+# refers to. An object that needs something that exists on a real hart alone does not get in its way,
+# and what a test wants to replace it simply defines itself.
+#   make unit UNIT=test_plic     only that one
+
+BUILD ?= build
+UNIT ?= test_*
+UNIT_CC ?= gcc
+CACHE ?= $(or $(CALDARIUM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/caldarium)
+LIBFDT ?= $(CACHE)/libfdt
+
+# Of host/bare and engine only what is free of assembly; add a file here when a test wants it. What
+# host/sim defines is weak, so that the same function in host/bare, or in the test, takes its place.
+UNIT_SRCS += $(wildcard host/sim/*.c riscv/*.c core/*.c core/*/*.c drivers/*/*.c) \
+	$(addprefix host/bare/,board.c console.c console_line.c device_irq.c fdt_reg.c pages.c vms.c) \
+	engine/h/gstage.c engine/h/vmid.c
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/$(UNIT).c)))
+
+UNIT_DIR := $(BUILD)/unit
+UNIT_LIB := $(UNIT_DIR)/libunit.a
+UNIT_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+UNIT_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -Werror -ffunction-sections -fdata-sections \
+	$(UNIT_SAN) -I. -Iinclude -isystem $(LIBFDT) -MMD -MP
+UNIT_OBJS := $(patsubst %.c,$(UNIT_DIR)/%.o,$(UNIT_SRCS))
+# Somebody else's code: without our warnings.
+UNIT_FDT_OBJS := $(patsubst $(LIBFDT)/%.c,$(UNIT_DIR)/libfdt/%.o,$(sort $(wildcard $(LIBFDT)/fdt*.c)))
+UNIT_BINS := $(addprefix $(UNIT_DIR)/,$(UNIT_TESTS))
+
+.PHONY: unit unit-build
+unit-build: $(UNIT_BINS)
+
+# All of them run even if one fails; the last line counts.
+unit: $(UNIT_BINS)
+	@passed=0; failed=; for test in $(UNIT_BINS); do \
+		if UBSAN_OPTIONS=print_stacktrace=1 $$test >$$test.log 2>&1; then \
+			passed=$$((passed + $$(grep -c '^\[       OK \]' $$test.log))); \
+		else \
+			failed="$$failed $$(basename $$test)"; grep -v '^\[ RUN\|^\[       OK' $$test.log; \
+		fi; \
+	done; \
+	if [ -n "$$failed" ]; then echo "unit: failed:$$failed" >&2; exit 1; fi; \
+	echo "unit: $$passed tests in $(words $(UNIT_BINS)) files passed"
+
+# Kept, so that the next build is quick; a source that is gone must not live on in the library.
+$(UNIT_LIB): $(UNIT_OBJS) $(UNIT_FDT_OBJS)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(UNIT_DIR)/libfdt/%.o: $(LIBFDT)/%.c
+	@mkdir -p $(@D)
+	@$(UNIT_CC) -std=gnu17 -O1 -g -w $(UNIT_SAN) -I$(LIBFDT) -c $< -o $@
+
+$(UNIT_DIR)/%.o: %.c
+	@mkdir -p $(@D)
+	@$(UNIT_CC) $(UNIT_CFLAGS) -c $< -o $@
+
+$(UNIT_BINS): $(UNIT_DIR)/%: $(UNIT_DIR)/tests/unit/%.o $(UNIT_LIB)
+	@$(UNIT_CC) $(UNIT_SAN) -Wl,--gc-sections $< $(UNIT_LIB) -lcmocka -o $@
+
+.SECONDARY: $(addprefix $(UNIT_DIR)/tests/unit/,$(addsuffix .o,$(UNIT_TESTS)))
+-include $(UNIT_OBJS:.o=.d) $(patsubst %,$(UNIT_DIR)/tests/unit/%.d,$(UNIT_TESTS))

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Links: host/bare/console.c host/bare/console_line.c. The port, VMs and monitor are here. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/monitor/monitor.h"
+#include "host/bare/console.h"
+#include "host/bare/console_line.h"
+#include "host/host.h"
+
+static char out[65536], in_vm[2][64], in_monitor[64];
+static size_t out_used;
+static const char *typed = "";
+static bool vm_deaf;
+
+static struct vm_config configs[4];
+static struct vm vm_table[4];
+struct vm *vms = vm_table;
+unsigned vm_count;
+
+static void port_put(struct uart *uart, uint8_t byte)
+{
+    (void)uart;
+    assert_true(out_used < sizeof(out) - 1);
+    out[out_used++] = (char)byte;
+    out[out_used] = 0;
+}
+
+static int port_get(struct uart *uart)
+{
+    (void)uart;
+    return *typed ? (uint8_t)*typed++ : -1;
+}
+
+static const struct uart_driver port_driver = {.put = port_put, .get = port_get};
+static struct uart port = {.driver = &port_driver};
+
+static void append(char *to, uint8_t key)
+{
+    size_t length = strlen(to);
+
+    if (length < 63) {
+        to[length] = (char)key;
+        to[length + 1] = 0;
+    }
+}
+
+bool ns16550a_receive(struct ns16550a *uart, uint8_t byte)
+{
+    if (vm_deaf)
+        return false;
+    for (unsigned i = 0; i < 2; i++) {
+        if (uart == &vms[i].uart)
+            append(in_vm[i], byte);
+    }
+    return true;
+}
+
+void monitor_enter(void)
+{
+    monitor_host_write("\rcaldarium> \033[K", 15);
+}
+
+void monitor_key(uint8_t key)
+{
+    append(in_monitor, key);
+}
+
+const char *vm_state_name(enum vm_state state)
+{
+    return state == VM_RUNNING ? "running" : "other";
+}
+
+static void add_vm(const char *name)
+{
+    snprintf(configs[vm_count].name, VM_NAME_MAX, "%s", name);
+    vms[vm_count].config = &configs[vm_count];
+    vms[vm_count].index = vm_count;
+    vms[vm_count].state = VM_RUNNING;
+    vms[vm_count].start_at_boot = true;
+    vm_count++;
+}
+
+static void forget(void)
+{
+    out_used = 0;
+    out[0] = 0;
+    memset(in_vm, 0, sizeof(in_vm));
+    memset(in_monitor, 0, sizeof(in_monitor));
+}
+
+static void type(const char *keys)
+{
+    typed = keys;
+    assert_true(console_poll());
+    assert_int_equal(*typed, 0);
+}
+
+static void say(unsigned vm, const char *text)
+{
+    host_console_write(&vms[vm], text, strlen(text));
+}
+
+/* Everything back to: "one" in front, nothing unfinished anywhere. */
+static int setup(void **state)
+{
+    (void)state;
+    memset(vm_table, 0, sizeof(vm_table));
+    vm_count = 0;
+    add_vm("one");
+    add_vm("two");
+    add_vm("onward");
+    add_vm("mail");
+    vm_deaf = false;
+    console_init(&port);
+    console_colour(false);
+    for (unsigned i = 0; i < vm_count; i++)
+        console_vm_ended(&vms[i]);
+    console_begin();
+    forget();
+    return 0;
+}
+
+static void front_goes_straight_through(void **state)
+{
+    (void)state;
+    say(0, "hello\r\n\033[1mbold\033[0m \033]0;a title that is longer than what is held\a$ ");
+    assert_string_equal(out, "hello\r\n\033[1mbold\033[0m "
+                             "\033]0;a title that is longer than what is held\a$ ");
+}
+
+static void behind_by_whole_lines(void **state)
+{
+    (void)state;
+    say(1, "half");
+    assert_string_equal(out, "");
+    say(1, " a line\r\nnext");
+    assert_string_equal(out, "[two] half a line\r\n");
+    forget();
+    say(1, "\r\033[31mover\033[2K\033[0m\r\033[Ba\033[5;1Hb\bc\a\r\n");
+    assert_string_equal(out, "[two] c\r\n");
+}
+
+static void front_line_comes_back(void **state)
+{
+    (void)state;
+    say(0, "~ # lss\b");
+    forget();
+    say(1, "news\n");
+    assert_string_equal(out, "\r\n[two] news\r\n~ # lss\b");
+    forget();
+    say(1, "more\n"); /* what stands there is a copy: taken away, not left behind */
+    assert_string_equal(out, "\r\033[K[two] more\r\n~ # lss\b");
+    say(0, "\033[K -l");
+    forget();
+    host_print("vm %s: %d", "two", 7);
+    assert_string_equal(out, "\r\ncaldarium: vm two: 7\r\n~ # ls -l");
+    say(0, "\r\n");
+    forget();
+    host_error("bad\033[2J");
+    assert_string_equal(out, "caldarium: bad?[2J\r\n");
+}
+
+static void sequence_is_not_torn(void **state)
+{
+    (void)state;
+    say(0, "\033[3");
+    say(1, "x\n");
+    say(0, "1mred");
+    assert_string_equal(out, "[two] x\r\n\033[31mred");
+    forget();
+    say(1, "y\n");
+    assert_string_equal(out, "\033[0m\r\n[two] y\r\n\033[31mred");
+}
+
+static void long_lines(void **state)
+{
+    char text[301];
+
+    (void)state;
+    memset(text, 'a', 300);
+    text[300] = 0;
+    say(1, text);
+    assert_int_equal(out_used, strlen("[two] ") + CONSOLE_LINE + 2);
+    say(1, "\n");
+    assert_int_equal(out_used, 2 * strlen("[two] ") + 300 + 4);
+    forget();
+    text[CONSOLE_LINE] = 0;
+    say(1, text);
+    say(1, "\r\n"); /* exactly full: one line, not an empty one after it */
+    assert_int_equal(out_used, strlen("[two] ") + CONSOLE_LINE + 2);
+}
+
+static void choosing(void **state)
+{
+    (void)state;
+    type("\0012");
+    assert_non_null(strstr(out, "two is in front"));
+    type("ab\001\001");
+    assert_string_equal(in_vm[1], "ab\001");
+    type("\001o");
+    assert_non_null(strstr(out, "caldarium: 'o': one onward\r\n"));
+    type("ne");
+    type("\001onex"); /* "one" in full fits one alone */
+    assert_non_null(strstr(in_vm[0], "x"));
+    forget();
+    type("\001zq");
+    assert_non_null(strstr(out, "no VM's name begins with 'z'"));
+    assert_string_equal(in_vm[0], "q");
+    forget();
+    type("\001mlist\r");
+    assert_string_equal(in_monitor, "list\r");
+    assert_non_null(strstr(out, "caldarium> "));
+    type("\001M"); /* a capital: not the monitor's m */
+    assert_non_null(strstr(out, "mail is in front"));
+    type("\0019\001?");
+    assert_non_null(strstr(out, "there is no VM 9"));
+    assert_non_null(strstr(out, "4 mail: running, in front"));
+    forget();
+    type("\001\0331");
+    type("\001o\033");
+    assert_null(strstr(out, "is in front"));
+}
+
+static void whole_name_and_enter(void **state)
+{
+    (void)state;
+    snprintf(configs[2].name, VM_NAME_MAX, "twotwo");
+    type("\001two");
+    assert_null(strstr(out, "is in front"));
+    type("\r");
+    assert_non_null(strstr(out, "caldarium: two is in front"));
+    type("k");
+    assert_string_equal(in_vm[1], "k");
+}
+
+static void prompt_shows_on_switching(void **state)
+{
+    (void)state;
+    say(1, "boot\r\nlogin: ");
+    say(0, "$ ");
+    forget();
+    type("\0012");
+    assert_string_equal(
+        out, "\r\ncaldarium: two is in front (Ctrl-A m: the monitor, Ctrl-A ?: help)\r\nlogin: ");
+    forget();
+    say(0, "ps\r\n");
+    assert_string_equal(out, "\r\033[K[one] $ ps\r\nlogin: ");
+}
+
+static void ending(void **state)
+{
+    (void)state;
+    say(1, "last words");
+    console_vm_ended(&vms[1]);
+    assert_string_equal(out, "[two] last words\r\n");
+    forget();
+    say(0, "bye");
+    console_vm_ended(&vms[0]);
+    assert_string_equal(out, "bye\r\ncaldarium: one was in front; the monitor is now\r\n"
+                             "\rcaldarium> \033[K");
+    type("x");
+    assert_string_equal(in_monitor, "x");
+}
+
+static void bell_when_nobody_listens(void **state)
+{
+    (void)state;
+    vm_deaf = true;
+    type("a");
+    assert_string_equal(out, "\a");
+    vm_deaf = false;
+    vms[0].state = VM_ENDED;
+    type("b");
+    assert_string_equal(out, "\a\a");
+    assert_string_equal(in_vm[0], "");
+}
+
+static void colours(void **state)
+{
+    (void)state;
+    console_colour(true);
+    say(1, "x\n");
+    host_error("no");
+    assert_string_equal(out, "\033[33m[two]\033[0m x\r\n\033[31mcaldarium: no\033[0m\r\n");
+    console_colour(false);
+}
+
+static void any_bytes(void **state)
+{
+    static const char likely[] = "\033[[];0123456789CDGHJKPm@\b\r\n\a\302\244abc ";
+
+    (void)state;
+    srand(1);
+    for (int i = 0; i < 500000; i++) {
+        int r = rand();
+        char c = r % 8 ? likely[(r >> 8) % (int)(sizeof(likely) - 1)] : (char)(r >> 8);
+        forget();
+        host_console_write(&vms[(r >> 4) & 1], &c, 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(front_goes_straight_through, setup),
+        cmocka_unit_test_setup(behind_by_whole_lines, setup),
+        cmocka_unit_test_setup(front_line_comes_back, setup),
+        cmocka_unit_test_setup(sequence_is_not_torn, setup),
+        cmocka_unit_test_setup(long_lines, setup),
+        cmocka_unit_test_setup(choosing, setup),
+        cmocka_unit_test_setup(whole_name_and_enter, setup),
+        cmocka_unit_test_setup(prompt_shows_on_switching, setup),
+        cmocka_unit_test_setup(ending, setup),
+        cmocka_unit_test_setup(bell_when_nobody_listens, setup),
+        cmocka_unit_test_setup(colours, setup),
+        cmocka_unit_test_setup(any_bytes, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Links: all of drivers/uart, drivers/plic/plic.c. Registers are plain memory: what is shown is
+ * that each access lands where it should, and that nothing waits for ever. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/plic/plic.h"
+#include "drivers/uart/uart.h"
+
+static void finding(void **state)
+{
+    (void)state;
+    static const char fu540[] = "sifive,fu540-c000-uart\0sifive,uart0";
+    assert_ptr_equal(uart_find(fu540, sizeof(fu540)), &uart_sifive);
+    assert_ptr_equal(uart_find("ns16550a", 9), &uart_ns16550a);
+    assert_ptr_equal(uart_find("starfive,jh7110-uart\0snps,dw-apb-uart", 38), &uart_dw_apb);
+    assert_null(uart_find("ns16550a", 8)); /* no end */
+    assert_null(uart_find("ns16550", 0));
+    assert_null(uart_find("\0\0", 2));
+    assert_null(uart_find("arm,pl011", 10));
+}
+
+static void ns16550a(void **state)
+{
+    (void)state;
+    for (unsigned shift = 0; shift <= 2; shift += 2) {
+        uint32_t words[32] = {0};
+        uint8_t *regs = (uint8_t *)words;
+        struct uart uart = {&uart_ns16550a, .base = words, .reg_shift = shift,
+                            .reg_width = shift ? 4 : 1};
+        regs[3 << shift] = 0x83;
+        assert_true(uart.driver->init(&uart));
+        assert_int_equal(regs[3 << shift], 0x03);
+        assert_int_equal(regs[2 << shift], 0x01);
+        uart.driver->put(&uart, 'x'); /* never ready */
+        assert_true(uart.stuck);
+        assert_int_equal(regs[0], 0);
+        assert_int_equal(uart.driver->get(&uart), -1);
+        regs[5 << shift] = 0x61;
+        uart.driver->put(&uart, 'y');
+        assert_false(uart.stuck);
+        assert_int_equal(regs[0], 'y');
+        assert_int_equal(uart.driver->get(&uart), 'y');
+        assert_true(uart.driver->enable_rx_irq(&uart));
+        assert_int_equal(regs[1 << shift], 1);
+    }
+    struct uart wrong = {&uart_ns16550a, .reg_shift = 40, .reg_width = 1};
+    assert_false(wrong.driver->init(&wrong));
+    wrong.reg_shift = 0;
+    wrong.reg_width = 4;
+    assert_false(wrong.driver->init(&wrong));
+}
+
+static void sifive(void **state)
+{
+    (void)state;
+    uint32_t regs[8] = {0};
+    struct uart uart = {&uart_sifive, .base = regs};
+    regs[3] = 7u << 16;
+    assert_true(uart.driver->init(&uart));
+    assert_int_equal(regs[2] & 1, 1);
+    assert_int_equal(regs[3], 1);
+    uart.driver->put(&uart, 'z');
+    assert_int_equal(regs[0], 'z');
+    regs[1] = 'q';
+    assert_int_equal(uart.driver->get(&uart), 'q');
+    regs[1] = 1u << 31;
+    assert_int_equal(uart.driver->get(&uart), -1);
+}
+
+static bool has_dbcn;
+static struct uart sbi_uart;
+static uint64_t last_extension, last_byte;
+static int64_t legacy_answer;
+
+static struct sbi_ret firmware(uint64_t extension, uint64_t function, uint64_t a0, uint64_t a1,
+                               uint64_t a2)
+{
+    (void)a1;
+    (void)a2;
+    if (extension == SBI_EXT_BASE)
+        return (struct sbi_ret){0, a0 != SBI_EXT_DBCN || has_dbcn};
+    last_extension = extension;
+    last_byte = a0;
+    if (extension == SBI_EXT_DBCN && function == 1) {
+        sbi_uart.sbi_byte = 'd';
+        return (struct sbi_ret){0, 1};
+    }
+    if (extension == SBI_EXT_LEGACY_GETCHAR)
+        return (struct sbi_ret){legacy_answer, 0};
+    return (struct sbi_ret){0, 0};
+}
+
+static void sbi(void **state)
+{
+    (void)state;
+    sbi_uart = (struct uart){&uart_sbi, .sbi_byte_pa = 0x1000};
+    assert_false(sbi_uart.driver->init(&sbi_uart));
+    sbi_uart.sbi = firmware;
+    has_dbcn = true;
+    assert_true(sbi_uart.driver->init(&sbi_uart));
+    sbi_uart.driver->put(&sbi_uart, 'w');
+    assert_int_equal(last_extension, SBI_EXT_DBCN);
+    assert_int_equal(last_byte, 'w');
+    assert_int_equal(sbi_uart.driver->get(&sbi_uart), 'd');
+    has_dbcn = false;
+    assert_true(sbi_uart.driver->init(&sbi_uart));
+    sbi_uart.driver->put(&sbi_uart, 'v');
+    assert_int_equal(last_extension, SBI_EXT_LEGACY_PUTCHAR);
+    legacy_answer = -1;
+    assert_int_equal(sbi_uart.driver->get(&sbi_uart), -1);
+    legacy_answer = 0; /* RustSBI's "nothing" */
+    assert_int_equal(sbi_uart.driver->get(&sbi_uart), -1);
+    legacy_answer = 'k';
+    assert_int_equal(sbi_uart.driver->get(&sbi_uart), 'k');
+}
+
+static void plic(void **state)
+{
+    (void)state;
+    uint64_t bytes = 0x200000 + 3 * 0x1000;
+    uint8_t *regs = calloc(1, bytes);
+    uint32_t *words = (uint32_t *)(void *)regs;
+    struct plic_hw plic;
+
+    assert_non_null(regs);
+    assert_false(plic_hw_init(&plic, regs, 0x200000, 53));
+    assert_false(plic_hw_init(&plic, regs, bytes, 0));
+    assert_false(plic_hw_init(&plic, regs, bytes, 1024));
+    assert_true(plic_hw_init(&plic, regs, bytes, 53));
+    assert_int_equal(plic.contexts, 3);
+    words[(0x2000 + 0x80) / 4] = 0xffffffff;
+    words[0x201000 / 4] = 7;
+    assert_true(plic_hw_context_init(&plic, 1));
+    assert_false(plic_hw_context_init(&plic, 3));
+    assert_int_equal(words[(0x2000 + 0x80) / 4], 0);
+    assert_int_equal(words[0x201000 / 4], 0);
+    assert_true(plic_hw_enable(&plic, 1, 42, 1));
+    assert_int_equal(words[42], 1);
+    assert_int_equal(words[(0x2000 + 0x80) / 4 + 1], 1 << 10);
+    assert_true(plic_hw_enable(&plic, 1, 42, 0));
+    assert_int_equal(words[(0x2000 + 0x80) / 4 + 1], 0);
+    assert_false(plic_hw_enable(&plic, 1, 54, 1));
+    assert_false(plic_hw_enable(&plic, 1, 0, 1));
+    assert_false(plic_hw_enable(&plic, 3, 1, 1));
+    words[0x201004 / 4] = 10;
+    assert_int_equal(plic_hw_claim(&plic, 1), 10);
+    plic_hw_complete(&plic, 1, 11);
+    assert_int_equal(words[0x201004 / 4], 11);
+    free(regs);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finding), cmocka_unit_test(ns16550a), cmocka_unit_test(sifive),
+        cmocka_unit_test(sbi),     cmocka_unit_test(plic),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

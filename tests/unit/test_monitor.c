@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Links: core/monitor/{line,monitor,show}.c. Everything they ask of host and core is here. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/monitor/monitor.h"
+#include "core/monitor/show.h"
+#include "core/vm.h"
+#include "host/host.h"
+
+static char out[16384];
+static size_t out_used;
+
+static struct vm_config configs[4];
+static struct vm vm_table[4];
+static struct vcpu web_vcpus[2];
+struct vm *vms = vm_table;
+unsigned vm_count;
+
+static int started, powered_off;
+static struct vm *in_front, *asked;
+static enum vm_wish wish;
+
+void monitor_host_write(const char *bytes, size_t count)
+{
+    assert_true(out_used + count < sizeof(out));
+    memcpy(out + out_used, bytes, count);
+    out_used += count;
+    out[out_used] = 0;
+}
+
+static void message(const char *lead, const char *format, va_list args)
+{
+    char line[512];
+    int n = snprintf(line, sizeof(line), "%s", lead);
+
+    vsnprintf(line + n, sizeof(line) - (size_t)n, format, args);
+    monitor_host_write(line, strlen(line));
+    monitor_host_write("\r\n", 2);
+}
+
+void host_error(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    message("error: ", format, args);
+    va_end(args);
+}
+
+uint64_t host_timebase(void)
+{
+    return 10000000;
+}
+
+uint64_t host_pa(const void *va)
+{
+    return (uint64_t)(uintptr_t)va;
+}
+
+const char *vm_state_name(enum vm_state state)
+{
+    static const char *const names[] = {"defined", "refused", "running", "paused", "ended"};
+    return names[state];
+}
+
+void vm_request(struct vm *vm, enum vm_wish what)
+{
+    asked = vm;
+    wish = what;
+}
+
+void monitor_host_harts(void)
+{
+    monitor_print("the harts");
+}
+
+void monitor_host_memory(void)
+{
+    monitor_print("the memory");
+}
+
+void monitor_host_poweroff(void)
+{
+    powered_off++;
+}
+
+void monitor_host_console(struct vm *vm)
+{
+    in_front = vm;
+}
+
+int monitor_host_start(struct vm *vm)
+{
+    asked = vm;
+    started++;
+    return 0;
+}
+
+uint64_t monitor_host_hart_id(unsigned index)
+{
+    return index + 10;
+}
+
+static void add_vm(const char *name, enum vm_state state)
+{
+    struct vm_config *config = &configs[vm_count];
+    struct vm *vm = &vm_table[vm_count];
+
+    memset(config, 0, sizeof(*config));
+    memset(vm, 0, sizeof(*vm));
+    snprintf(config->name, sizeof(config->name), "%s", name);
+    config->vcpus = 2;
+    config->memory[0] = (struct config_range){0x80000000, 256 << 20};
+    config->memory_ranges = 1;
+    vm->config = config;
+    vm->index = vm_count++;
+    vm->state = state;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    vm_count = 0;
+    add_vm("web", VM_RUNNING);
+    add_vm("webmail", VM_PAUSED);
+    add_vm("db", VM_ENDED);
+    add_vm("bad", VM_REFUSED);
+    snprintf(vms[3].refused, sizeof(vms[3].refused), "memory: too much");
+    memset(web_vcpus, 0, sizeof(web_vcpus));
+    web_vcpus[1].hart = 3;
+    web_vcpus[0].eng.exits[EXIT_MMIO] = 30;
+    web_vcpus[1].eng.exits[EXIT_SBI] = 10;
+    web_vcpus[0].ticks_guest = 25000000;
+    web_vcpus[1].ticks_idle = 123000;
+    vms[0].vcpus = web_vcpus;
+    vms[0].vcpu_count = 2;
+    out_used = 0;
+    out[0] = 0;
+    started = powered_off = 0;
+    in_front = asked = NULL;
+    wish = VM_WISH_NONE;
+    return 0;
+}
+
+static void run(const char *text)
+{
+    out_used = 0;
+    out[0] = 0;
+    monitor_run(text);
+}
+
+static void assert_says(const char *text)
+{
+    if (!strstr(out, text))
+        fail_msg("no \"%s\" in:\n%s", text, out);
+}
+
+static void keys(const char *text)
+{
+    for (; *text; text++)
+        monitor_key((uint8_t)*text);
+}
+
+static void wrong_words(void **state)
+{
+    (void)state;
+    run("frobnicate web");
+    assert_says("error: there is no command 'frobnicate'; 'help'");
+    run("stop");
+    assert_says("stop: the name of a VM is missing");
+    run("stop nobody");
+    assert_says("there is no VM 'nobody'");
+    run("stop we");
+    assert_says("'we' begins the names of 2 VMs");
+    run("stop web now");
+    assert_says("stop: 'now' is one word too many");
+    run("list web");
+    assert_says("list: 'web' is one word too many");
+    run("stop 9");
+    assert_says("there is no VM '9'");
+    assert_null(asked);
+    run("   ");
+    assert_int_equal(out_used, 0);
+}
+
+static void wishes(void **state)
+{
+    (void)state;
+    run("stop web"); /* whole, although webmail begins with it */
+    assert_ptr_equal(asked, &vms[0]);
+    assert_int_equal(wish, VM_WISH_STOP);
+    run("pause 1");
+    assert_int_equal(wish, VM_WISH_PAUSE);
+    run("resume webm");
+    assert_ptr_equal(asked, &vms[1]);
+    assert_int_equal(wish, VM_WISH_RESUME);
+    run("  reset\tweb ");
+    assert_int_equal(wish, VM_WISH_RESET);
+    run("start d");
+    assert_int_equal(started, 1);
+    assert_ptr_equal(asked, &vms[2]);
+    run("console db");
+    assert_ptr_equal(in_front, &vms[2]);
+    run("poweroff");
+    assert_int_equal(powered_off, 1);
+}
+
+static void wishes_that_make_no_sense(void **state)
+{
+    (void)state;
+    run("start web");
+    assert_says("start: web is running already");
+    run("start webm");
+    assert_says("webmail is paused: 'resume'");
+    run("start bad");
+    assert_says("start: bad is refused: memory: too much");
+    run("console bad");
+    assert_says("refused: memory: too much");
+    run("resume web");
+    assert_says("web is running, not paused");
+    run("stop db");
+    assert_says("stop: db is ended: it doesn't run");
+    run("pause webm");
+    assert_says("pause: webmail is paused");
+    run("reset db");
+    assert_says("'start' starts it");
+    assert_null(asked);
+    assert_null(in_front);
+    assert_int_equal(started, 0);
+}
+
+static void tables(void **state)
+{
+    (void)state;
+    run("list");
+    assert_says(" #  NAME     STATE     VCPUS  HARTS             MEMORY  RESTARTS\r\n");
+    assert_says(" 1  web      running       2  10,13            256 MiB         0\r\n");
+    assert_says(
+        " 4  bad      refused       2  -                256 MiB         0  memory: too much");
+    run("stats web");
+    assert_says("all        2.50 s          0 us     12.3 ms            40\r\n");
+    assert_says("device register                       30   75.0%");
+    assert_says("SBI call                              10   25.0%");
+    run("stats");
+    assert_says("web          2.50 s          0 us     12.3 ms            40");
+    run("stats db");
+    assert_says("db is ended: there is nothing to count");
+    run("map db");
+    assert_says("0x0080000000  0x008fffffff     256 MiB  RAM, not taken yet");
+    assert_says("0x0010000000  0x00100000ff       256 B  serial port");
+    run("memory");
+    assert_says("the memory");
+    assert_says("webmail     256 MiB");
+    run("harts");
+    assert_says("the harts");
+    run("help");
+    assert_says("poweroff");
+    vm_count = 0;
+    run("list");
+    assert_says("There is no VM");
+    run("stats");
+    run("memory");
+}
+
+static void numbers(void **state)
+{
+    char size[MONITOR_SIZE_TEXT], time[SHOW_TIME_TEXT];
+
+    (void)state;
+    assert_string_equal(monitor_size(size, 0), "0 B");
+    assert_string_equal(monitor_size(size, 1023), "1023 B");
+    assert_string_equal(monitor_size(size, 1536), "1.5 KiB");
+    assert_string_equal(monitor_size(size, UINT64_MAX), "16777215.9 TiB");
+    assert_string_equal(show_time(time, 9), "0 us");
+    assert_string_equal(show_time(time, 9999999), "999.9 ms");
+    assert_string_equal(show_time(time, 1000000000), "100 s");
+    show_time(time, UINT64_MAX);
+}
+
+static void editing(void **state)
+{
+    (void)state;
+    monitor_enter();
+    assert_says("caldarium> ");
+    keys("stop webx\177\r"); /* backspace */
+    assert_ptr_equal(asked, &vms[0]);
+    asked = NULL;
+    keys("op web\001st\r\n"); /* home; the newline after the return adds nothing */
+    assert_ptr_equal(asked, &vms[0]);
+    asked = NULL;
+    keys("\033[A\r"); /* the last line again */
+    assert_ptr_equal(asked, &vms[0]);
+    assert_int_equal(wish, VM_WISH_STOP);
+    keys("nonsense\025pause xyz\027web\r"); /* ^U, ^W */
+    assert_int_equal(wish, VM_WISH_PAUSE);
+    keys("\033[A\033[A\033[B\003");                /* up, up, down, then not at all */
+    keys("reset wQeb\033[D\033[D\033[D\033[3~\r"); /* left three times, delete */
+    assert_int_equal(wish, VM_WISH_RESET);
+    keys("stop webRUBBISH\033[H\006\006\006\006\006\006\006\006\013\r"); /* home, ^F, ^K */
+    assert_int_equal(wish, VM_WISH_STOP);
+}
+
+static void completion(void **state)
+{
+    (void)state;
+    keys("sto\td\t\003");
+    assert_says("stop");
+    keys("conso\td\t\r");
+    assert_ptr_equal(in_front, &vms[2]);
+    keys("sta\t\003");
+    out_used = 0;
+    keys("stop we\t\t");
+    assert_says("web  webmail  \r\n");
+    keys("m\t\003");
+    assert_says("webmail");
+    keys("nothing \t\t \t\003\t");
+    assert_says("help  list  start");
+    keys("\003");
+}
+
+static void any_keys(void **state)
+{
+    (void)state;
+    srand(1);
+    for (int i = 0; i < 300000; i++) {
+        out_used = 0;
+        int r = rand();
+        monitor_key((uint8_t)(r % 3 ? r >> 8 : (r >> 8) % 32));
+    }
+    keys("\033[Z\003");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(wrong_words, setup),
+        cmocka_unit_test_setup(wishes, setup),
+        cmocka_unit_test_setup(wishes_that_make_no_sense, setup),
+        cmocka_unit_test_setup(tables, setup),
+        cmocka_unit_test_setup(numbers, setup),
+        cmocka_unit_test_setup(editing, setup),
+        cmocka_unit_test_setup(completion, setup),
+        cmocka_unit_test_setup(any_keys, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

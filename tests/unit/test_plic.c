@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* core/irq/plic.c: registers, gateway, claim and completion, and the reports to the owner. */
+#include "tests/unit/unit.h"
+
+#include <pthread.h>
+
+#include "core/irq/plic.h"
+
+#define PRIORITY(source) (4u * (source))
+#define PENDING(word) (0x1000u + 4u * (word))
+#define ENABLE(context, word) (0x2000u + 0x80u * (context) + 4u * (word))
+#define THRESHOLD(context) (0x200000u + 0x1000u * (context))
+#define CLAIM(context) (0x200004u + 0x1000u * (context))
+
+static struct plic plic;
+static bool line[PLIC_CONTEXTS]; /* as an owner that looks at each report would see it */
+static unsigned completions, last_completed;
+static bool source_still_high;
+
+static void changed(struct plic *which, unsigned context)
+{
+    assert_ptr_equal(which, &plic);
+    line[context] = plic_line(which, context);
+}
+
+static void completed(struct plic *which, unsigned source)
+{
+    completions++;
+    last_completed = source;
+    if (!source_still_high) {
+        plic_set_level(which, source, false);
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&plic, 0, sizeof(plic));
+    memset(line, 0, sizeof(line));
+    plic.changed = changed;
+    plic_init(&plic, 4);
+    return 0;
+}
+
+static uint32_t rd(uint32_t offset)
+{
+    uint64_t value = UINT64_MAX;
+    assert_true(plic_read(&plic, offset, 4, &value));
+    assert_true(value <= UINT32_MAX);
+    return (uint32_t)value;
+}
+
+static void wr(uint32_t offset, uint32_t value)
+{
+    assert_true(plic_write(&plic, offset, 4, value));
+}
+
+/* Priority 1 and enabled for that context. */
+static void open_source(unsigned source, unsigned context)
+{
+    wr(PRIORITY(source), 1);
+    wr(ENABLE(context, source / 32), rd(ENABLE(context, source / 32)) | 1u << source % 32);
+}
+
+static void registers(void **state)
+{
+    (void)state;
+    for (unsigned source = 0; source < 1024; source++) {
+        wr(PRIORITY(source), 0xffffffff);
+        assert_int_equal(rd(PRIORITY(source)), source > 0 && source < PLIC_SOURCES ? 7 : 0);
+    }
+    for (unsigned context = 0; context < 4; context++) {
+        for (unsigned word = 0; word < 32; word++) {
+            wr(ENABLE(context, word), 0xffffffff);
+            uint32_t expected = word >= PLIC_WORDS ? 0 : word == 0 ? 0xfffffffe : 0xffffffff;
+            assert_int_equal(rd(ENABLE(context, word)), expected);
+        }
+        wr(THRESHOLD(context), 0xfd);
+        assert_int_equal(rd(THRESHOLD(context)), 5);
+        assert_int_equal(rd(CLAIM(context)), 0);
+    }
+    for (unsigned word = 0; word < 32; word++) {
+        wr(PENDING(word), 0xffffffff);
+        assert_int_equal(rd(PENDING(word)), 0);
+    }
+    uint64_t value;
+    static const uint32_t nothing[] = {0x1080,           ENABLE(4, 0), 0x1ffffc, THRESHOLD(4),
+                                       THRESHOLD(0) + 8, CLAIM(4),     0x5ffffc, 0xfffffffc};
+    for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++) {
+        assert_false(plic_read(&plic, nothing[i], 4, &value));
+        assert_false(plic_write(&plic, nothing[i], 4, 0));
+    }
+}
+
+/* Every offset and width, with hostile values: an answer or none, never a step outside. */
+static void every_offset(void **state)
+{
+    (void)state;
+    static const unsigned widths[] = {0, 1, 2, 3, 4, 5, 8, 16, 0xffffffff};
+    uint64_t value, seed = 5;
+    for (uint32_t offset = 0; offset < 0x600010; offset++) {
+        if (offset > 0x4100 && offset < 0x200000 - 16 && offset % 0x1000 > 16) {
+            continue;
+        }
+        unsigned width = widths[unit_random(&seed) % 9];
+        bool is = plic_read(&plic, offset, width, &value);
+        assert_int_equal(is, plic_write(&plic, offset, width, unit_random(&seed)));
+        assert_false(is && (width == 0 || width > 8 || offset % width));
+    }
+}
+
+static void widths(void **state)
+{
+    (void)state;
+    uint64_t value;
+    assert_true(plic_write(&plic, PRIORITY(2), 8, 0x0000000500000003));
+    assert_int_equal(rd(PRIORITY(2)), 3);
+    assert_int_equal(rd(PRIORITY(3)), 5);
+    assert_true(plic_read(&plic, PRIORITY(2), 8, &value));
+    assert_int_equal(value, 0x0000000500000003);
+    wr(ENABLE(1, 1), 0x11223344);
+    assert_true(plic_read(&plic, ENABLE(1, 1) + 1, 1, &value));
+    assert_int_equal(value, 0x33);
+    assert_true(plic_read(&plic, ENABLE(1, 1) + 2, 2, &value));
+    assert_int_equal(value, 0x1122);
+    assert_true(plic_write(&plic, ENABLE(1, 1) + 2, 1, 0xffffffaa));
+    assert_int_equal(rd(ENABLE(1, 1)), 0x11aa3344);
+    assert_false(plic_read(&plic, PRIORITY(1), 8, &value));
+    assert_false(plic_read(&plic, PRIORITY(1) + 1, 2, &value));
+    assert_false(plic_read(&plic, PRIORITY(1) + 2, 4, &value));
+    /* A byte of the claim register claims, and a byte written there completes. */
+    open_source(9, 0);
+    plic_pulse(&plic, 9);
+    assert_true(plic_read(&plic, CLAIM(0), 1, &value));
+    assert_int_equal(value, 9);
+    assert_true(plic_write(&plic, CLAIM(0), 1, 9));
+    plic_pulse(&plic, 9);
+    assert_true(plic_read(&plic, THRESHOLD(0), 8, &value));
+    assert_int_equal(value, 9ULL << 32);
+}
+
+static void level_source(void **state)
+{
+    (void)state;
+    open_source(10, 1);
+    plic_set_level(&plic, 10, true);
+    assert_true(line[1]);
+    assert_false(line[0]);
+    assert_int_equal(rd(PENDING(0)), 1u << 10);
+    assert_int_equal(rd(CLAIM(0)), 0); /* not enabled there */
+    assert_int_equal(rd(CLAIM(1)), 10);
+    assert_false(line[1]);
+    assert_int_equal(rd(PENDING(0)), 0);
+    assert_int_equal(rd(CLAIM(1)), 0);
+    plic_set_level(&plic, 10, true); /* in service: the gateway is shut */
+    assert_false(line[1]);
+    wr(CLAIM(1), 10); /* still high: pends again */
+    assert_true(line[1]);
+    assert_int_equal(rd(CLAIM(1)), 10);
+    plic_set_level(&plic, 10, false);
+    wr(CLAIM(1), 10);
+    assert_false(line[1]);
+    assert_int_equal(rd(CLAIM(1)), 0);
+}
+
+/* What the gateway let through stays, as the specification has it. */
+static void level_falls_before_claim(void **state)
+{
+    (void)state;
+    open_source(10, 0);
+    plic_set_level(&plic, 10, true);
+    plic_set_level(&plic, 10, false);
+    assert_true(line[0]);
+    assert_int_equal(rd(CLAIM(0)), 10);
+    wr(CLAIM(0), 10);
+    assert_false(line[0]);
+    assert_int_equal(rd(CLAIM(0)), 0);
+}
+
+static void edge_source(void **state)
+{
+    (void)state;
+    open_source(33, 0);
+    plic_pulse(&plic, 33);
+    plic_pulse(&plic, 33); /* one with the first */
+    assert_int_equal(rd(CLAIM(0)), 33);
+    assert_int_equal(rd(CLAIM(0)), 0);
+    plic_pulse(&plic, 33); /* in service: kept */
+    plic_pulse(&plic, 33);
+    assert_int_equal(rd(CLAIM(0)), 0);
+    assert_false(line[0]);
+    wr(CLAIM(0), 33);
+    assert_true(line[0]);
+    assert_int_equal(rd(CLAIM(0)), 33);
+    wr(CLAIM(0), 33);
+    assert_int_equal(rd(CLAIM(0)), 0);
+}
+
+static void order(void **state)
+{
+    (void)state;
+    static const unsigned expected[] = {40, 95, 3, 64, 1};
+    static const struct {
+        unsigned source, priority;
+    } sources[] = {{1, 1}, {3, 2}, {40, 7}, {64, 2}, {95, 3}, {2, 0}};
+    for (size_t i = 0; i < 6; i++) {
+        open_source(sources[i].source, 0);
+        wr(PRIORITY(sources[i].source), sources[i].priority);
+        plic_set_level(&plic, sources[i].source, true);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(line[0]);
+        assert_int_equal(rd(CLAIM(0)), expected[i]);
+    }
+    assert_int_equal(rd(CLAIM(0)), 0); /* priority 0 never interrupts */
+    assert_false(line[0]);
+    wr(PRIORITY(2), 1);
+    assert_true(line[0]);
+    assert_int_equal(rd(CLAIM(0)), 2);
+}
+
+static void threshold(void **state)
+{
+    (void)state;
+    open_source(5, 0);
+    wr(PRIORITY(5), 3);
+    wr(THRESHOLD(0), 3);
+    plic_set_level(&plic, 5, true);
+    assert_false(line[0]);
+    wr(THRESHOLD(0), 2);
+    assert_true(line[0]);
+    wr(THRESHOLD(0), 7);
+    assert_false(line[0]);
+    assert_int_equal(rd(CLAIM(0)), 5); /* a claim does not look at the threshold */
+}
+
+static void changes_that_move_the_line(void **state)
+{
+    (void)state;
+    plic_set_level(&plic, 5, true);
+    wr(ENABLE(2, 0), 1u << 5);
+    assert_false(line[2]);
+    wr(PRIORITY(5), 1);
+    assert_true(line[2]);
+    wr(PRIORITY(5), 0);
+    assert_false(line[2]);
+    wr(PRIORITY(5), 1);
+    wr(ENABLE(2, 0), 0);
+    assert_false(line[2]);
+    wr(ENABLE(2, 0), 1u << 5);
+    assert_true(line[2]);
+    wr(ENABLE(3, 0), 1u << 5);
+    assert_true(line[3]);
+    assert_int_equal(rd(CLAIM(3)), 5); /* one claims, the other's line falls */
+    assert_false(line[2]);
+    assert_false(line[3]);
+    assert_int_equal(rd(CLAIM(2)), 0);
+}
+
+static void completion_rules(void **state)
+{
+    (void)state;
+    open_source(7, 0);
+    plic_set_level(&plic, 7, true);
+    wr(CLAIM(0), 7); /* not claimed: nothing happens */
+    assert_int_equal(rd(PENDING(0)), 1u << 7);
+    assert_int_equal(rd(CLAIM(0)), 7);
+    wr(CLAIM(1), 7); /* not enabled there: ignored */
+    wr(CLAIM(0), 0);
+    wr(CLAIM(0), 96);
+    wr(CLAIM(0), 1023);
+    wr(CLAIM(0), 0xffffffff);
+    assert_int_equal(rd(CLAIM(0)), 0);
+    wr(ENABLE(0, 0), 0);
+    wr(CLAIM(0), 7); /* not enabled any more: ignored, Linux enables it to complete */
+    wr(ENABLE(0, 0), 1u << 7);
+    assert_false(line[0]);
+    wr(CLAIM(0), 7);
+    assert_true(line[0]);
+}
+
+static void forwarded(void **state)
+{
+    (void)state;
+    completions = 0;
+    source_still_high = false;
+    plic.completed = completed;
+    open_source(20, 0);
+    plic_set_level(&plic, 20, true);
+    assert_int_equal(rd(CLAIM(0)), 20);
+    assert_int_equal(completions, 0);
+    wr(CLAIM(0), 20);
+    assert_int_equal(completions, 1);
+    assert_int_equal(last_completed, 20);
+    assert_false(line[0]); /* the owner lowered it before the gateway looked */
+    wr(CLAIM(0), 20);      /* a second completion is none */
+    assert_int_equal(completions, 1);
+    source_still_high = true;
+    plic_set_level(&plic, 20, true);
+    assert_int_equal(rd(CLAIM(0)), 20);
+    wr(CLAIM(0), 20);
+    assert_true(line[0]);
+}
+
+static void sources_that_do_not_exist(void **state)
+{
+    (void)state;
+    static const unsigned none[] = {0, PLIC_SOURCES, 1024, 0xffffffff};
+    for (size_t i = 0; i < 4; i++) {
+        plic_set_level(&plic, none[i], true);
+        plic_set_level(&plic, none[i], false);
+        plic_pulse(&plic, none[i]);
+    }
+    for (unsigned word = 0; word < PLIC_WORDS; word++) {
+        assert_int_equal(rd(PENDING(word)), 0);
+    }
+    plic_init(&plic, 1000);
+    assert_int_equal(plic.contexts, PLIC_CONTEXTS);
+}
+
+/*
+ * Four harts claim the same sources while a fifth fires them. No source may be in service twice,
+ * and every edge must lead to a claim after it: at the end nothing is left over.
+ */
+static _Atomic unsigned in_service[PLIC_SOURCES], claims, twice;
+static _Atomic bool stop;
+
+static void no_report(struct plic *which, unsigned context)
+{
+    (void)which;
+    (void)context;
+}
+
+static void serve(unsigned context)
+{
+    uint64_t source;
+    plic_read(&plic, CLAIM(context), 4, &source);
+    if (source) {
+        twice += atomic_fetch_add(&in_service[source], 1) != 0;
+        claims++;
+        atomic_fetch_sub(&in_service[source], 1);
+        plic_write(&plic, CLAIM(context), 4, source);
+    }
+}
+
+static void *hart(void *context)
+{
+    while (!stop) {
+        serve((unsigned)(uintptr_t)context);
+    }
+    return NULL;
+}
+
+static void many_harts(void **state)
+{
+    (void)state;
+    plic.changed = no_report;
+    for (unsigned context = 0; context < 4; context++) {
+        for (unsigned source = 1; source <= 3; source++) {
+            open_source(source, context);
+        }
+    }
+    pthread_t threads[4];
+    stop = false;
+    claims = twice = 0;
+    for (uintptr_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, hart, (void *)i), 0);
+    }
+    for (unsigned i = 0; i < 60000; i++) {
+        unsigned before = claims;
+        plic_pulse(&plic, 1 + i % 2);
+        plic_set_level(&plic, 3, i % 3 == 0);
+        if (i % 64 == 0) {
+            /* This edge must be seen without another one to push it. */
+            for (unsigned spin = 0; claims == before && spin < 100000000; spin++) {
+            }
+            assert_int_not_equal(claims, before);
+        }
+    }
+    stop = true;
+    for (unsigned i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    plic_set_level(&plic, 3, false);
+    for (unsigned i = 0; i < 8; i++) {
+        serve(i % 4);
+    }
+    assert_int_equal(twice, 0);
+    for (unsigned word = 0; word < PLIC_WORDS; word++) {
+        assert_int_equal(plic.claimed[word] | plic.edge[word] | plic.pending[word], 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(registers, setup),
+        cmocka_unit_test_setup(every_offset, setup),
+        cmocka_unit_test_setup(widths, setup),
+        cmocka_unit_test_setup(level_source, setup),
+        cmocka_unit_test_setup(level_falls_before_claim, setup),
+        cmocka_unit_test_setup(edge_source, setup),
+        cmocka_unit_test_setup(order, setup),
+        cmocka_unit_test_setup(threshold, setup),
+        cmocka_unit_test_setup(changes_that_move_the_line, setup),
+        cmocka_unit_test_setup(completion_rules, setup),
+        cmocka_unit_test_setup(forwarded, setup),
+        cmocka_unit_test_setup(sources_that_do_not_exist, setup),
+        cmocka_unit_test_setup(many_harts, setup),
+    };
+    return cmocka_run_group_tests_name("plic", tests, NULL, NULL);
+}
