@@ -31,6 +31,7 @@ static bool define(struct vm *vm, unsigned index)
     snprintf(vm->refused, sizeof(vm->refused), "%s", config->reason);
     if (config->refused)
         return true;
+    vm->start_at_boot = config->autostart;
     vm->vcpu_count = config->vcpus;
     vm->vcpus = host_pages_alloc(sizeof(struct vcpu) * config->vcpus, HOST_PAGE_SIZE);
     if (!vm->vcpus)
@@ -70,6 +71,7 @@ void vms_define(const void *blob, size_t bytes)
         if (!define(&vms[n], (unsigned)n)) {
             vm_error(configs[n].name, "no memory for its %u vCPUs", configs[n].vcpus);
             atomic_store(&vms[n].state, VM_REFUSED);
+            vms[n].start_at_boot = false;
             snprintf(vms[n].refused, sizeof(vms[n].refused), "no memory for its vCPUs");
         }
         vm_count++;
@@ -167,7 +169,7 @@ static bool all_done(void)
 void vms_autostart(void)
 {
     for (unsigned n = 0; n < vm_count; n++) {
-        if (vms[n].config->autostart && atomic_load(&vms[n].state) == VM_DEFINED)
+        if (vms[n].start_at_boot)
             vms[n].start_at_boot = vms_start(&vms[n]) == 0;
     }
     if (poweroff_when_done && all_done())
