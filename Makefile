@@ -30,12 +30,52 @@ FDT := fdt fdt_ro fdt_rw fdt_sw fdt_wip fdt_addresses fdt_check fdt_empty_tree f
 OBJS := $(patsubst %.c,$(OBJ)/%.o,$(SRCS)) $(patsubst %.S,$(OBJ)/%.o,$(ASMS)) \
 	$(patsubst %,$(OBJ)/libfdt/%.o,$(FDT))
 
-.PHONY: all setup
-all: setup
+PYTHON := /usr/bin/python3
+QEMU ?= qemu-system-riscv64
+QEMU_ARGS ?= -smp 4 -m 2G
+# The console is the terminal itself: QEMU's -nographic would keep Ctrl-A to itself.
+RUN = $(QEMU) -M virt $(QEMU_ARGS) -display none -monitor none -serial stdio \
+	-kernel $(BUILD)/caldarium.bin
+
+.PHONY: all help demo run test unit-all clang format clean setup-build setup-run setup-test
+all: setup-build ## build/caldarium.elf and .bin with gcc (CROSS_COMPILE= another; TOOLCHAIN=clang)
 	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin
 
-setup:
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | \
+		awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+setup-build:
 	@tools/setup.sh build
+setup-run:
+	@tools/setup.sh build run guest
+setup-test:
+	@tools/setup.sh build run guest test
+
+demo: setup-run ## two Linux VMs of two vCPUs each, on one terminal
+	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUILD)/configs/two-linux.dtb
+	@printf '\n  Ctrl-A 1  VM web      Ctrl-A 2  VM db      Ctrl-A m  monitor     Ctrl-A ?  help\n'
+	@printf '  The end: `poweroff -f` in both VMs, or Ctrl-A m and `poweroff`.\n\n'
+	@tools/terminal $(RUN) -initrd $(BUILD)/configs/two-linux.dtb -append when-done=poweroff
+
+run: setup-run ## your own: make run BUNDLE=x.dts QEMU_ARGS="-smp 4 -m 2G" APPEND=...
+	@test -n "$(BUNDLE)" || { echo "make run: BUNDLE=x.dts or x.dtb is expected"; exit 2; }
+	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUNDLE_DTB)
+	@tools/terminal $(RUN) -initrd $(BUNDLE_DTB) -append "$(APPEND)"
+
+test: setup-test ## everything: both compilers, unit tests, system tests in QEMU
+	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin clang guests configs
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory system
+
+clang:
+	@$(MAKE) --no-print-directory TOOLCHAIN=clang $(BUILD)/obj-clang/caldarium.elf
+
+format: ## lays the sources out with clang-format
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean: ## removes build/; the cache of downloads stays
+	@rm -rf $(BUILD)
 
 $(BUILD)/caldarium.bin: $(OBJ)/caldarium.elf
 	@cp $< $(BUILD)/caldarium.elf
@@ -70,3 +110,4 @@ $(OBJ)/libfdt/%.o: $(CACHE)/libfdt/%.c
 	@$(CC) $(filter-out $(WARN),$(CFLAGS)) -Os -w -c -o $@ $<
 
 -include $(OBJS:.o=.d)
+include $(sort $(wildcard mk/*.mk))

@@ -210,12 +210,14 @@ static inline __attribute__((always_inline)) bool read_word(struct plic *plic, u
                                                             uint32_t *value)
 {
     if (offset >= CONTEXT_BASE) {
-        unsigned context = (offset - CONTEXT_BASE) / CONTEXT_STRIDE;
+        unsigned place = (offset - CONTEXT_BASE) / CONTEXT_STRIDE, context = place / 2;
         uint32_t reg = offset % CONTEXT_STRIDE;
         if (context >= plic->contexts || reg > CONTEXT_CLAIM) {
             return false;
         }
-        if (reg == CONTEXT_THRESHOLD) {
+        if (!(place & 1)) {
+            *value = 0; /* machine mode's: there, and never used */
+        } else if (reg == CONTEXT_THRESHOLD) {
             *value = get_byte(&plic->threshold[context]);
         } else if (!asks(plic, context)) {
             *value = 0; /* what ends every handler's loop */
@@ -229,12 +231,12 @@ static inline __attribute__((always_inline)) bool read_word(struct plic *plic, u
         return true;
     }
     if (offset >= ENABLE_BASE) {
-        unsigned context = (offset - ENABLE_BASE) / ENABLE_STRIDE;
+        unsigned place = (offset - ENABLE_BASE) / ENABLE_STRIDE, context = place / 2;
         unsigned w = offset % ENABLE_STRIDE / 4;
         if (context >= plic->contexts) {
             return false;
         }
-        *value = w < PLIC_WORDS ? get(&plic->enable[context][w]) : 0;
+        *value = place & 1 && w < PLIC_WORDS ? get(&plic->enable[context][w]) : 0;
         return true;
     }
     if (offset < PENDING_END) {
@@ -277,10 +279,13 @@ static __attribute__((noinline)) void write_enable(struct plic *plic, unsigned c
 static inline bool write_word(struct plic *plic, uint32_t offset, uint32_t value)
 {
     if (offset >= CONTEXT_BASE) {
-        unsigned context = (offset - CONTEXT_BASE) / CONTEXT_STRIDE;
+        unsigned place = (offset - CONTEXT_BASE) / CONTEXT_STRIDE, context = place / 2;
         uint32_t reg = offset % CONTEXT_STRIDE;
         if (context >= plic->contexts || reg > CONTEXT_CLAIM) {
             return false;
+        }
+        if (!(place & 1)) {
+            return true; /* machine mode's: there, and never used */
         }
         if (reg == CONTEXT_CLAIM) {
             complete(plic, context, value);
@@ -296,9 +301,12 @@ static inline bool write_word(struct plic *plic, uint32_t offset, uint32_t value
         return true;
     }
     if (offset >= ENABLE_BASE) {
-        unsigned context = (offset - ENABLE_BASE) / ENABLE_STRIDE;
+        unsigned place = (offset - ENABLE_BASE) / ENABLE_STRIDE, context = place / 2;
         if (context >= plic->contexts) {
             return false;
+        }
+        if (!(place & 1)) {
+            return true;
         }
         write_enable(plic, context, offset % ENABLE_STRIDE / 4, value);
         return true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The guest's platform-level interrupt controller. Source: RISC-V PLIC specification 1.0.0.
- * One context a vCPU in S-mode is context 2n+1 on QEMU's virt; here context n is vCPU n's S-mode,
- * as the guest's tree says.
+ * As on QEMU's virt, context 2n is hart n's machine mode and 2n+1 its S-mode: guests have that
+ * numbering built in. Machine mode's registers read zero. In this interface a context is a vCPU.
  *
  * Any hart may raise or lower a source, and each vCPU's hart reads and writes registers at the same
  * time: all state is atomic words, there is no lock. plic_changed(plic, context) is called (by this

@@ -51,17 +51,18 @@ void tree_u32(struct tree *t, int node, const char *name, uint32_t value)
 static void add_plic(struct tree *t, int soc)
 {
     static const char compatible[] = "sifive,plic-1.0.0\0riscv,plic0";
-    fdt32_t lines[2 * VM_MAX_VCPUS];
+    fdt32_t lines[4 * VM_MAX_VCPUS];
     unsigned count = t->vm->config->vcpus;
     for (unsigned n = 0; n < count; n++) {
-        lines[2 * n] = cpu_to_fdt32(t->intc[n]);
-        lines[2 * n + 1] = cpu_to_fdt32(9); /* supervisor external */
+        lines[4 * n] = lines[4 * n + 2] = cpu_to_fdt32(t->intc[n]);
+        lines[4 * n + 1] = cpu_to_fdt32(11); /* machine external: context 2n, never used */
+        lines[4 * n + 3] = cpu_to_fdt32(9);  /* supervisor external: context 2n + 1 */
     }
     int node = tree_node(t, soc, "plic@c000000");
     tree_u32(t, node, "phandle", TREE_PHANDLE_PLIC);
     tree_u32(t, node, "riscv,ndev", GUEST_PLIC_SOURCES - 1);
     tree_prop_reg(t, node, GUEST_PLIC_BASE, GUEST_PLIC_SIZE);
-    tree_prop(t, node, "interrupts-extended", lines, (int)(8 * count));
+    tree_prop(t, node, "interrupts-extended", lines, (int)(16 * count));
     tree_prop(t, node, "interrupt-controller", NULL, 0);
     tree_u32(t, node, "#address-cells", 0);
     tree_u32(t, node, "#interrupt-cells", 1);

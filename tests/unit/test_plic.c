@@ -8,9 +8,9 @@
 
 #define PRIORITY(source) (4u * (source))
 #define PENDING(word) (0x1000u + 4u * (word))
-#define ENABLE(context, word) (0x2000u + 0x80u * (context) + 4u * (word))
-#define THRESHOLD(context) (0x200000u + 0x1000u * (context))
-#define CLAIM(context) (0x200004u + 0x1000u * (context))
+#define ENABLE(context, word) (0x2080u + 0x100u * (context) + 4u * (word))
+#define THRESHOLD(context) (0x201000u + 0x2000u * (context))
+#define CLAIM(context) (0x201004u + 0x2000u * (context))
 
 static struct plic plic;
 static bool line[PLIC_CONTEXTS]; /* as an owner that looks at each report would see it */
