@@ -72,7 +72,6 @@ static void hide_extensions(struct vm *vm)
 int vm_create(struct vm *vm)
 {
     struct loaded loaded;
-    uint64_t before = host_pages_available();
     vm->eng.name = vm->config->name;
     hide_extensions(vm);
     if (vm->eng.ops->vm_init(&vm->eng) < 0) {
@@ -84,7 +83,9 @@ int vm_create(struct vm *vm)
         vm_destroy(vm);
         return -1;
     }
-    vm->taken = before - host_pages_available();
+    vm->taken = vm->eng.ops->table_bytes(&vm->eng);
+    for (unsigned n = 0; n < vm->ram_chunks; n++)
+        vm->taken += vm->ram[n].size;
     for (unsigned n = 0; n < vm->vcpu_count; n++)
         vcpu_init(&vm->vcpus[n], vm, n);
     vm->vcpus[0].start_pc = loaded.entry;
