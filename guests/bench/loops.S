@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The measured loops and the trap handler, in assembly so that what they cost is known. */
+#include "riscv/csr.h"
+
+    .text
+/* void loop_sbi(uint64_t count, uint64_t extension, uint64_t function, uint64_t a0, uint64_t a1,
+ *               uint64_t a2): count SBI calls; three instructions a round are the loop's own. */
+    .globl  loop_sbi
+loop_sbi:
+    mv      t0, a0                      /* rounds; the SBI keeps all but a0, a1 */
+    mv      a7, a1
+    mv      a6, a2
+    mv      t1, a3
+    mv      t2, a4
+    mv      a2, a5
+    li      a3, 0
+    li      a4, 0
+1:  mv      a0, t1
+    mv      a1, t2
+    ecall
+    addi    t0, t0, -1
+    bnez    t0, 1b
+    ret
+
+/* void loop_empty(uint64_t count): get_spec_version, the emptiest call there is. */
+    .globl  loop_empty
+loop_empty:
+    mv      t0, a0
+    li      a7, 0x10
+    li      a6, 0
+1:  ecall
+    addi    t0, t0, -1
+    bnez    t0, 1b
+    ret
+
+/* void loop_load(uint64_t count, const void *at): lw. */
+    .globl  loop_load
+loop_load:
+1:  lw      t0, 0(a1)
+    addi    a0, a0, -1
+    bnez    a0, 1b
+    ret
+
+/* void loop_load_byte(uint64_t count, const void *at): lbu. */
+    .globl  loop_load_byte
+loop_load_byte:
+1:  lbu     t0, 0(a1)
+    addi    a0, a0, -1
+    bnez    a0, 1b
+    ret
+
+/* void loop_touch(uint64_t pages, void *at): a store into each page. */
+    .globl  loop_touch
+loop_touch:
+    li      t0, 4096
+1:  sd      zero, 0(a1)
+    add     a1, a1, t0
+    addi    a0, a0, -1
+    bnez    a0, 1b
+    ret
+
+/*
+ * The trap handler: counts in `taken`, notes the time in `when`, takes a software interrupt away,
+ * and turns a timer interrupt off. Its own cost, some ten instructions, is in the figures.
+ */
+    .balign 4
+    .globl  bench_trap
+bench_trap:
+    csrw    CSR_SSCRATCH, t0
+    lla     t0, save
+    sd      t1, 0(t0)
+    rdtime  t1
+    sd      t1, 8(t0)                   /* when */
+    csrr    t1, CSR_SCAUSE
+    andi    t1, t1, 15
+    addi    t1, t1, -IRQ_S_SOFT
+    bnez    t1, 1f
+    csrci   CSR_SIP, 2                  /* software: clear it */
+    j       2f
+1:  li      t1, 32                      /* timer: don't take it again */
+    csrc    CSR_SIE, t1
+2:  ld      t1, 16(t0)                  /* taken++ */
+    addi    t1, t1, 1
+    sd      t1, 16(t0)
+    ld      t1, 0(t0)
+    csrr    t0, CSR_SSCRATCH
+    sret
+
+    .bss
+    .balign 8
+    .globl  save
+save:
+    .space  8
+    .globl  when
+when:
+    .space  8
+    .globl  taken
+taken:
+    .space  8

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an operation costs, in instructions. Under QEMU's -icount shift=0 an instruction is a
+ * nanosecond of virtual time, so `time` counts instructions in hundreds (10 MHz): many rounds are
+ * measured and divided. One line an operation: `bench: NAME VALUE instructions`.
+ */
+#include "guests/common/guest.h"
+
+#define ROUNDS 10000UL
+#define TICK 100UL /* instructions a tick of `time` */
+#define PAGES 8192UL
+
+void loop_sbi(uint64_t count, uint64_t extension, uint64_t function, uint64_t a0, uint64_t a1,
+              uint64_t a2);
+void loop_empty(uint64_t count);
+void loop_load(uint64_t count, uintptr_t at);
+void loop_load_byte(uint64_t count, uintptr_t at);
+void loop_touch(uint64_t pages, uintptr_t at);
+void bench_trap(void);
+void second_start(void);
+_Noreturn void second_main(uint64_t hart);
+void guest_main(uint64_t hart, uint64_t tree);
+
+extern volatile uint64_t when, taken;
+
+static uint64_t me;
+static _Atomic uint64_t second_up;
+static char second_stack[4096] __attribute__((aligned(16)));
+
+static void report(const char *name, uint64_t ticks, uint64_t rounds)
+{
+    uint64_t tenths = ticks * TICK * 10 / rounds;
+    guest_print("bench: %s %u.%u instructions\n", name, tenths / 10, tenths % 10);
+}
+
+#define MEASURE(name, rounds, what)                                                                \
+    do {                                                                                           \
+        uint64_t before_ = csr_read(CSR_TIME);                                                     \
+        what;                                                                                      \
+        report(name, csr_read(CSR_TIME) - before_, rounds);                                        \
+    } while (0)
+
+/* A timer armed for a moment ahead while the hart spins: from the deadline to the handler's clock. */
+static void timer_latency(void)
+{
+    uint64_t sum = 0, rounds = 1000;
+    for (uint64_t n = 0; n < rounds; n++) {
+        uint64_t before = taken, deadline = csr_read(CSR_TIME) + 50;
+        guest_sbi(SBI_EXT_TIME, 0, deadline, 0, 0, 0);
+        csr_set(CSR_SIE, 1UL << 5);
+        while (taken == before) {
+        }
+        sum += when - deadline;
+    }
+    guest_sbi(SBI_EXT_TIME, 0, UINT64_MAX, 0, 0, 0);
+    report("timer-latency", sum, rounds);
+}
+
+/* The other hart: spins with interrupts on and sends a software interrupt back for each it gets. */
+void second_main(uint64_t hart)
+{
+    (void)hart;
+    csr_write(CSR_STVEC, (uint64_t)bench_trap);
+    csr_set(CSR_SIE, 2);
+    csr_set(CSR_SSTATUS, 2);
+    second_up = 1;
+    for (;;) {
+    }
+}
+
+static void other_hart(void)
+{
+    uint64_t other = me + 1, rounds = 1000;
+    struct sbi_ret ret = guest_sbi(SBI_EXT_HSM, 0, other, (uint64_t)second_start,
+                                   (uint64_t)(second_stack + sizeof(second_stack)), 0);
+    if (ret.error) {
+        guest_print("bench: ipi-other none\nbench: fence-other none\n");
+        return;
+    }
+    while (!second_up) {
+    }
+    MEASURE("fence-other", rounds, loop_sbi(rounds, SBI_EXT_RFENCE, 1, 1UL << other, 0, 0));
+    uint64_t before_ = csr_read(CSR_TIME);
+    for (uint64_t n = 0; n < rounds; n++) {
+        uint64_t before = taken;
+        guest_sbi(SBI_EXT_IPI, 0, 1UL << other, 0, 0, 0);
+        while (taken == before) {
+        }
+    }
+    report("ipi-other", csr_read(CSR_TIME) - before_, rounds);
+}
+
+void guest_main(uint64_t hart, uint64_t tree)
+{
+    (void)tree;
+    me = hart;
+    csr_write(CSR_STVEC, (uint64_t)bench_trap);
+    uintptr_t fresh = 0x81800000; /* 24 MiB into RAM: beyond us, below the tree */
+    MEASURE("first-touch", PAGES, loop_touch(PAGES, fresh));
+    MEASURE("sbi-empty", ROUNDS, loop_empty(ROUNDS));
+    MEASURE("sbi-set-timer", ROUNDS, loop_sbi(ROUNDS, SBI_EXT_TIME, 0, UINT64_MAX, 0, 0));
+    csr_set(CSR_SIE, 2);
+    csr_set(CSR_SSTATUS, 2);
+    MEASURE("ipi-self", ROUNDS, loop_sbi(ROUNDS, SBI_EXT_IPI, 0, 1, me, 0));
+    if (taken != ROUNDS)
+        guest_print("bench: error: %u of %u software interrupts were taken\n", taken, ROUNDS);
+    MEASURE("fence-self", ROUNDS, loop_sbi(ROUNDS, SBI_EXT_RFENCE, 1, 1, me, 0));
+    MEASURE("fencei-self", ROUNDS, loop_sbi(ROUNDS, SBI_EXT_RFENCE, 0, 1, me, 0));
+    MEASURE("plic-read", ROUNDS, loop_load(ROUNDS, 0x0c000004));
+    MEASURE("plic-claim", ROUNDS, loop_load(ROUNDS, 0x0c201004 + 0x2000 * me));
+    MEASURE("uart-read", ROUNDS, loop_load_byte(ROUNDS, 0x10000007));
+    timer_latency();
+    other_hart();
+    guest_print("bench: done\n");
+    guest_poweroff();
+}

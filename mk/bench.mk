@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Guests of our own, and `make bench`.
+
+GUEST_OWN := $(patsubst guests/%/main.c,%,$(wildcard guests/*/main.c))
+GUEST_OBJ := $(BUILD)/obj-guests
+GUEST_CFLAGS := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany -std=gnu17 -O2 \
+	-ffreestanding -fno-pic -Wall -Wextra -Werror -I. -MMD -MP
+
+.SECONDEXPANSION:
+$(BUILD)/guests/%.elf: $$(wildcard guests/%/*.[cSh] guests/common/*.[cSh]) guests/common/link.lds
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	@$(CROSS_COMPILE)gcc $(GUEST_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none \
+		-Wl,--no-warn-rwx-segments -T guests/common/link.lds -o $@ \
+		$(filter %.c %.S,$^)
+
+$(BUILD)/guests/%.bin: $(BUILD)/guests/%.elf
+	@$(CROSS_COMPILE)objcopy -O binary $< $@
+
+$(BUILD)/bench/bench.dtb: bench/bench.dts $(BUILD)/guests/bench.bin
+	@mkdir -p $(@D)
+	@dtc -I dts -O dtb -i $(BUILD)/guests -o $@ $<
+
+.PHONY: own-guests bench
+own-guests: $(GUEST_OWN:%=$(BUILD)/guests/%.bin)
+
+bench: setup-run ## instructions of each exit, bare and under Caldarium, against the budgets
+	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUILD)/bench/bench.dtb guests configs
+	@$(PYTHON) bench/bench.py $(BUILD)
