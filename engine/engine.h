@@ -17,6 +17,7 @@
 
 #include "engine/h/state.h"
 #include "riscv/decode.h"
+#include "riscv/sbi.h"
 
 struct engine_ops;
 
@@ -122,8 +123,9 @@ struct engine_ops {
     /* Shows or takes away an interrupt. The vCPU is loaded on this hart. */
     void (*irq)(struct engine_vcpu *v, enum guest_irq irq, bool level);
 
-    /* The guest's timer compare value (guest time). Clears the timer interrupt if it is ahead. */
-    void (*set_timer)(struct engine_vcpu *v, uint64_t when);
+    /* The guest's timer compare value (guest time). Clears the timer interrupt if it is ahead.
+     * Answers success as SBI does, so that the hot handler can end in this call. */
+    struct sbi_ret (*set_timer)(struct engine_vcpu *v, uint64_t when);
 
     /* The host's timer went off: shows the guest its timer interrupt if that is due. */
     void (*timer_check)(struct engine_vcpu *v);

@@ -21,6 +21,7 @@ $(BUILD)/bench/bench.dtb: bench/bench.dts $(BUILD)/guests/bench.bin
 	@mkdir -p $(@D)
 	@dtc -I dts -O dtb -i $(BUILD)/guests -o $@ $<
 
+.SECONDARY: $(GUEST_OWN:%=$(BUILD)/guests/%.elf)
 .PHONY: own-guests bench
 own-guests: $(GUEST_OWN:%=$(BUILD)/guests/%.bin)
 

@@ -78,6 +78,8 @@ static uint64_t source(const struct vcpu *vcpu, unsigned n)
 {
     if (n == CYCLE || n == INSTRET)
         return engine_counter(n);
+    if (vcpu->pmu.counter[n].fw_event == FW_SET_TIMER)
+        return vcpu->eng.exits[EXIT_HOT_SBI_TIME];
     return vcpu->fw_count[vcpu->pmu.counter[n].fw_event];
 }
 

@@ -19,9 +19,7 @@ struct sbi_ret sbi_hot_rfence(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3
     if (function != REMOTE_FENCE_I && a3 != UINT64_MAX && a2 + a3 < a2)
         return (struct sbi_ret){SBI_ERR_INVALID_ADDRESS, 0};
     vcpu->eng.exits[EXIT_HOT_SBI_RFENCE]++;
-    vcpu->fw_count[function == REMOTE_FENCE_I      ? FW_FENCE_I_SENT
-                   : function == REMOTE_SFENCE_VMA ? FW_SFENCE_VMA_SENT
-                                                   : FW_SFENCE_VMA_ASID_SENT]++;
+    vcpu->fw_count[FW_FENCE_I_SENT + 2 * function]++; /* each sent is followed by its received */
     if (set == 1ULL << vcpu->id)
         vcpu->eng.ops->fence(&vcpu->eng, &fence);
     else if (set)

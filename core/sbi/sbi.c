@@ -44,22 +44,6 @@ bool sbi_has(const struct vcpu *vcpu, uint64_t id)
     return find(id) != NULL;
 }
 
-bool sbi_hart_mask(const struct vcpu *vcpu, uint64_t mask, uint64_t base_id, uint64_t *set)
-{
-    unsigned count = vcpu->vm->vcpu_count;
-    uint64_t all = count == 64 ? UINT64_MAX : (1ULL << count) - 1;
-    if (base_id == UINT64_MAX) {
-        *set = all;
-        return true;
-    }
-    if (base_id >= count) {
-        *set = 0;
-        return !mask; /* nobody is named: nobody is missing */
-    }
-    *set = mask << base_id;
-    return *set >> base_id == mask && !(*set & ~all);
-}
-
 void sbi_handle(struct vcpu *vcpu)
 {
     struct engine_vcpu *v = &vcpu->eng;

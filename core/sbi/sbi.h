@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "core/vcpu.h"
+#include "core/vm.h"
 #include "riscv/sbi.h"
 
 struct sbi_extension {
@@ -49,7 +50,21 @@ struct sbi_ret sbi_hot_rfence(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3
  * hart_mask and hart_mask_base as the SBI defines them: base UINT64_MAX is all harts. Writes the set
  * of vCPUs; false (answer SBI_ERR_INVALID_PARAM) if a named hart does not exist.
  */
-bool sbi_hart_mask(const struct vcpu *vcpu, uint64_t mask, uint64_t base, uint64_t *set);
+static inline bool sbi_hart_mask(const struct vcpu *vcpu, uint64_t mask, uint64_t base,
+                                 uint64_t *set)
+{
+    uint64_t all = UINT64_MAX >> (64 - vcpu->vm->vcpu_count);
+    if (base == UINT64_MAX) {
+        *set = all;
+        return true;
+    }
+    if (base >= 64) {
+        *set = 0;
+        return !mask; /* nobody is named: nobody is missing */
+    }
+    *set = mask << base;
+    return *set >> base == mask && !(*set & ~all);
+}
 
 /*
  * Starting, stopping and suspending, for HSM, SUSP and the start of a VM. sbi_hsm_wakeable() is

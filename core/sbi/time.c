@@ -8,8 +8,6 @@ struct sbi_ret sbi_hot_time(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, 
     (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
     if (function)
         return (struct sbi_ret){SBI_ERR_NOT_SUPPORTED, 0};
-    vcpu->eng.exits[EXIT_HOT_SBI_TIME]++;
-    vcpu->fw_count[FW_SET_TIMER]++;
-    vcpu->eng.ops->set_timer(&vcpu->eng, a0);
-    return (struct sbi_ret){SBI_SUCCESS, 0};
+    vcpu->eng.exits[EXIT_HOT_SBI_TIME]++; /* SBI PMU's set-timer event too */
+    return vcpu->eng.ops->set_timer(&vcpu->eng, a0);
 }

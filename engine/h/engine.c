@@ -109,11 +109,11 @@ static void irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
         csr_clear(CSR_HVIP, bit);
 }
 
-static void set_timer(struct engine_vcpu *v, uint64_t when)
+static struct sbi_ret set_timer(struct engine_vcpu *v, uint64_t when)
 {
     if (h_features.sstc) {
         csr_write(CSR_VSTIMECMP, when);
-        return;
+        return (struct sbi_ret){SBI_SUCCESS, 0};
     }
     csr_clear(CSR_HVIP, IRQ_BIT(IRQ_VS_TIMER));
     /* Guest time is host time + delta, modulo 2^64; "never" stays never. */
@@ -122,6 +122,7 @@ static void set_timer(struct engine_vcpu *v, uint64_t when)
         deadline = UINT64_MAX;
     v->h.timer = deadline;
     host_timer_arm((struct vcpu *)v, deadline);
+    return (struct sbi_ret){SBI_SUCCESS, 0};
 }
 
 static void timer_check(struct engine_vcpu *v)

@@ -15,7 +15,7 @@ loop_sbi:
     mv      a2, a5
     li      a3, 0
     li      a4, 0
-1:  mv      a0, t1
+1:  mv      a0, t1                      /* the SBI answers in these two */
     mv      a1, t2
     ecall
     addi    t0, t0, -1
@@ -29,6 +29,18 @@ loop_empty:
     li      a7, 0x10
     li      a6, 0
 1:  ecall
+    addi    t0, t0, -1
+    bnez    t0, 1b
+    ret
+
+/* void loop_timer(uint64_t count): set_timer, never. a1 is no argument of it. */
+    .globl  loop_timer
+loop_timer:
+    mv      t0, a0
+    li      a7, 0x54494D45
+    li      a6, 0
+1:  li      a0, -1
+    ecall
     addi    t0, t0, -1
     bnez    t0, 1b
     ret
@@ -53,10 +65,11 @@ loop_load_byte:
     .globl  loop_touch
 loop_touch:
     li      t0, 4096
+    slli    a0, a0, 12                  /* where to end */
+    add     a0, a0, a1
 1:  sd      zero, 0(a1)
     add     a1, a1, t0
-    addi    a0, a0, -1
-    bnez    a0, 1b
+    bne     a1, a0, 1b
     ret
 
 /*
