@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Instructions for each operation, bare and under Caldarium, against the budgets of the design."""
+
+import base64
+import os
+import re
+import subprocess
+import sys
+
+BUILD = sys.argv[1] if len(sys.argv) > 1 else "build"
+QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
+LIMIT_S = 900  # a run that takes longer has hung
+
+# Instructions (see the issue and docs/benchmarks.md); the text budget is in bytes.
+BUDGETS = {
+    "sbi-empty": 60,
+    "sbi-set-timer": 70,
+    "ipi-self": 150,
+    "fence-self": 150,
+    "plic-read": 250,
+    "first-touch": 3,
+}
+TEXT_BUDGET = 96 * 1024
+BOOT_BUDGET = 1.01
+
+COLOUR = sys.stdout.isatty()
+
+
+def verdict(good):
+    word = "ok" if good else "OVER"
+    return f"\033[{32 if good else 31}m{word}\033[0m" if COLOUR else word
+
+
+def qemu(what, *args):
+    print(f"bench: {what} ...", file=sys.stderr, flush=True)
+    command = [QEMU, "-M", "virt", "-display", "none", "-monitor", "none", "-serial", "stdio",
+               "-icount", "shift=0,sleep=off", *args]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S)
+    return done.stdout.decode(errors="replace")
+
+
+def exits(what, cpu, *args):
+    text = qemu(what, "-smp", "2", "-m", "1G", "-cpu", cpu, *args)
+    if "bench: done" not in text:
+        sys.exit(f"bench: {what}: the guest did not come to its end; it printed:\n{text[-2000:]}")
+    return {name: float(value) for name, value in
+            re.findall(r"bench: (\S+) ([0-9.]+) instructions", text)}
+
+
+def bare(cpu):
+    return exits(f"bare, -cpu {cpu}", cpu, "-kernel", f"{BUILD}/guests/bench.bin")
+
+
+def caldarium(cpu):
+    return exits(f"Caldarium, -cpu {cpu}", cpu, "-kernel", f"{BUILD}/caldarium.bin",
+                 "-initrd", f"{BUILD}/bench/bench.dtb", "-append", "when-done=poweroff")
+
+
+def exit_table():
+    runs = [bare("rv64"), caldarium("rv64"), bare("rv64,sstc=off"), caldarium("rv64,sstc=off")]
+    print(f"{'instructions for':<20} {'bare':>9} {'Caldarium':>10} {'bare*':>9} {'Caldarium*':>11} "
+          f"{'budget':>7}")
+    good = True
+    for name in runs[0]:
+        cells = [run.get(name) for run in runs]
+        text = [f"{cell:.1f}" if cell is not None else "-" for cell in cells]
+        budget = BUDGETS.get(name)
+        line = f"{name:<20} {text[0]:>9} {text[1]:>10} {text[2]:>9} {text[3]:>11}"
+        if budget is not None:
+            within = cells[1] is not None and cells[1] <= budget
+            good &= within
+            line += f" {budget:>7}  {verdict(within)}"
+        print(line)
+    print("* on harts without Sstc\n")
+    return good
+
+
+# The guest's monotonic clock stands at zero at its timekeeping's start and advances a nanosecond an
+# instruction, so what it shows when init runs its first command is the instructions of the boot,
+# with what the kernel spent waiting. `time` jumps over idle waits alike on both machines.
+CLOCK = "grep -m1 'now at' /proc/timer_list; echo boot-done"
+
+
+def linux_clock(what, *args):
+    text = qemu(what, "-smp", "1", *args)
+    match = re.search(r"now at (\d+) nsecs", text)
+    if not match:
+        sys.exit(f"bench: {what}: Linux did not come to its init; it printed:\n{text[-2000:]}")
+    return int(match.group(1))
+
+
+def boot_ratio():
+    linux = f"{BUILD}/guests/linux"
+    # Without console: what a serial port costs is in the table above, and would hide the rest.
+    arguments = "quiet vm=bench run64=" + base64.b64encode(CLOCK.encode()).decode()
+    source = f"""/dts-v1/; / {{ compatible = "caldarium,bundle-v1"; #address-cells = <2>; #size-cells = <2>;
+      images {{ linux: linux {{ data = /incbin/("{os.path.abspath(linux)}/Image"); }};
+                ramdisk: ramdisk {{ data = /incbin/("{os.path.abspath(linux)}/initramfs.cpio.gz"); }}; }};
+      vms {{ linux {{ compatible = "caldarium,vm"; memory = <0 0x80000000 0 0x10000000>;
+        kernel = <&linux>; ramdisk = <&ramdisk>; bootargs = "console=ttyS0 {arguments}"; }}; }}; }};"""
+    os.makedirs(f"{BUILD}/bench", exist_ok=True)
+    bundle = f"{BUILD}/bench/linux.dtb"
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", bundle], input=source.encode(),
+                   check=True)
+    on_bare = linux_clock("Linux to its init, bare", "-m", "256M", "-kernel", f"{linux}/Image",
+                          "-initrd", f"{linux}/initramfs.cpio.gz",
+                          "-append", f"console=ttyS0 {arguments}")
+    on_us = linux_clock("Linux to its init, Caldarium", "-m", "1G",
+                        "-kernel", f"{BUILD}/caldarium.bin", "-initrd", bundle,
+                        "-append", "when-done=poweroff")
+    ratio = on_us / on_bare
+    good = ratio <= BOOT_BUDGET
+    print(f"Linux to its init    bare {on_bare / 1e6:.1f} M, Caldarium {on_us / 1e6:.1f} M "
+          f"instructions: ratio {ratio:.4f}, budget {BOOT_BUDGET}  {verdict(good)}\n")
+    return good
+
+
+def sizes():
+    text = subprocess.run(["riscv64-unknown-elf-size", "-A", f"{BUILD}/caldarium.elf"], check=True,
+                          capture_output=True, text=True).stdout
+    size = {name: int(value) for name, value in re.findall(r"^\.(\w+)\s+(\d+)", text, re.M)}
+    good = size["text"] <= TEXT_BUDGET
+    print(f"bytes of the image   text {size['text']}, constants {size.get('rodata', 0)}, "
+          f"data {size.get('data', 0)}, bss {size['bss']}; "
+          f"text budget {TEXT_BUDGET}  {verdict(good)}")
+    return good
+
+
+def main():
+    good = exit_table()
+    good = boot_ratio() and good
+    good = sizes() and good
+    if not good:
+        sys.exit("bench: a budget is exceeded")
+
+
+main()
