@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A machine in QEMU that runs Caldarium, as a person at its serial port sees it."""
+
+import base64
+import os
+import re
+import subprocess
+
+import pexpect
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
+IMAGE = os.environ.get("CALDARIUM_BIN", os.path.join(BUILD, "caldarium.bin"))
+LINUX = os.path.join(BUILD, "guests", "linux")
+QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
+
+# Waits end with an event. This is only how long a test waits before it says that none came; the
+# machines that run it are slow and shared.
+PATIENCE_S = 180
+
+MIB = 1 << 20
+
+
+def vm(name, *, vcpus=1, mib=256, kernel="linux", ramdisk="initramfs", bootargs=None, run=None,
+       memory=None, **properties):
+    """A VM's node. `run` is a shell command for Linux, which powers off after it. A property that is
+    None is left out; the values of `properties` are written as they are (a_b becomes a-b)."""
+    if bootargs is None and kernel == "linux":
+        bootargs = f"console=ttyS0 quiet vm={name}"
+    if run is not None:
+        bootargs += " run64=" + base64.b64encode(run.encode()).decode()
+    lines = ['compatible = "caldarium,vm";',
+             f"memory = {memory or f'<0x0 0x80000000 {mib * MIB >> 32:#x} {mib * MIB & 0xffffffff:#x}>'};",
+             f"vcpus = <{vcpus}>;"]
+    if kernel:
+        lines.append(f"kernel = <&{kernel}>;")
+    if ramdisk and kernel == "linux":
+        lines.append(f"ramdisk = <&{ramdisk}>;")
+    if bootargs:
+        lines.append(f'bootargs = "{bootargs}";')
+    lines += [f"{key.replace('_', '-')} = {value};" for key, value in properties.items()]
+    return f"{name} {{ {' '.join(lines)} }};"
+
+
+# An endless loop, `j .`: the smallest guest there is, for tests that only want a neighbour.
+LOOP = "loop: loop { data = [6f 00 00 00]; };"
+
+
+def bundle(folder, *vms, images=""):
+    """Packs the VMs into a bundle; returns its path."""
+    source = f"""/dts-v1/; / {{ compatible = "caldarium,bundle-v1";
+        #address-cells = <2>; #size-cells = <2>;
+        images {{ linux: linux {{ data = /incbin/("{LINUX}/Image"); }};
+                  initramfs: initramfs {{ data = /incbin/("{LINUX}/initramfs.cpio.gz"); }};
+                  {LOOP} {images} }};
+        vms {{ {' '.join(vms)} }}; }};"""
+    path = os.path.join(folder, "bundle.dtb")
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path], input=source.encode(),
+                   check=True)
+    return path
+
+
+class Machine:
+    """QEMU with its serial port on our pipe."""
+
+    def __init__(self, initrd=None, *, smp=4, memory="1G", cpu="rv64", machine="virt",
+                 append="when-done=poweroff", kernel=IMAGE, extra=()):
+        args = ["-M", machine, "-smp", str(smp), "-m", memory, "-display", "none",
+                "-monitor", "none", "-serial", "stdio", "-kernel", kernel]
+        if cpu:
+            args += ["-cpu", cpu]
+        if initrd:
+            args += ["-initrd", initrd]
+        if append:
+            args += ["-append", append]
+        self.qemu = pexpect.spawn(QEMU, args + list(extra), encoding="utf-8",
+                                  codec_errors="replace", timeout=PATIENCE_S, echo=False)
+        self.qemu.delaybeforesend = None
+        self.output = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.qemu.close(force=True)
+
+    def expect(self, pattern):
+        """Waits for a regular expression; returns what came before and with it."""
+        try:
+            self.qemu.expect(pattern)
+        except (pexpect.TIMEOUT, pexpect.EOF) as error:
+            raise AssertionError(f"no {pattern!r} in:\n{self.output}{self.qemu.before}") from error
+        text = clean(self.qemu.before + self.qemu.after)
+        self.output += text
+        return text
+
+    def wait_end(self):
+        """Until QEMU has ended by itself; returns all that was printed."""
+        self.qemu.expect(pexpect.EOF)
+        self.output += clean(self.qemu.before)
+        self.qemu.wait()
+        return self.output
+
+    def send(self, keys):
+        self.qemu.send(keys)
+
+    def front(self, key):
+        """Puts a VM in front, by its number."""
+        self.send(f"\x01{key}")
+        self.expect("is in front")
+
+    def monitor(self, command):
+        """A command to the monitor; returns its answer. The monitor stays in front."""
+        self.send("\x01m")
+        self.expect(r"caldarium> ")
+        self.send(f"{command}\r")
+        self.expect(re.escape(command))
+        return self.expect(r"caldarium> ")
+
+    def guest(self, command):
+        """A command to the busybox shell of the VM in front; returns what it printed."""
+        # The marker is split in what is typed, so that only the answer has it whole.
+        self.send(f"{command}; echo d''one $?\r")
+        text = self.expect(r"done \d+")
+        assert text.rstrip().endswith("done 0"), text
+        return text
+
+    def free_kib(self):
+        return int(re.search(r"free\s+(\d+) KiB", self.monitor("memory")).group(1))
+
+
+def clean(text):
+    """Without carriage returns and terminal sequences."""
+    return re.sub(r"\x1b\[[0-9;]*[A-Za-z]|\r", "", text)
