@@ -213,16 +213,19 @@ static void carry_out(struct vm *vm)
         break;
     case VM_WISH_PAUSE:
         atomic_store(&vm->state, VM_PAUSED);
+        vm_info(vm->config->name, "paused");
         atomic_compare_exchange_strong(&vm->wish, &done, VM_WISH_NONE);
         break;
     case VM_WISH_RESUME:
         atomic_store(&vm->state, VM_RUNNING);
+        vm_info(vm->config->name, "goes on");
         let_in(vm, wish);
         break;
     case VM_WISH_RESET:
         if (vm->taken) {
             vm->restarts++;
             vm_destroy(vm);
+            vm_info(vm->config->name, "starts again");
         }
         if (vm_create(vm) < 0) {
             end(vm);
@@ -234,6 +237,7 @@ static void carry_out(struct vm *vm)
     case VM_WISH_STOP:
         if (vm->taken)
             vm_destroy(vm);
+        vm_info(vm->config->name, "stopped; its memory and harts are free");
         end(vm);
         break;
     }

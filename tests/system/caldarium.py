@@ -16,7 +16,7 @@ QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
 
 # Waits end with an event. This is only how long a test waits before it says that none came; the
 # machines that run it are slow and shared.
-PATIENCE_S = 180
+PATIENCE_S = int(os.environ.get("CALDARIUM_PATIENCE", "180"))
 
 MIB = 1 << 20
 
