@@ -44,10 +44,10 @@ def test_eight_vcpus_go_off_and_on(tmp_path):
 
 
 def test_vector_and_extension_can_be_hidden(tmp_path):
-    path = bundle(tmp_path, vm("linux", run="grep -m1 ^isa /proc/cpuinfo; echo end",
+    path = bundle(tmp_path, vm("linux", run="grep -m1 ^isa /proc/cpuinfo; echo isa-end",
                                isa_disable='"v", "sstc"'))
     with Machine(path, smp=1, cpu="rv64,v=on") as machine:
-        text = machine.expect("end")
+        text = machine.expect("isa-end")
         machine.wait_end()
     isa = text[text.index("isa\t"):].split()[2]
     assert isa.startswith("rv64imafdc_") and "sstc" not in isa and "zve" not in isa

@@ -14,8 +14,8 @@ def test_reboots_leave_memory_as_it_was(tmp_path):
     with Machine(path, smp=2) as machine:
         machine.expect(r"linux:~#")
         before = machine.free_kib()
+        machine.front(1)
         for _ in range(REBOOTS):
-            machine.front(1)
             machine.send("reboot -f\r")
             machine.expect("vm linux: starts again")
             machine.expect("init: linux: Linux")
