@@ -108,6 +108,24 @@ static void find_memory(void)
     }
 }
 
+/* A word in bootargs that nobody reads would mislead the one who wrote it. */
+static void check_options(void)
+{
+    static const char *const known[] = {"when-done=poweroff", "console=sbi", "colour=on",
+                                        "colour=off", "engine=h"};
+    const char *at = board_tree.bootargs;
+    while (*(at += strspn(at, " "))) {
+        size_t length = strcspn(at, " ");
+        bool found = false;
+        for (size_t n = 0; n < sizeof(known) / sizeof(*known); n++)
+            found |= strlen(known[n]) == length && !strncmp(at, known[n], length);
+        if (!found)
+            host_error("board tree: option %.*s in /chosen/bootargs is unknown or not served yet",
+                       (int)length, at);
+        at += length;
+    }
+}
+
 static bool choose_engine(void)
 {
     if (!h_probe()) {
@@ -182,6 +200,7 @@ void boot_main(uint64_t hart_id, uint64_t fdt_pa)
     if (board_option("colour", colour, sizeof(colour)))
         console_colour(!strcmp(colour, "on"));
     host_print("Caldarium, a hypervisor for RISC-V");
+    check_options();
     bool engine = choose_engine();
     if (!engine)
         machine_engine = &engine_none;

@@ -50,6 +50,12 @@ def test_one_line_and_the_other_runs(tmp_path, case):
         assert len(re.findall(r"caldarium: vm bad: (?!1 vCPU|refused|\d+ vCPU)", machine.output)) == 1
 
 
+def test_unknown_option():
+    with Machine(None, smp=1, append="engine=shadow when-done=poweroff frob=1") as machine:
+        machine.expect("option engine=shadow in /chosen/bootargs is unknown or not served yet")
+        machine.expect("option frob=1 in")
+
+
 def test_no_bundle():
     with Machine(None, smp=1, append="") as machine:
         machine.expect("no bundle: /chosen/linux,initrd-start")
