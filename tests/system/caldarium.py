@@ -117,6 +117,14 @@ class Machine:
         self.expect(re.escape(command))
         return self.expect(r"caldarium> ")
 
+    def wish(self, command, event):
+        """A command whose effect comes later, or at once: waits for the line that tells of it. (The
+        prompt may come before that line or after it.)"""
+        self.send("\x01m")
+        self.expect(r"caldarium> ")
+        self.send(f"{command}\r")
+        self.expect(event)
+
     def guest(self, command):
         """A command to the busybox shell of the VM in front; returns what it printed."""
         # The marker is split in what is typed, so that only the answer has it whole.
