@@ -3,5 +3,5 @@
 
 TESTS ?= tests/system
 .PHONY: system
-system: $(BUILD)/caldarium.bin guests own-guests
+system: $(BUILD)/caldarium.bin guests own-guests linux-programs
 	@$(PYTHON) -m pytest -q -p no:cacheprovider --tb=short $(TESTS)

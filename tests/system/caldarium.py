@@ -52,6 +52,7 @@ def bundle(folder, *vms, images=""):
         #address-cells = <2>; #size-cells = <2>;
         images {{ linux: linux {{ data = /incbin/("{LINUX}/Image"); }};
                   initramfs: initramfs {{ data = /incbin/("{LINUX}/initramfs.cpio.gz"); }};
+                  programs: programs {{ data = /incbin/("{LINUX}/test-initramfs.cpio.gz"); }};
                   {LOOP} {images} }};
         vms {{ {' '.join(vms)} }}; }};"""
     path = os.path.join(folder, "bundle.dtb")
@@ -94,9 +95,10 @@ class Machine:
         self.output += text
         return text
 
-    def wait_end(self):
-        """Until QEMU has ended by itself; returns all that was printed."""
-        self.qemu.expect(pexpect.EOF)
+    def wait_end(self, more_s=0):
+        """Until QEMU has ended by itself; returns all that was printed. `more_s`: patience for what
+        is known to take long."""
+        self.qemu.expect(pexpect.EOF, timeout=PATIENCE_S + more_s)
         self.output += clean(self.qemu.before)
         self.qemu.wait()
         return self.output
