@@ -127,10 +127,34 @@ def sizes():
     return good
 
 
+def memory():
+    """What the monitor says of a small VM: its RAM, and what Caldarium took for it."""
+    print("bench: memory of a VM ...", file=sys.stderr, flush=True)
+    source = """/dts-v1/; / { compatible = "caldarium,bundle-v1"; #address-cells = <2>; #size-cells = <2>;
+      images { loop: loop { data = [6f 00 00 00]; }; };
+      vms { vm { compatible = "caldarium,vm"; memory = <0 0x80000000 0 0x10000000>;
+        kernel = <&loop>; }; }; };"""
+    bundle = f"{BUILD}/bench/memory.dtb"
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", bundle], input=source.encode(),
+                   check=True)
+    with subprocess.Popen([QEMU, "-M", "virt", "-smp", "1", "-m", "1G", "-display", "none",
+                           "-monitor", "none", "-serial", "stdio",
+                           "-kernel", f"{BUILD}/caldarium.bin", "-initrd", bundle],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as machine:
+        for line in machine.stdout:
+            if b"vm vm: started" in line:
+                print("memory               " + line.decode().split("started: ")[1].strip())
+                break
+        text = machine.communicate(b"\x01mmemory\rpoweroff\r", LIMIT_S)[0].decode(errors="replace")
+    for line in re.findall(r"(?:a vCPU) +\d.*", text):
+        print(f"memory               {line.strip()}")
+
+
 def main():
     good = exit_table()
     good = boot_ratio() and good
     good = sizes() and good
+    memory()
     if not good:
         sys.exit("bench: a budget is exceeded")
 

@@ -83,7 +83,8 @@ int vm_create(struct vm *vm)
         vm_destroy(vm);
         return -1;
     }
-    vm->taken = vm->eng.ops->table_bytes(&vm->eng);
+    vm->table_bytes = vm->eng.ops->table_bytes(&vm->eng);
+    vm->taken = vm->table_bytes;
     for (unsigned n = 0; n < vm->ram_chunks; n++)
         vm->taken += vm->ram[n].size;
     for (unsigned n = 0; n < vm->vcpu_count; n++)
@@ -99,7 +100,7 @@ void vm_destroy(struct vm *vm)
         atomic_store(&vm->vcpus[n].hsm, SBI_HSM_STOPPED);
     memory_give_back(vm);
     vm->eng.ops->vm_fini(&vm->eng);
-    vm->taken = 0;
+    vm->taken = vm->table_bytes = 0;
 }
 
 void vm_request(struct vm *vm, enum vm_wish wish)

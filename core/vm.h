@@ -59,7 +59,8 @@ struct vm {
     unsigned ram_chunks;
     struct vcpu *vcpus; /* config->vcpus of them; taken once, at definition, and kept */
     unsigned vcpu_count;
-    uint64_t taken; /* bytes of host memory this VM holds, all told */
+    uint64_t taken;       /* bytes of host memory this VM holds, all told */
+    uint64_t table_bytes; /* of these, for its page tables */
 
     struct plic plic;
     struct ns16550a uart;

@@ -289,10 +289,10 @@ void show_memory(struct vm *vm)
     monitor_host_memory();
     if (vm_count == 0)
         return;
-    monitor_print("%-*s  %10s  %10s", width, "VM", "ITS RAM", "TAKEN");
+    monitor_print("%-*s  %10s  %10s", width, "VM", "ITS RAM", "TABLES");
     for (unsigned i = 0; i < vm_count; i++) {
         monitor_print("%-*s  %10s  %10s", width, vms[i].config->name,
                       monitor_size(ram, configured_memory(&vms[i])),
-                      monitor_size(taken, counter(&vms[i].taken)));
+                      monitor_size(taken, counter(&vms[i].table_bytes)));
     }
 }

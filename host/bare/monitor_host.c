@@ -2,6 +2,7 @@
 /* What the monitor's commands ask of the bare machine. */
 #include "core/monitor/monitor.h"
 
+#include "engine/h/h.h"
 #include "host/bare/hart.h"
 #include "host/bare/machine.h"
 #include "host/bare/paging.h"
@@ -31,6 +32,8 @@ void monitor_host_memory(void)
 {
     monitor_print("for VMs    %lu KiB", host_pages_total() >> 10);
     monitor_print("free       %lu KiB", host_pages_available() >> 10);
+    monitor_print("a vCPU     %lu bytes, and %lu for its vector registers", sizeof(struct vcpu),
+                  32 * h_features.vlenb);
     monitor_print("image      %lu KiB at %#lx", image_size() >> 10, image_pa());
 }
 

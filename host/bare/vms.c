@@ -232,6 +232,8 @@ static void carry_out(struct vm *vm)
             break;
         }
         atomic_store(&vm->state, VM_RUNNING);
+        vm_info(vm->config->name, "started: %lu MiB of RAM, %lu KiB of page tables",
+                (vm->taken - vm->table_bytes) >> 20, vm->table_bytes >> 10);
         let_in(vm, wish);
         break;
     case VM_WISH_STOP:
