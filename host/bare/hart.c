@@ -146,7 +146,7 @@ static void hart_begin(struct hart *hart)
     hart->guest_deadline = UINT64_MAX;
     hart->poll_deadline = UINT64_MAX;
     hart->plic_context = -1;
-    if (hart->index == console_hart && !device_irq_begin(hart))
+    if (hart->serves_console && !device_irq_begin(hart))
         hart->poll_deadline = 0;
     timer_program(hart);
     csr_write(CSR_SIE, IRQ_BIT(IRQ_S_SOFT) | IRQ_BIT(IRQ_S_TIMER) |
@@ -212,7 +212,9 @@ void harts_start(uint64_t boot_id)
                                         .entry = (uint64_t)hart_virtual,
                                         .stack = (uint64_t)stack,
                                         .hart = (uint64_t)hart};
-        if (board_hart->id == boot_id)
+        /* Told before it starts: the boot hart may come after others in the tree. */
+        hart->serves_console = board_hart->id == boot_id;
+        if (hart->serves_console)
             console_hart = hart_count++;
         else if ((hart_count++, !start_one(hart)))
             hart_count--; /* its slot, and its stack, serve the next one */

@@ -24,6 +24,7 @@ struct hart {
     struct vcpu *_Atomic vcpu; /* placed here, or NULL */
     uint64_t guest_deadline;   /* this hart's vCPU's timer, where it is the host's to keep */
     uint64_t poll_deadline;    /* when to look at the console; UINT64_MAX: never */
+    bool serves_console;       /* the boot hart does */
     int plic_context;          /* -1: this hart takes no device interrupts */
 };
 

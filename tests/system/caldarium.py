@@ -61,6 +61,22 @@ def bundle(folder, *vms, images=""):
     return path
 
 
+def board_tree(folder, edit, *, smp, memory="1G", cpu="rv64", append=""):
+    """The tree that QEMU makes for such a machine, as source through `edit`; returns the blob's path,
+    for Machine(extra=["-dtb", path])."""
+    path = os.path.join(folder, "board.dtb")
+    subprocess.run([QEMU, "-M", f"virt,dumpdtb={path}", "-smp", str(smp), "-m", memory, "-cpu", cpu,
+                    "-kernel", IMAGE, "-append", append, "-display", "none"], check=True,
+                   capture_output=True)
+    source = subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", path], check=True,
+                            capture_output=True).stdout.decode()
+    edited = edit(source)
+    assert edited != source
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path], input=edited.encode(),
+                   check=True)
+    return path
+
+
 class Machine:
     """QEMU with its serial port on our pipe."""
 

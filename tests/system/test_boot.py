@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One image, many machines: Linux boots, works and powers off on each."""
 
+import re
+
 import pytest
-from caldarium import Machine, bundle, vm
+from caldarium import Machine, board_tree, bundle, vm
 
 # harts, memory, -cpu, vCPUs, what the boot table has to say
 MACHINES = [
@@ -41,6 +43,40 @@ def test_eight_vcpus_go_off_and_on(tmp_path):
         machine.expect("0,2,4-6")
         machine.expect("0-7")
         machine.wait_end()
+
+
+CPU = r"(\t\tcpu@%s \{.*?\n\t\t\};\n)"
+
+
+def disable_hart_0(source):
+    return re.sub(r"(cpu@0 \{.*?status = )\"okay\"", r'\1"disabled"', source, flags=re.DOTALL)
+
+
+def reverse_harts(source):
+    cpus = re.findall(CPU % r"\w+", source, flags=re.DOTALL)
+    for cpu in cpus:
+        source = source.replace(cpu, "" if cpu != cpus[0] else "@cpus@")
+    return source.replace("@cpus@", "".join(reversed(cpus)))
+
+
+def test_hart_ids_do_not_start_at_0(tmp_path):
+    tree = board_tree(tmp_path, disable_hart_0, smp=4, append="when-done=poweroff")
+    path = bundle(tmp_path, vm("linux", vcpus=3, run="echo cpus $(nproc)"))
+    with Machine(path, smp=4, extra=["-dtb", tree]) as machine:
+        machine.expect(r"harts    3, boot hart id [123]")
+        machine.expect("cpus 3")
+        machine.wait_end()
+
+
+def test_boot_hart_is_last_in_the_tree(tmp_path):
+    """Keys that come before the boot hart looks at its console are not taken by another hart."""
+    tree = board_tree(tmp_path, reverse_harts, smp=8)
+    with Machine(bundle(tmp_path, vm("loop", kernel="loop", mib=16)), smp=8, append="",
+                 extra=["-dtb", tree]) as machine:
+        machine.expect("Caldarium, a hypervisor")
+        text = machine.monitor("harts")
+        boot = re.search(r"boot hart id (\d+)", machine.output).group(1)
+        assert re.search(rf"\n{boot} .*console", text), text
 
 
 def test_vector_and_extension_can_be_hidden(tmp_path):
