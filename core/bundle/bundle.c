@@ -8,6 +8,7 @@
 
 #include "core/bundle/property.h"
 #include "core/print.h"
+#include "core/tree/blob.h"
 #include "host/host.h"
 
 static bool good_name(const char *name, size_t length)
@@ -80,7 +81,7 @@ int bundle_read(const void *blob, size_t bytes, struct vm_config *configs)
                    fdt_totalsize(blob), bytes);
         return -1;
     }
-    int error = fdt_check_full(blob, bytes);
+    int error = tree_blob_check(blob, bytes);
     if (error) {
         host_error("bundle: the blob is damaged: %s", fdt_strerror(error));
         return -1;

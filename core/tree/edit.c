@@ -3,6 +3,7 @@
 #include <libfdt.h>
 #include <string.h>
 
+#include "core/tree/blob.h"
 #include "core/tree/edit.h"
 
 /* The user's interrupt controller nodes refer to harts by phandle: those of the user's cpus stay
@@ -39,9 +40,15 @@ static void remove_memory(struct tree *t)
 void tree_edit(struct tree *t, size_t size)
 {
     const struct config_image *image = &t->vm->config->fdt;
-    t->error = fdt_check_full(image->data, image->size);
+    /* Copied before it is looked at: inside a bundle it is aligned to 4 bytes, libfdt wants 8. */
+    if (image->size > size) {
+        t->error = -FDT_ERR_NOSPACE;
+        return;
+    }
+    memcpy(t->fdt, image->data, image->size);
+    t->error = tree_blob_check(t->fdt, image->size);
     if (!t->error)
-        t->error = fdt_open_into(image->data, t->fdt, (int)size);
+        t->error = fdt_open_into(t->fdt, t->fdt, (int)size);
     if (t->error)
         return;
     keep_intc(t);

@@ -6,6 +6,7 @@
 #include <libfdt.h>
 #include <string.h>
 
+#include "core/tree/blob.h"
 #include "host/bare/fdt_reg.h"
 #include "host/host.h"
 
@@ -200,8 +201,10 @@ void board_read(uint64_t fdt_pa)
     struct board_tree *t = &board_tree;
     t->fdt_pa = fdt_pa;
     t->fdt = fdt = host_va(fdt_pa);
-    if (fdt_check_header(fdt))
-        host_panic("no device tree at %#lx, where firmware's a1 points", fdt_pa);
+    int error = tree_blob_check(fdt, UINT32_MAX);
+    if (error)
+        host_panic("no usable device tree at %#lx, where firmware's a1 points: %s", fdt_pa,
+                   fdt_strerror(error));
     t->fdt_bytes = fdt_totalsize(fdt);
     int chosen = fdt_path_offset(fdt, "/chosen");
     const char *bootargs = fdt_getprop(fdt, chosen, "bootargs", NULL);

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/unit/unit.h"
+
+#include "core/bundle/bundle.h"
+#include "tests/unit/bundles.h"
+
+static uint8_t blob[BUNDLE_BYTES];
+static struct vm_config configs[VM_MAX];
+static const uint8_t loop[] = {0x6f, 0, 0, 0};
+
+static int set_up(void **state)
+{
+    (void)state;
+    sim_reset();
+    memset(configs, 0, sizeof(configs));
+    bundle_begin(blob, loop, sizeof(loop));
+    return 0;
+}
+
+static int read_all(void)
+{
+    return bundle_read(blob, fdt_totalsize(blob), configs);
+}
+
+/* Reads a bundle of one VM whose node is still open. */
+static void finish_one(void)
+{
+    fdt_end_node(blob);
+    bundle_end(blob);
+    assert_int_equal(read_all(), 1);
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    bundle_vm(blob, "web", 0x80000000, 0x1000000);
+    finish_one();
+    const struct vm_config *c = &configs[0];
+    assert_false(c->refused);
+    assert_string_equal(c->name, "web");
+    assert_int_equal(c->vcpus, 1);
+    assert_int_equal(c->memory_ranges, 1);
+    assert_int_equal(c->memory[0].base, 0x80000000);
+    assert_int_equal(c->memory[0].size, 0x1000000);
+    assert_int_equal(c->kernel.size, sizeof(loop));
+    assert_string_equal(c->bootargs, "");
+    assert_true(c->autostart);
+    assert_int_equal(c->on_fault, ON_STOP);
+    assert_int_equal(c->on_reset, ON_RESTART);
+}
+
+static void test_every_served_property(void **state)
+{
+    (void)state;
+    fdt32_t harts[] = {cpu_to_fdt32(3), cpu_to_fdt32(1)};
+    bundle_vm(blob, "web", 0x80000000, 0x1000000);
+    fdt_property_u32(blob, "vcpus", 2);
+    fdt_property_u64(blob, "load-address", 0x80400000);
+    fdt_property_u32(blob, "entry", 0x80400004);
+    fdt_property_u32(blob, "ramdisk", KERNEL_PHANDLE);
+    fdt_property_string(blob, "bootargs", "quiet");
+    fdt_property(blob, "harts", harts, sizeof(harts));
+    fdt_property_string(blob, "schedule", "pinned");
+    fdt_property(blob, "isa-disable", "v\0sstc", 7);
+    fdt_property_string(blob, "console", "none");
+    fdt_property_string(blob, "irqchip", "plic");
+    fdt_property_string(blob, "engine", "h");
+    fdt_property_string(blob, "autostart", "false");
+    fdt_property_string(blob, "on-fault", "restart");
+    fdt_property_string(blob, "on-reset", "pause");
+    fdt_property_u32(blob, "restart-limit", 7);
+    finish_one();
+    const struct vm_config *c = &configs[0];
+    assert_false(c->refused);
+    assert_int_equal(c->load_address, 0x80400000);
+    assert_int_equal(c->entry, 0x80400004);
+    assert_int_equal(c->harts[0], 3);
+    assert_int_equal(c->harts[1], 1);
+    assert_int_equal(c->schedule, SCHEDULE_PINNED);
+    assert_int_equal(c->isa_disable[ISA_V], 1);
+    assert_int_equal(c->isa_disable[ISA_SSTC], 1);
+    assert_int_equal(c->isa_disable[ISA_F], 0);
+    assert_int_equal(c->console, CONSOLE_NONE);
+    assert_false(c->autostart);
+    assert_int_equal(c->on_fault, ON_RESTART);
+    assert_int_equal(c->on_reset, ON_PAUSE);
+    assert_int_equal(c->restart_limit, 7);
+}
+
+/* Each of these refuses the VM with one line that names the property. */
+static void test_refused_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *value;
+        int bytes;
+    } wrong[] = {
+        {"colour", "red", 4},
+        {"vcpus", "\0\0\0\0", 4},
+        {"vcpus", "\0\0\0\x41", 4},
+        {"vcpus", "\0\0\0", 3},
+        {"kernel", "\0\0\0\x63", 4},
+        {"ramdisk", "\0\0\0\0\0\0\0\0", 8},
+        {"bootargs", "no end", 6},
+        {"load-address", "\0\0", 2},
+        {"harts", "\0\0\0\1\0\0\0\1", 8},
+        {"schedule", "shared", 7},
+        {"schedule", "pinned", 7}, /* without harts */
+        {"priority", "\0\0\0\1", 4},
+        {"passthrough", "/soc", 5},
+        {"direct-map", "", 0},
+        {"engine", "shadow", 7},
+        {"console", "virtio", 7},
+        {"irqchip", "imsic", 6},
+        {"isa-disable", "no-such", 8},
+        {"autostart", "maybe", 6},
+        {"on-fault", "", 1},
+        {"restart-limit", "x", 2},
+        {"memory", "\0\0\0\0\0\0\0\1\0\0\0\0\0\0\x10\0", 16},
+        {"memory", "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16},
+        {"memory", "\xff\xff\xff\xff\xff\xff\xf0\0\0\0\0\0\0\0\x20\0", 16},
+        {"memory", "\0\0\0\0\x0c\x10\0\0\0\0\0\0\0\0\x10\0", 16},
+        {"memory", "\0\0\0\0", 4},
+    };
+    for (size_t n = 0; n < sizeof(wrong) / sizeof(*wrong); n++) {
+        sim_reset();
+        bundle_begin(blob, loop, sizeof(loop));
+        bundle_vm(blob, "bad", 0x80000000, 0x1000000);
+        fdt_property(blob, wrong[n].name, wrong[n].value, wrong[n].bytes);
+        fdt_end_node(blob);
+        bundle_vm(blob, "good", 0x80000000, 0x1000000);
+        fdt_end_node(blob);
+        bundle_end(blob);
+        assert_int_equal(read_all(), 2);
+        assert_true(configs[0].refused);
+        assert_false(configs[1].refused);
+        assert_int_equal(sim_errors, 1);
+        assert_non_null(strstr(sim_messages, "vm bad: "));
+        assert_non_null(strstr(sim_messages, wrong[n].name));
+    }
+}
+
+static void test_overlap(void **state)
+{
+    (void)state;
+    fdt64_t memory[] = {cpu_to_fdt64(0x80000000), cpu_to_fdt64(0x2000), cpu_to_fdt64(0x80001000),
+                        cpu_to_fdt64(0x1000)};
+    fdt_begin_node(blob, "bad");
+    fdt_property_string(blob, "compatible", "caldarium,vm");
+    fdt_property(blob, "memory", memory, sizeof(memory));
+    finish_one();
+    assert_true(configs[0].refused);
+    assert_non_null(strstr(configs[0].reason, "overlaps range 1"));
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    bundle_vm(blob, "twice", 0x80000000, 0x1000000);
+    fdt_end_node(blob);
+    bundle_vm(blob, "twice", 0x80000000, 0x1000000);
+    fdt_end_node(blob);
+    bundle_vm(blob, "a-name-of-more-than-thirty-one-characters", 0x80000000, 0x1000000);
+    fdt_end_node(blob);
+    bundle_vm(blob, "with space", 0x80000000, 0x1000000);
+    fdt_end_node(blob);
+    bundle_end(blob);
+    /* libfdt itself may take a repeated name for damage; both answers keep the bundle out. */
+    int count = read_all();
+    if (count < 0)
+        return;
+    assert_int_equal(count, 4);
+    assert_false(configs[0].refused);
+    assert_true(configs[1].refused);
+    assert_true(configs[2].refused);
+    assert_true(configs[3].refused);
+}
+
+static void test_no_bundle(void **state)
+{
+    (void)state;
+    bundle_vm(blob, "web", 0x80000000, 0x1000000);
+    fdt_end_node(blob);
+    bundle_end(blob);
+    size_t whole = fdt_totalsize(blob);
+    assert_int_equal(bundle_read(blob, 10, configs), -1);
+    assert_int_equal(bundle_read(blob, whole - 1, configs), -1);
+    assert_int_equal(bundle_read("this is no device tree blob, but it is long enough", 48, configs), -1);
+    assert_int_equal(sim_errors, 3);
+}
+
+/* Bytes changed at random, and lengths cut: any answer, no crash. */
+static void test_damage(void **state)
+{
+    (void)state;
+    uint64_t seed = 4711;
+    static uint8_t damaged[BUNDLE_BYTES];
+    bundle_vm(blob, "web", 0x80000000, 0x1000000);
+    fdt_property_u32(blob, "vcpus", 2);
+    fdt_end_node(blob);
+    bundle_end(blob);
+    size_t whole = fdt_totalsize(blob);
+    for (unsigned round = 0; round < 20000; round++) {
+        memcpy(damaged, blob, whole);
+        for (unsigned n = 0; n <= round % 4; n++)
+            damaged[unit_random(&seed) % whole] = (uint8_t)unit_random(&seed);
+        bundle_read(damaged, unit_random(&seed) % 2 ? whole : unit_random(&seed) % whole, configs);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_defaults, set_up),
+        cmocka_unit_test_setup(test_every_served_property, set_up),
+        cmocka_unit_test_setup(test_refused_by_name, set_up),
+        cmocka_unit_test_setup(test_overlap, set_up),
+        cmocka_unit_test_setup(test_names, set_up),
+        cmocka_unit_test_setup(test_no_bundle, set_up),
+        cmocka_unit_test_setup(test_damage, set_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
