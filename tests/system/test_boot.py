@@ -10,7 +10,7 @@ from caldarium import Machine, board_tree, bundle, vm
 MACHINES = [
     (1, "512M", "rv64", 1, "Sv57x4.*Sstc"),
     (2, "6G", "max", 2, "Sv57x4.*Sstc"),
-    (4, "1G", "rva23s64", 4, "Sv39x4"),
+    (4, "2G", "rva23s64", 4, "Sv39x4"),
     (2, "1G", "rva22s64,h=on", 2, "through firmware"),
     (2, "1G", "rv64,sstc=off", 2, "through firmware"),
     (1, "1G", "rv64,svadu=off", 1, "Sstc"),

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A VM as core sees it, on an engine that only notes what it is asked. */
+#ifndef TESTS_UNIT_GUESTS_H
+#define TESTS_UNIT_GUESTS_H
+
+#include "tests/unit/unit.h"
+
+#include "core/memory.h"
+#include "core/sbi/sbi.h"
+#include "core/vm.h"
+#include "host/host.h"
+
+#define GUEST_RAM 0x80000000UL
+#define GUEST_MIB 0x100000UL
+#define GUEST_VCPUS 4
+
+static struct vm_config guest_config;
+static struct vm guest;
+static struct vcpu guest_vcpus[GUEST_VCPUS];
+static struct fence guest_fence; /* the last one that the engine carried out */
+static unsigned guest_fences;
+static uint32_t guest_irqs; /* bit n: interrupt n was shown or taken away */
+static uint64_t guest_began_at;
+
+static int fake_vm_init(struct engine_vm *vm)
+{
+    (void)vm;
+    return 0;
+}
+static void fake_vm_fini(struct engine_vm *vm)
+{
+    (void)vm;
+}
+static int fake_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size)
+{
+    (void)vm, (void)gpa, (void)pa, (void)size;
+    return 0;
+}
+static uint64_t fake_table_bytes(const struct engine_vm *vm)
+{
+    (void)vm;
+    return 4096;
+}
+static void fake_begin(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
+{
+    v->pc = guest_began_at = pc;
+    v->gpr[10] = a0;
+    v->gpr[11] = a1;
+}
+static void fake_load(struct engine_vcpu *v)
+{
+    v->loaded = true;
+}
+static void fake_put(struct engine_vcpu *v)
+{
+    v->loaded = false;
+}
+static void fake_irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
+{
+    (void)v, (void)level;
+    guest_irqs |= 1u << irq;
+}
+static void fake_fence(struct engine_vcpu *v, const struct fence *fence)
+{
+    (void)v;
+    guest_fence = *fence;
+    guest_fences++;
+}
+static struct sbi_ret fake_set_timer(struct engine_vcpu *v, uint64_t when)
+{
+    (void)v, (void)when;
+    return (struct sbi_ret){0, 0};
+}
+
+uint64_t engine_counter(unsigned which)
+{
+    return 1000 + which;
+}
+bool engine_counter_open(const struct engine_vcpu *v, unsigned which)
+{
+    (void)v, (void)which;
+    return true;
+}
+bool engine_in_user(const struct engine_vcpu *v)
+{
+    (void)v;
+    return false;
+}
+
+static const struct engine_ops fake_engine = {
+    .name = "fake",
+    .vm_init = fake_vm_init,
+    .vm_fini = fake_vm_fini,
+    .map = fake_map,
+    .table_bytes = fake_table_bytes,
+    .vcpu_reset = fake_begin,
+    .vcpu_resume = fake_begin,
+    .load = fake_load,
+    .put = fake_put,
+    .irq = fake_irq,
+    .set_timer = fake_set_timer,
+    .fence = fake_fence,
+};
+
+/* A VM of `mib` MiB at GUEST_RAM that is described and not yet created. */
+static inline void guest_describe(unsigned mib)
+{
+    sim_reset();
+    memset(&guest_config, 0, sizeof(guest_config));
+    memset(&guest, 0, sizeof(guest));
+    memset(guest_vcpus, 0, sizeof(guest_vcpus));
+    guest_fences = guest_irqs = 0;
+    strcpy(guest_config.name, "web");
+    guest_config.bootargs = "";
+    guest_config.vcpus = GUEST_VCPUS;
+    guest_config.memory[0] = (struct config_range){GUEST_RAM, mib * GUEST_MIB};
+    guest_config.memory_ranges = 1;
+    board.timebase = 10000000;
+    guest.config = &guest_config;
+    guest.eng.ops = &fake_engine;
+    guest.vcpus = guest_vcpus;
+    guest.vcpu_count = GUEST_VCPUS;
+    for (unsigned n = 0; n < GUEST_VCPUS; n++) {
+        guest_vcpus[n].eng.ops = &fake_engine;
+        guest_vcpus[n].vm = &guest;
+        guest_vcpus[n].id = n;
+    }
+}
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* SBI calls by their letter: error codes, bad addresses, masks and function numbers. */
+#include "tests/unit/guests.h"
+
+#define PC 0x80001000UL
+#define RAM_END (GUEST_RAM + 16 * GUEST_MIB)
+
+static struct vcpu *const caller = &guest_vcpus[0];
+
+static int set_up(void **state)
+{
+    (void)state;
+    guest_describe(16);
+    assert_int_equal(memory_take(&guest), 0);
+    for (unsigned n = 0; n < GUEST_VCPUS; n++)
+        vcpu_init(&guest_vcpus[n], &guest, n);
+    atomic_store(&caller->hsm, SBI_HSM_STARTED);
+    atomic_store(&guest.state, VM_RUNNING);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    memory_give_back(&guest);
+    assert_int_equal(sim_pages_taken, 0);
+    return 0;
+}
+
+/* Makes the call as the guest would; returns a0. a1 is left in its register. */
+static int64_t call(uint64_t extension, uint64_t function, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    uint64_t *gpr = caller->eng.gpr;
+    gpr[17] = extension;
+    gpr[16] = function;
+    gpr[10] = a0;
+    gpr[11] = a1;
+    gpr[12] = a2;
+    caller->eng.pc = PC;
+    sbi_handle(caller);
+    return (int64_t)gpr[10];
+}
+
+static void test_unknown(void **state)
+{
+    (void)state;
+    assert_int_equal(call(0x12345678, 0, 0, 0, 0), SBI_ERR_NOT_SUPPORTED);
+    assert_int_equal(caller->eng.pc, PC + 4);
+    static const uint64_t extensions[] = {SBI_EXT_BASE, SBI_EXT_TIME, SBI_EXT_IPI, SBI_EXT_RFENCE,
+                                          SBI_EXT_HSM, SBI_EXT_SRST, SBI_EXT_DBCN, SBI_EXT_PMU,
+                                          SBI_EXT_SUSP, SBI_EXT_STA};
+    for (size_t n = 0; n < sizeof(extensions) / sizeof(*extensions); n++) {
+        assert_int_equal(call(extensions[n], 99, 0, 0, 0), SBI_ERR_NOT_SUPPORTED);
+        assert_int_equal(call(SBI_EXT_BASE, 3, extensions[n], 0, 0), 0);
+        assert_int_equal(caller->eng.gpr[11], 1);
+    }
+    assert_int_equal(call(SBI_EXT_BASE, 3, 0x12345678, 0, 0), 0);
+    assert_int_equal(caller->eng.gpr[11], 0);
+}
+
+static void test_hsm_start(void **state)
+{
+    (void)state;
+    assert_int_equal(call(SBI_EXT_HSM, 0, GUEST_VCPUS, PC, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_HSM, 0, 1, RAM_END, 0), SBI_ERR_INVALID_ADDRESS);
+    assert_int_equal(call(SBI_EXT_HSM, 0, 1, 0x1000, 0), SBI_ERR_INVALID_ADDRESS);
+    assert_int_equal(call(SBI_EXT_HSM, 0, 1, PC, 77), SBI_SUCCESS);
+    assert_int_equal(call(SBI_EXT_HSM, 0, 1, PC, 78), SBI_ERR_ALREADY_AVAILABLE);
+    assert_int_equal(call(SBI_EXT_HSM, 2, 1, 0, 0), SBI_SUCCESS);
+    assert_int_equal(caller->eng.gpr[11], SBI_HSM_START_PENDING);
+    sbi_hsm_started(&guest_vcpus[1]);
+    assert_int_equal(guest_began_at, PC);
+    assert_int_equal(guest_vcpus[1].eng.gpr[10], 1);
+    assert_int_equal(guest_vcpus[1].eng.gpr[11], 77);
+    call(SBI_EXT_HSM, 2, 1, 0, 0);
+    assert_int_equal(caller->eng.gpr[11], SBI_HSM_STARTED);
+    assert_int_equal(call(SBI_EXT_HSM, 2, GUEST_VCPUS, 0, 0), SBI_ERR_INVALID_PARAM);
+}
+
+static void test_hsm_suspend(void **state)
+{
+    (void)state;
+    assert_int_equal(call(SBI_EXT_HSM, 3, 1, 0, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_HSM, 3, 0x10000000, 0, 0), SBI_ERR_NOT_SUPPORTED);
+    assert_int_equal(call(SBI_EXT_HSM, 3, 0x80000000, RAM_END, 0), SBI_ERR_INVALID_ADDRESS);
+    call(SBI_EXT_HSM, 3, 0, 0, 0);
+    assert_int_equal(atomic_load(&caller->hsm), SBI_HSM_SUSPENDED);
+    assert_int_equal(caller->eng.pc, PC); /* unanswered until it goes on */
+    sbi_hsm_resume(caller);
+    assert_int_equal(caller->eng.pc, PC + 4);
+    assert_int_equal(caller->eng.gpr[10], 0);
+    call(SBI_EXT_HSM, 3, 0x80000000, PC + 0x100, 5);
+    sbi_hsm_resume(caller);
+    assert_int_equal(caller->eng.pc, PC + 0x100);
+    assert_int_equal(caller->eng.gpr[11], 5);
+}
+
+static void test_hart_masks(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n < GUEST_VCPUS; n++)
+        atomic_store(&guest_vcpus[n].hsm, SBI_HSM_STARTED);
+    assert_int_equal(call(SBI_EXT_IPI, 0, 0xf, 0, 0), SBI_SUCCESS);
+    assert_int_equal(call(SBI_EXT_IPI, 0, 0x10, 0, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_IPI, 0, 1, GUEST_VCPUS, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_IPI, 0, 2, 63, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_IPI, 0, 0, 1000, 0), SBI_SUCCESS);
+    assert_int_equal(call(SBI_EXT_IPI, 0, 0, UINT64_MAX, 0), SBI_SUCCESS);
+    assert_int_equal(guest_irqs, 1u << GUEST_IRQ_SOFT);
+    for (unsigned n = 1; n < GUEST_VCPUS; n++)
+        assert_true(atomic_load(&guest_vcpus[n].mailbox) & MAIL_SOFT);
+    assert_int_equal(call(SBI_EXT_RFENCE, 1, 0x10, 0, 0), SBI_ERR_INVALID_PARAM);
+    for (unsigned function = 3; function < 7; function++) /* hfence: no H for guests */
+        assert_int_equal(call(SBI_EXT_RFENCE, function, 1, 0, 0), SBI_ERR_NOT_SUPPORTED);
+}
+
+static void test_fence_of_the_caller(void **state)
+{
+    (void)state;
+    caller->eng.gpr[13] = 0x2000; /* size */
+    caller->eng.gpr[14] = 9;      /* ASID */
+    assert_int_equal(call(SBI_EXT_RFENCE, 2, 1, 0, 0x5000), SBI_SUCCESS);
+    assert_int_equal(guest_fences, 1);
+    assert_int_equal(guest_fence.kind, FENCE_VMA_ASID);
+    assert_int_equal(guest_fence.start, 0x5000);
+    assert_int_equal(guest_fence.size, 0x2000);
+    assert_int_equal(guest_fence.asid, 9);
+}
+
+static void test_debug_console(void **state)
+{
+    (void)state;
+    assert_true(vm_write(&guest, PC, "hello", 5));
+    assert_int_equal(call(SBI_EXT_DBCN, 0, 5, PC, 0), SBI_SUCCESS);
+    assert_int_equal(caller->eng.gpr[11], 5);
+    assert_string_equal(sim_console, "hello");
+    assert_int_equal(call(SBI_EXT_DBCN, 0, 5, PC, 1), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_DBCN, 0, 5, RAM_END - 4, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_DBCN, 0, 16, UINT64_MAX - 7, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_DBCN, 1, 5, 0x1000, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_DBCN, 0, 0, 0, 0), SBI_SUCCESS);
+    assert_int_equal(call(SBI_EXT_DBCN, 2, '!', 0, 0), SBI_SUCCESS);
+    assert_string_equal(sim_console, "hello!");
+}
+
+static void test_steal_record(void **state)
+{
+    (void)state;
+    assert_int_equal(call(SBI_EXT_STA, 0, PC + 1, 0, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_STA, 0, PC, 0, 1), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_STA, 0, RAM_END, 0, 0), SBI_ERR_INVALID_ADDRESS);
+    assert_int_equal(call(SBI_EXT_STA, 0, PC, 0, 0), SBI_SUCCESS);
+    caller->steal_ticks = 25;
+    sbi_sta_update(caller);
+    struct { uint32_t sequence, flags; uint64_t steal; } record;
+    assert_true(vm_read(&guest, PC, &record, sizeof(record)));
+    assert_int_equal(record.sequence % 2, 0);
+    assert_int_equal(record.steal, 2500); /* ns, at 10 MHz */
+    assert_int_equal(call(SBI_EXT_STA, 0, UINT64_MAX, UINT64_MAX, 0), SBI_SUCCESS);
+    assert_int_equal(caller->sta_shmem, UINT64_MAX);
+}
+
+static void test_reset_types(void **state)
+{
+    (void)state;
+    assert_int_equal(call(SBI_EXT_SRST, 0, 3, 0, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_SRST, 0, 0, 2, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(atomic_load(&guest.wish), VM_WISH_NONE);
+    guest_config.on_reset = ON_RESTART;
+    call(SBI_EXT_SRST, 0, SBI_SRST_COLD_REBOOT, 0, 0);
+    assert_int_equal(atomic_load(&guest.wish), VM_WISH_RESET);
+    call(SBI_EXT_SRST, 0, SBI_SRST_SHUTDOWN, 0, 0);
+    assert_int_equal(atomic_load(&guest.wish), VM_WISH_STOP);
+}
+
+/* Any call with any arguments: answered or parked, never more than the guest's own affair. */
+static void test_random_calls(void **state)
+{
+    (void)state;
+    static const uint64_t values[] = {0, 1, 2, 3, 4, 63, 64, 4095, PC, RAM_END, RAM_END - 1, GUEST_RAM,
+                                      UINT32_MAX, 0x80000000, INT64_MAX, UINT64_MAX};
+    static const uint64_t extensions[] = {SBI_EXT_BASE, SBI_EXT_TIME, SBI_EXT_HSM, SBI_EXT_DBCN,
+                                          SBI_EXT_PMU, SBI_EXT_STA, SBI_EXT_SUSP, 0, 1, 2, 3};
+    uint64_t seed = 7;
+    for (unsigned n = 0; n < 200000; n++) {
+        for (unsigned reg = 10; reg < 16; reg++)
+            caller->eng.gpr[reg] = values[unit_random(&seed) % 16];
+        caller->eng.gpr[16] = unit_random(&seed) % 12;
+        caller->eng.gpr[17] = extensions[unit_random(&seed) % 11];
+        sbi_handle(caller);
+        for (unsigned id = 0; id < GUEST_VCPUS; id++)
+            atomic_store(&guest_vcpus[id].hsm, id ? SBI_HSM_STOPPED : SBI_HSM_STARTED);
+    }
+    assert_int_equal(sim_errors, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_unknown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_hsm_start, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_hsm_suspend, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_hart_masks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_fence_of_the_caller, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_debug_console, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_steal_record, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reset_types, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_random_calls, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
