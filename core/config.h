@@ -28,7 +28,9 @@ struct config_image {
 };
 
 enum config_on { ON_STOP, ON_RESTART, ON_PAUSE };
-enum config_schedule { SCHEDULE_OWN_HART, SCHEDULE_PINNED };
+enum config_schedule { SCHEDULE_SHARED, SCHEDULE_PINNED };
+#define PRIORITY_MAX 31
+#define PRIORITY_DEFAULT 16
 enum config_console { CONSOLE_UART, CONSOLE_NONE };
 
 struct vm_config {
@@ -43,6 +45,8 @@ struct vm_config {
     uint64_t harts[VM_MAX_VCPUS]; /* hart ids as the board's tree numbers them */
     unsigned hart_count;          /* 0: any */
     enum config_schedule schedule;
+    unsigned priority;             /* 0 .. PRIORITY_MAX, higher first */
+    unsigned budget_us, period_us; /* of each vCPU, if shared; budget 0: no reservation */
     enum config_console console;
     uint8_t isa_disable[ISA_EXT_COUNT]; /* 1: hidden from this guest */
     bool autostart;

@@ -81,11 +81,18 @@ static void on_csr(struct vcpu *vcpu, const struct exit *exit)
     vcpu->eng.pc += 4;
 }
 
-/* Engine h lets the guest wait on the hart itself; where WFI exits, it is a hint and ends at once. */
+/* Where WFI exits, somebody else can have the hart until an interrupt comes. Zawrs's waits end with
+ * a store that nobody tells us of: they let others go first. User mode may do neither, as on a machine
+ * whose WFI takes its time (privileged manual, "Wait for Interrupt"). */
 static void on_wfi(struct vcpu *vcpu, const struct exit *exit)
 {
-    (void)exit;
+    if (engine_in_user(&vcpu->eng)) {
+        on_illegal(vcpu, exit);
+        return;
+    }
     vcpu->eng.pc += 4;
+    vcpu->waits = exit->insn == INSN_WFI;
+    vcpu->yields = !vcpu->waits;
 }
 
 static void on_error(struct vcpu *vcpu, const struct exit *exit)

@@ -3,13 +3,13 @@
  * How one vCPU reaches another: a bit in its mailbox and, where needed, a kick.
  *
  * The protocol has two halves that cannot miss each other. A sender sets the bit, then reads `mode`.
- * A receiver writes `mode` = GUEST (or IDLE), then reads the mailbox once more. Both are sequentially
- * consistent, so either the sender sees GUEST and kicks, or the receiver sees the bit and stays.
+ * A receiver writes `mode` = GUEST (or BLOCKED), then reads the mailbox once more. Both are sequentially
+ * consistent, so either the sender sees GUEST and kicks (BLOCKED: wakes), or the receiver sees the bit and stays.
  *
  * A fence has to be finished on all vCPUs before its sender goes on. The sender keeps one request
  * of its own, tells each receiver to look at it, and waits until each has answered. Whoever waits
  * carries out what others ask of it meanwhile, so two senders can't wait for each other. A receiver
- * that is AWAY runs no guest code: it is left a full flush to do before it runs again, and nobody
+ * that is AWAY or BLOCKED runs no guest code: it is left a full flush to do before it runs again, and nobody
  * waits for it.
  */
 #include "core/sbi/sbi.h"
@@ -24,8 +24,12 @@ void vcpu_mail(struct vcpu *to, uint32_t bits)
     if ((before & bits) == bits)
         return; /* whoever set them first has kicked, or the receiver is about to look */
     uint32_t mode = atomic_load(&to->mode);
-    if (mode == VCPU_GUEST || mode == VCPU_IDLE || bits & (MAIL_WAKE | MAIL_CONTROL))
+    if (bits & (MAIL_WAKE | MAIL_CONTROL))
+        host_wake(to);
+    else if (mode == VCPU_GUEST)
         host_kick(to);
+    else if (mode == VCPU_BLOCKED && bits & ~MAIL_FENCE)
+        host_wake(to);
 }
 
 void vcpu_enter_mode(struct vcpu *vcpu, enum vcpu_mode mode)
@@ -75,7 +79,8 @@ void vcpu_fence_others(struct vcpu *self, uint64_t mask, const struct fence *fen
         for (; waiting; waiting &= waiting - 1) {
             unsigned id = (unsigned)__builtin_ctzll(waiting);
             struct vcpu *to = &vm->vcpus[id];
-            if (atomic_load(&to->mode) != VCPU_AWAY)
+            uint32_t mode = atomic_load(&to->mode);
+            if (mode != VCPU_AWAY && mode != VCPU_BLOCKED)
                 continue;
             /* The flush first: if the receiver comes back and finds our request gone, it must find
              * the flush. If it took the request before us, it answers, and flushes once too often. */

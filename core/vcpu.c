@@ -54,11 +54,12 @@ void vcpu_run_once(struct vcpu *vcpu)
         return;
     }
     struct exit exit;
-    uint64_t entered = host_time();
+    vcpu->entered = host_time();
     vcpu->eng.ops->run(&vcpu->eng, &exit);
     vcpu_enter_mode(vcpu, VCPU_HOST);
     uint64_t left = host_time();
-    vcpu->ticks_guest += left - entered;
+    vcpu->ticks_guest += left - vcpu->entered;
+    vcpu->entered = 0;
     exit_handle(vcpu, &exit);
     vcpu->ticks_host += host_time() - left;
 }

@@ -27,6 +27,8 @@ struct vm;
 #define MAIL_WAKE (1u << 4)    /* HSM state changed: started, or woken */
 #define MAIL_CONTROL (1u << 5) /* the VM has a wish */
 #define MAIL_TIMER (1u << 6)   /* the host's timer for this vCPU went off */
+/* Mail that ends a guest's wait for an interrupt. */
+#define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL)
 
 /*
  * Where the vCPU is, for those who want to kick it or wait for it. Written by its own hart, with
@@ -36,7 +38,7 @@ enum vcpu_mode {
     VCPU_AWAY,  /* on no hart, or in no state to run: nobody waits for it */
     VCPU_HOST,  /* its hart is in Caldarium and looks at the mailbox before the guest goes on */
     VCPU_GUEST, /* guest instructions may run right now: a kick is needed */
-    VCPU_IDLE   /* its hart waits for an interrupt on its behalf: a kick is needed */
+    VCPU_BLOCKED /* sleeps until it is woken; runs no guest code, nobody waits for it */
 };
 
 /* SBI firmware counters (SBI PMU, event type 15), counted in hot handlers too. */
@@ -62,7 +64,8 @@ struct vcpu {
     struct engine_vcpu eng; /* first: assembly holds a pointer to it */
     struct vm *vm;
     unsigned id;   /* also the hart id that the guest sees */
-    unsigned hart; /* index of the host hart it is placed on */
+    _Atomic unsigned hart; /* index of the host hart it is on, or was on last */
+    void *host;            /* the host's own notes on it */
 
     _Atomic uint32_t mailbox;
     _Atomic uint32_t mode; /* enum vcpu_mode */
@@ -75,19 +78,21 @@ struct vcpu {
     /* HSM. start_* are written by the starter between START_PENDING and the MAIL_WAKE bit. */
     _Atomic uint32_t hsm; /* SBI_HSM_* */
     uint64_t start_pc, start_opaque;
+    bool waits;             /* the guest executed WFI: nothing to do before an interrupt comes */
+    bool yields;            /* the guest polls for something: others may go first */
     bool suspend_retentive; /* while suspended: start_* is not used to go on */
 
     _Atomic bool out; /* left the guest for the VM's wish; counted in vm->vcpus_out */
 
     uint64_t sta_shmem; /* SBI STA area, guest-physical; UINT64_MAX for none */
     uint64_t steal_ticks;  /* ready to run, but kept away from its hart */
-    uint64_t away_since;   /* host time when it was taken off for a wish */
 
     uint64_t fw_count[FW_EVENTS];
     struct vcpu_pmu pmu;
 
     /* Ticks of the host's clock, for `stats`: in the guest (with its hot exits) and in slow exits. */
     uint64_t ticks_guest, ticks_host, ticks_idle;
+    uint64_t entered; /* host time when it went into the guest; 0: it is not in there */
 };
 
 static inline struct vcpu *vcpu_of(struct engine_vcpu *eng)

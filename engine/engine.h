@@ -28,7 +28,7 @@ enum exit_reason {
     EXIT_MMIO,        /* load or store where no RAM is mapped: gpa, access */
     EXIT_FETCH_FAULT, /* fetch or table walk where no RAM is: cause = access fault to raise, gva */
     EXIT_CSR,         /* a CSR instruction on a register that the engine doesn't emulate itself */
-    EXIT_WFI,         /* the guest waits for an interrupt (only where the engine traps WFI) */
+    EXIT_WFI,         /* the guest waits: insn is WFI, or one of Zawrs (where trap_wfi is set) */
     EXIT_ILLEGAL,     /* an instruction this guest must see as illegal: insn */
     EXIT_UNDECODED,   /* load or store to MMIO by an instruction that has no MMIO decoding: insn */
     EXIT_ERROR,       /* the engine can't go on with this vCPU: cause, tval */
@@ -82,6 +82,8 @@ struct engine_vcpu {
     const struct engine_ops *ops;
     struct engine_vm *vm;
     bool loaded;
+    bool trap_wfi; /* EXIT_WFI; else the guest waits on the hart itself. Set before vcpu_reset() */
+    unsigned hart; /* index of the host's hart; set before load() */
     struct h_vcpu h;
 };
 
@@ -135,6 +137,10 @@ struct engine_ops {
 
     /* An enabled interrupt is pending for the guest: WFI or a retentive suspend would end. */
     bool (*irq_waiting)(const struct engine_vcpu *v);
+
+    /* Host time at which the guest's timer will wake it from WFI; UINT64_MAX: not at all. The vCPU is
+     * loaded on this hart. */
+    uint64_t (*timer_deadline)(const struct engine_vcpu *v);
 
     /* Guest time minus host time: what the guest's `time` shows is host_time() + delta. */
     uint64_t (*time_delta)(const struct engine_vcpu *v);

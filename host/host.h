@@ -44,6 +44,12 @@ uint64_t host_timebase(void);
  */
 void host_kick(struct vcpu *vcpu);
 
+/*
+ * Ends a vCPU's sleep: there is mail for it, or its VM has a wish. Has its hart leave the guest if it
+ * runs. Does nothing for a vCPU that is ready to run anyway.
+ */
+void host_wake(struct vcpu *vcpu);
+
 /* The vCPU's one-shot timer where the guest's can't be armed in hardware: UINT64_MAX disarms. */
 void host_timer_arm(struct vcpu *vcpu, uint64_t deadline);
 

@@ -7,6 +7,10 @@
 #ifndef RISCV_DECODE_H
 #define RISCV_DECODE_H
 
+/* Instructions that wait (privileged manual, "Wait for Interrupt"; Zawrs). */
+#define INSN_WFI 0x10500073u
+#define INSN_WRS_NTO 0x00d00073u
+
 #include <stdbool.h>
 #include <stdint.h>
 

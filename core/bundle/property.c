@@ -225,11 +225,31 @@ static int choice(struct vm_config *config, const struct property *p, const char
 
 static bool schedule(struct vm_config *config, const struct property *p)
 {
-    static const char *const served[] = {"pinned", NULL};
-    if (choice(config, p, served, "shared") < 0)
-        return false;
-    config->schedule = SCHEDULE_PINNED;
-    return true;
+    static const char *const served[] = {"shared", "pinned", NULL};
+    int n = choice(config, p, served, NULL);
+    config->schedule = n == 1 ? SCHEDULE_PINNED : SCHEDULE_SHARED;
+    return n >= 0;
+}
+
+static bool priority(struct vm_config *config, const struct property *p)
+{
+    return number(config, p, 0, PRIORITY_MAX, &config->priority);
+}
+
+/* A reservation shorter than this would go into switching. */
+#define BUDGET_MIN_US 100
+#define PERIOD_MIN_US 1000
+#define PERIOD_MAX_US 1000000
+#define PERIOD_DEFAULT_US 10000
+
+static bool budget_us(struct vm_config *config, const struct property *p)
+{
+    return number(config, p, BUDGET_MIN_US, PERIOD_MAX_US, &config->budget_us);
+}
+
+static bool period_us(struct vm_config *config, const struct property *p)
+{
+    return number(config, p, PERIOD_MIN_US, PERIOD_MAX_US, &config->period_us);
 }
 
 static bool engine(struct vm_config *config, const struct property *p)
@@ -335,9 +355,9 @@ static const struct {
     {"fdt", fdt_image},
     {"harts", harts},
     {"schedule", schedule},
-    {"priority", not_served},
-    {"budget-us", not_served},
-    {"period-us", not_served},
+    {"priority", priority},
+    {"budget-us", budget_us},
+    {"period-us", period_us},
     {"passthrough", not_served},
     {"direct-map", not_served},
     {"allow-unprotected-dma", not_served},
@@ -354,6 +374,8 @@ static const struct {
 void property_defaults(struct vm_config *config)
 {
     config->vcpus = 1;
+    config->priority = PRIORITY_DEFAULT;
+    config->period_us = PERIOD_DEFAULT_US;
     config->bootargs = "";
     config->autostart = true;
     config->on_fault = ON_STOP;
@@ -391,4 +413,9 @@ void property_read_all(const void *fdt, int node, struct vm_config *config)
     else if (config->schedule == SCHEDULE_PINNED && config->hart_count < config->vcpus)
         property_refuse(config, "property schedule: \"pinned\" expects %u harts in property harts",
                         config->vcpus);
+    else if (config->schedule == SCHEDULE_PINNED && config->budget_us)
+        property_refuse(config, "property budget-us: a pinned VM has all of its harts");
+    else if (config->budget_us > config->period_us)
+        property_refuse(config, "property budget-us: at most period-us, %u, is expected",
+                        config->period_us);
 }

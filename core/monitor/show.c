@@ -157,7 +157,8 @@ struct sums {
 
 static void add(struct sums *sums, const struct vcpu *vcpu)
 {
-    sums->guest += counter(&vcpu->ticks_guest);
+    uint64_t entered = counter(&vcpu->entered), now = host_time();
+    sums->guest += counter(&vcpu->ticks_guest) + (entered && entered < now ? now - entered : 0);
     sums->host += counter(&vcpu->ticks_host);
     sums->idle += counter(&vcpu->ticks_idle);
     for (unsigned i = 0; i < EXIT_REASONS; i++)

@@ -171,6 +171,19 @@ static bool irq_waiting(const struct engine_vcpu *v)
     return csr_read(CSR_HIP) & csr_read(CSR_HIE) & DELEGATED_INTERRUPTS;
 }
 
+static uint64_t timer_deadline(const struct engine_vcpu *v)
+{
+    if (!h_features.sstc)
+        return v->h.timer;
+    uint64_t now = host_time(), guest_now = now + v->vm->h.time_delta;
+    uint64_t when = csr_read(CSR_VSTIMECMP);
+    if (!(csr_read(CSR_VSIE) & IRQ_BIT(IRQ_S_TIMER)))
+        return UINT64_MAX;
+    if (when <= guest_now)
+        return now;
+    return when - guest_now < UINT64_MAX - now ? now + (when - guest_now) : UINT64_MAX;
+}
+
 static uint64_t time_delta(const struct engine_vcpu *v)
 {
     return v->vm->h.time_delta;
@@ -205,6 +218,7 @@ const struct engine_ops engine_h = {
     .timer_check = timer_check,
     .fence = fence,
     .irq_waiting = irq_waiting,
+    .timer_deadline = timer_deadline,
     .time_delta = time_delta,
     .peek = h_peek,
 };

@@ -45,8 +45,8 @@ int h_gstage_init(struct engine_vm *vm);
 void h_gstage_fini(struct engine_vm *vm);
 int h_gstage_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size);
 
-/* vmid.c: the hgatp value to run this VM with here and now. */
-uint64_t h_hgatp(struct engine_vm *vm);
+/* vmid.c: the hgatp value to run this VM with here and now, and the generation of its VMID. */
+uint64_t h_hgatp(struct engine_vm *vm, uint64_t *generation);
 
 /* guest_memory.c: the guest's memory through its own address translation. */
 bool h_fetch_insn(uint64_t gva, uint32_t *insn);

@@ -104,7 +104,7 @@ static void classify_virtual(struct engine_vcpu *v, struct exit *exit)
         exit->reason = EXIT_INTERRUPT;
         return;
     }
-    if (exit->insn == 0x10500073)
+    if (exit->insn == INSN_WFI || exit->insn == INSN_WRS_NTO)
         exit->reason = EXIT_WFI;
     else if (riscv_decode_csr(exit->insn, &op))
         exit->reason = EXIT_CSR;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define H_HARTS 64 /* harts of the host, at most */
+
 struct h_vm {
     uint64_t *root; /* 16 KiB, the G-stage root (Svnnx4) */
     uint64_t table_pages;
@@ -14,6 +16,7 @@ struct h_vm {
     _Atomic uint64_t vmid; /* generation << 16 | VMID; 0: none yet */
     uint64_t time_delta;   /* htimedelta */
     bool has_fp, has_vector, has_sstc;
+    const void *last[H_HARTS]; /* which vCPU ran on that hart last */
 };
 
 struct h_vcpu {
@@ -24,6 +27,7 @@ struct h_vcpu {
     uint64_t fp[32], fcsr;
     void *vector; /* room for 32 registers of VLENB bytes, or NULL */
     uint64_t vstart, vcsr, vl, vtype;
+    unsigned last_hart; /* where it ran last, and one; 0: nowhere since its start */
 };
 
 #endif

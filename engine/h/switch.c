@@ -53,6 +53,27 @@ static void put_fp_vector(struct engine_vcpu *v)
     csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
 }
 
+/*
+ * What this hart remembers may be another vCPU's of the same VM, which shares the VMID, or older than
+ * what this one did elsewhere since. After a new generation of VMIDs it may be another VM's.
+ */
+static void forget_stale(struct engine_vcpu *v, uint64_t generation)
+{
+    static uint64_t generations[H_HARTS]; /* each hart reads and writes its own */
+    struct h_vm *vm = &v->vm->h;
+    if (generations[v->hart] != generation) {
+        generations[v->hart] = generation;
+        hfence_gvma_all();
+        hfence_vvma_all();
+        fence_i();
+    } else if (vm->last[v->hart] != v || v->h.last_hart != v->hart + 1) {
+        hfence_vvma_all();
+        fence_i();
+    }
+    vm->last[v->hart] = v;
+    v->h.last_hart = v->hart + 1;
+}
+
 void h_load(struct engine_vcpu *v)
 {
     const struct h_vcpu *h = &v->h;
@@ -76,13 +97,10 @@ void h_load(struct engine_vcpu *v)
     csr_write(CSR_HVIP, h->hvip);
     if (h_features.sstc)
         csr_write(CSR_VSTIMECMP, h->vstimecmp);
-    csr_write(CSR_HGATP, h_hgatp(v->vm));
+    uint64_t generation;
+    csr_write(CSR_HGATP, h_hgatp(v->vm, &generation));
     csr_write(CSR_VSATP, h->vsatp);
-    /* This hart may hold translations of an earlier run of this vCPU, or of a VM whose number was
-     * given out anew. Changing vCPUs is rare and pays for both at once. */
-    hfence_gvma_all();
-    hfence_vvma_all();
-    fence_i();
+    forget_stale(v, generation);
     load_fp_vector(v);
     v->loaded = true;
     if (!h_features.sstc && h->timer != UINT64_MAX)
@@ -135,6 +153,6 @@ void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     v->h.vstimecmp = UINT64_MAX;
     v->h.timer = UINT64_MAX;
     v->h.vtype = 1UL << 63; /* vill, as after a reset */
-    v->h.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP;
+    v->h.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP | (v->trap_wfi ? HSTATUS_VTW : 0);
     v->h.sstatus = SSTATUS_UXL_64 | SSTATUS_SPP;
 }

@@ -26,7 +26,7 @@ static uint64_t assign(void)
     return vmid;
 }
 
-uint64_t h_hgatp(struct engine_vm *vm)
+uint64_t h_hgatp(struct engine_vm *vm, uint64_t *now)
 {
     lock_take(&lock);
     uint64_t vmid = vm->h.vmid;
@@ -34,6 +34,7 @@ uint64_t h_hgatp(struct engine_vm *vm)
         vmid = assign();
         vm->h.vmid = vmid;
     }
+    *now = generation;
     lock_release(&lock);
     uint64_t mode = SATP_MODE_SV39 + h_features.gstage_levels - 3;
     return mode << SATP_MODE_SHIFT | (vmid & 0xffff) << HGATP_VMID_SHIFT | host_pa(vm->h.root) >> 12;

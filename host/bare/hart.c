@@ -9,6 +9,7 @@
 #include "host/bare/firmware.h"
 #include "host/bare/machine.h"
 #include "host/bare/paging.h"
+#include "host/bare/sched.h"
 #include "host/bare/vms.h"
 #include "host/host.h"
 #include "riscv/asm.h"
@@ -25,15 +26,38 @@ _Noreturn void hart_switch_stack(void *top, struct hart *hart, void (*go)(struct
 /* How often the console is looked at where it can't interrupt: 50 times a second. */
 #define POLLS_PER_SECOND 50
 
-/* The earlier of this hart's deadlines, into its timer. */
+/* The earliest of this hart's deadlines, into its timer. */
 static void timer_program(struct hart *hart)
 {
-    uint64_t when = hart->guest_deadline < hart->poll_deadline ? hart->guest_deadline
-                                                               : hart->poll_deadline;
+    uint64_t when = hart->guest_deadline;
+    if (hart->poll_deadline < when)
+        when = hart->poll_deadline;
+    if (hart->sched_deadline < when)
+        when = hart->sched_deadline;
+    if (when == hart->timer)
+        return;
+    hart->timer = when;
     if (hart_has_sstc)
         csr_write(CSR_STIMECMP, when);
     else
         firmware_call(SBI_EXT_TIME, 0, when, 0, 0);
+}
+
+void hart_sched_deadline(struct hart *hart, uint64_t when)
+{
+    hart->sched_deadline = when;
+    timer_program(hart);
+}
+
+void hart_kick(const struct hart *hart)
+{
+    /* A mask of one hart, based at its own id. */
+    firmware_call(SBI_EXT_IPI, 0, 1, hart->board->id, 0);
+}
+
+void host_kick(struct vcpu *vcpu)
+{
+    hart_kick(&harts[atomic_load(&vcpu->hart)]);
 }
 
 void host_timer_arm(struct vcpu *vcpu, uint64_t deadline)
@@ -43,72 +67,72 @@ void host_timer_arm(struct vcpu *vcpu, uint64_t deadline)
     timer_program(hart);
 }
 
-static void on_timer(struct hart *hart, struct vcpu *vcpu)
+static void on_timer(struct hart *hart)
 {
     uint64_t now = host_time();
-    if (vcpu && vcpu->eng.loaded)
-        vcpu->eng.ops->timer_check(&vcpu->eng);
+    if (hart->loaded && hart->loaded->eng.loaded)
+        hart->loaded->eng.ops->timer_check(&hart->loaded->eng);
     if (hart->poll_deadline <= now) {
         console_poll();
         hart->poll_deadline = now + host_timebase() / POLLS_PER_SECOND;
     }
+    sched_timer(hart, now);
+    hart->timer = 0; /* it went off: write it anew, also with the same time */
     timer_program(hart);
 }
 
 /* What is pending for Caldarium itself. */
-static void service_interrupts(struct hart *hart, struct vcpu *vcpu)
+static void service_interrupts(struct hart *hart)
 {
     uint64_t pending = csr_read(CSR_SIP) & csr_read(CSR_SIE);
     if (pending & IRQ_BIT(IRQ_S_SOFT))
         csr_clear(CSR_SIP, IRQ_BIT(IRQ_S_SOFT)); /* before the mailboxes are read */
     if (pending & IRQ_BIT(IRQ_S_TIMER))
-        on_timer(hart, vcpu);
+        on_timer(hart);
     if (pending & IRQ_BIT(IRQ_S_EXT))
         device_irq_serve((unsigned)hart->plic_context);
 }
 
-static void idle(struct vcpu *vcpu)
-{
-    uint64_t since = host_time();
-    wait_for_interrupt(); /* ends on a pending enabled interrupt, although none is taken */
-    if (vcpu)
-        vcpu->ticks_idle += host_time() - since;
-}
-
-/* A suspended vCPU: wait for its interrupt, for mail, or for work of our own. */
+/* A suspended vCPU sleeps until its interrupt comes; mail has to be looked at to know. */
 static void wait_suspended(struct vcpu *vcpu)
 {
     const struct engine_ops *ops = vcpu->eng.ops;
-    vcpu_enter_mode(vcpu, VCPU_IDLE);
-    if (!atomic_load(&vcpu->mailbox) && !ops->irq_waiting(&vcpu->eng))
-        idle(vcpu);
-    vcpu_enter_mode(vcpu, VCPU_HOST);
     vcpu_take_mail(vcpu);
     if (ops->irq_waiting(&vcpu->eng))
         sbi_hsm_resume(vcpu);
+    else
+        sched_sleep(vcpu, MAIL_ANY, ops->timer_deadline(&vcpu->eng), VCPU_BLOCKED);
 }
 
-/* A stopped vCPU holds nothing on the hart; its start comes with a kick. */
+/* A stopped vCPU holds nothing on the hart; its start comes as mail. */
 static void wait_stopped(struct vcpu *vcpu)
 {
     vcpu_enter_mode(vcpu, VCPU_AWAY);
     if (vcpu->eng.loaded)
         vcpu->eng.ops->put(&vcpu->eng);
-    if (atomic_load(&vcpu->hsm) == SBI_HSM_STOPPED && atomic_load(&vcpu->vm->wish) == VM_WISH_NONE)
-        idle(vcpu);
+    sched_sleep(vcpu, MAIL_CONTROL | MAIL_WAKE, UINT64_MAX, VCPU_AWAY);
 }
 
-/* One turn for the vCPU that is placed on this hart. */
+static void run(struct vcpu *vcpu)
+{
+    const struct engine_ops *ops = vcpu->eng.ops;
+    vcpu_run_once(vcpu);
+    if (vcpu->waits && !ops->irq_waiting(&vcpu->eng))
+        sched_sleep(vcpu, MAIL_ANY, ops->timer_deadline(&vcpu->eng), VCPU_BLOCKED);
+    else if (vcpu->yields)
+        sched_yield(vcpu);
+    vcpu->waits = vcpu->yields = false;
+}
+
+/* One turn for the vCPU that has this hart. */
 static void turn(struct vcpu *vcpu)
 {
-    /* What these bits announce is read below; taken first, so that a later one kicks again. */
+    /* What these bits announce is read below; taken first, so that later mail counts anew. */
     atomic_fetch_and(&vcpu->mailbox, ~(MAIL_CONTROL | MAIL_WAKE));
-    if (vms_leave(vcpu)) {
-        idle(vcpu);
+    if (vms_leave(vcpu))
         return;
-    }
     uint32_t hsm = atomic_load(&vcpu->hsm);
-    if (hsm == SBI_HSM_STOPPED) {
+    if (hsm == SBI_HSM_STOPPED || hsm == HSM_START_CLAIMED) {
         wait_stopped(vcpu);
         return;
     }
@@ -121,7 +145,7 @@ static void turn(struct vcpu *vcpu)
         atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL);
     }
     if (hsm == SBI_HSM_STARTED)
-        vcpu_run_once(vcpu);
+        run(vcpu);
     else
         wait_suspended(vcpu);
 }
@@ -129,14 +153,12 @@ static void turn(struct vcpu *vcpu)
 static void hart_loop(struct hart *hart)
 {
     for (;;) {
-        struct vcpu *vcpu = atomic_load(&hart->vcpu);
-        if (vcpu && vcpu->hart != hart->index)
-            vcpu = NULL; /* placed elsewhere in the meantime */
-        service_interrupts(hart, vcpu);
+        service_interrupts(hart);
+        struct vcpu *vcpu = sched_next(hart);
         if (vcpu)
             turn(vcpu);
-        else if (!atomic_load(&hart->vcpu))
-            idle(NULL);
+        else if (!atomic_load(&hart->resched))
+            wait_for_interrupt(); /* ends on a pending enabled interrupt, although none is taken */
     }
 }
 
@@ -145,6 +167,9 @@ static void hart_begin(struct hart *hart)
     machine_engine->hart_init();
     hart->guest_deadline = UINT64_MAX;
     hart->poll_deadline = UINT64_MAX;
+    hart->sched_deadline = UINT64_MAX;
+    hart->rq.slice_end = UINT64_MAX;
+    hart->rq.slice = host_timebase() / RUNQUEUE_SLICE_HZ;
     hart->plic_context = -1;
     if (hart->serves_console && !device_irq_begin(hart))
         hart->poll_deadline = 0;

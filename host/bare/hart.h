@@ -10,6 +10,7 @@
 
 #include "core/vcpu.h"
 #include "host/bare/board.h"
+#include "host/bare/runqueue.h"
 
 /* What hart_start (start.S) reads with paging off. */
 struct hart_boot {
@@ -21,7 +22,12 @@ struct hart {
     const struct board_hart *board;
     struct hart_boot boot;
     _Atomic bool online;
-    struct vcpu *_Atomic vcpu; /* placed here, or NULL */
+    struct runqueue rq;
+    struct vcpu *loaded;       /* whose state may be in this hart's registers, or NULL */
+    _Atomic bool resched;      /* the queue has changed: decide anew who runs */
+    _Atomic unsigned evict;       /* a pinned VM has come: everybody else goes elsewhere */
+    uint64_t sched_deadline;   /* when a turn, a budget or a sleep ends here */
+    uint64_t timer;            /* what the hart's timer is set to */
     uint64_t guest_deadline;   /* this hart's vCPU's timer, where it is the host's to keep */
     uint64_t poll_deadline;    /* when to look at the console; UINT64_MAX: never */
     bool serves_console;       /* the boot hart does */
@@ -35,6 +41,12 @@ extern unsigned console_hart; /* the one that serves the console */
 /* Brings all harts of the board up; the boot hart calls it. Returns when each one is online or its
  * firmware has refused. */
 void harts_start(uint64_t boot_id);
+
+/* Makes a hart leave the guest or its wait soon. On any hart. */
+void hart_kick(const struct hart *hart);
+
+/* When the scheduler wants this hart to look again; on the hart itself. */
+void hart_sched_deadline(struct hart *hart, uint64_t when);
 
 /* The boot hart becomes an ordinary one: leaves the boot stack, never returns. */
 _Noreturn void hart_join(void);

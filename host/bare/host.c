@@ -22,12 +22,6 @@ uint64_t host_timebase(void)
     return board.timebase;
 }
 
-void host_kick(struct vcpu *vcpu)
-{
-    /* A mask of one hart, based at its own id. */
-    firmware_call(SBI_EXT_IPI, 0, 1, harts[vcpu->hart].board->id, 0);
-}
-
 /* splitmix64, stirred with the clock: good to spread, no secret. The guest's kernel mixes it with
  * what else it has. */
 void host_random(void *out, size_t bytes)

@@ -2,6 +2,8 @@
 /* What the monitor's commands ask of the bare machine. */
 #include "core/monitor/monitor.h"
 
+#include <stdio.h>
+
 #include "engine/h/h.h"
 #include "host/bare/hart.h"
 #include "host/bare/machine.h"
@@ -16,16 +18,25 @@ uint64_t monitor_host_hart_id(unsigned index)
 
 void monitor_host_harts(void)
 {
+    uint64_t hundredths = host_time() * 100 / host_timebase();
     monitor_print("%-8s %-8s %s", "hart id", "engine", "runs");
     for (unsigned n = 0; n < hart_count; n++) {
-        const struct vcpu *vcpu = atomic_load(&harts[n].vcpu);
-        if (vcpu)
-            monitor_print("%-8lu %-8s vm %s, vCPU %u%s", harts[n].board->id, machine_engine->name,
-                          vcpu->vm->config->name, vcpu->id, n == console_hart ? "; console" : "");
-        else
-            monitor_print("%-8lu %-8s nothing%s", harts[n].board->id, machine_engine->name,
-                          n == console_hart ? "; console" : "");
+        struct runqueue *rq = &harts[n].rq;
+        const char *console = n == console_hart ? "; console" : "";
+        char runs[60] = "nothing", rest[60] = "";
+        lock_take(&rq->lock); /* the current one may end while its name is read */
+        if (rq->current)
+            snprintf(runs, sizeof(runs), "vm %s, vCPU %u", rq->current->vcpu->vm->config->name,
+                     rq->current->vcpu->id);
+        if (atomic_load(&rq->owner))
+            snprintf(rest, sizeof(rest), "; kept for %s", atomic_load(&rq->owner)->config->name);
+        else if (rq->seats)
+            snprintf(rest, sizeof(rest), "; home of %u, %u wait", rq->seats, atomic_load(&rq->ready));
+        lock_release(&rq->lock);
+        monitor_print("%-8lu %-8s %s%s%s", harts[n].board->id, machine_engine->name, runs, rest,
+                      console);
     }
+    monitor_print("%lu.%02lu s since boot", hundredths / 100, hundredths % 100);
 }
 
 void monitor_host_memory(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Placing VMs and carrying out wishes. Each vCPU has a hart of its own here; vCPU 0's is the VM's
- * keeper: when all vCPUs are out of the guest, it alone does what was wished.
+ * VMs' lives and carrying out wishes. vCPU 0 is its VM's keeper: when all vCPUs are out of the guest
+ * and asleep, it alone, in its turn on some hart, does what was wished.
  */
 #include "host/bare/vms.h"
 
@@ -15,6 +15,7 @@
 #include "host/bare/console.h"
 #include "host/bare/hart.h"
 #include "host/bare/machine.h"
+#include "host/bare/sched.h"
 #include "host/host.h"
 
 static struct vm_config *configs;
@@ -36,7 +37,12 @@ static bool define(struct vm *vm, unsigned index)
     vm->vcpus = host_pages_alloc(sizeof(struct vcpu) * config->vcpus, HOST_PAGE_SIZE);
     if (!vm->vcpus)
         return false;
+    struct seat *seats = host_pages_alloc(sizeof(struct seat) * config->vcpus, HOST_PAGE_SIZE);
+    if (!seats)
+        return false;
     for (unsigned n = 0; n < config->vcpus; n++) {
+        seats[n].vcpu = &vm->vcpus[n];
+        vm->vcpus[n].host = &seats[n];
         vm->vcpus[n].vm = vm;
         vm->vcpus[n].id = n;
         atomic_store(&vm->vcpus[n].hsm, SBI_HSM_STOPPED);
@@ -78,60 +84,8 @@ void vms_define(const void *blob, size_t bytes)
     }
 }
 
-/* The hart that has this id, or NULL. */
-static struct hart *hart_by_id(uint64_t id)
-{
-    for (unsigned n = 0; n < hart_count; n++) {
-        if (harts[n].board->id == id)
-            return &harts[n];
-    }
-    return NULL;
-}
-
-/* Chooses a free hart for each vCPU: the n-th of `harts` if pinned, else any of them. */
-static bool choose(const struct vm *vm, struct hart *chosen[])
-{
-    const struct vm_config *config = vm->config;
-    unsigned found = 0, free = 0;
-    if (config->vcpus > hart_count) {
-        vm_error(config->name, "property vcpus: %u, each wants a hart of its own; the machine has %u",
-                 config->vcpus, hart_count);
-        return false;
-    }
-    for (unsigned n = 0; n < config->hart_count; n++) {
-        struct hart *hart = hart_by_id(config->harts[n]);
-        if (!hart) {
-            vm_error(config->name, "property harts: the machine has no usable hart %lu",
-                     config->harts[n]);
-            return false;
-        }
-        if (config->schedule == SCHEDULE_PINNED && n < config->vcpus && atomic_load(&hart->vcpu)) {
-            vm_error(config->name, "property harts: hart %lu is taken by VM %s", config->harts[n],
-                     atomic_load(&hart->vcpu)->vm->config->name);
-            return false;
-        }
-        if (!atomic_load(&hart->vcpu)) {
-            free++;
-            if (found < config->vcpus)
-                chosen[found++] = hart;
-        }
-    }
-    for (unsigned n = 0; !config->hart_count && n < hart_count; n++) {
-        if (!atomic_load(&harts[n].vcpu)) {
-            free++;
-            if (found < config->vcpus)
-                chosen[found++] = &harts[n];
-        }
-    }
-    if (found < config->vcpus)
-        vm_error(config->name, "property vcpus: %u, each wants a hart of its own; %u %s free",
-                 config->vcpus, free, free == 1 ? "is" : "are");
-    return found == config->vcpus;
-}
-
 int vms_start(struct vm *vm)
 {
-    struct hart *chosen[VM_MAX_VCPUS];
     enum vm_state state = atomic_load(&vm->state);
     if (state != VM_DEFINED && state != VM_ENDED) {
         vm_error(vm->config->name, "it is %s and can't be started%s%s", vm_state_name(state),
@@ -139,18 +93,16 @@ int vms_start(struct vm *vm)
         return -1;
     }
     lock_take(&placement);
-    bool placed = choose(vm, chosen);
+    bool placed = sched_place(vm);
     if (placed) {
         vm->restarts = 0;
         vm->ended_by_fault = false;
+        for (unsigned n = 0; n < vm->vcpu_count; n++)
+            atomic_store(&vm->vcpus[n].out, true);
         atomic_store(&vm->vcpus_out, vm->vcpu_count);
         atomic_store(&vm->wish, VM_WISH_RESET);
         atomic_store(&vm->state, VM_RUNNING);
-        for (unsigned n = 0; n < vm->vcpu_count; n++) {
-            vm->vcpus[n].hart = chosen[n]->index;
-            atomic_store(&chosen[n]->vcpu, &vm->vcpus[n]);
-        }
-        host_kick(&vm->vcpus[0]);
+        host_wake(&vm->vcpus[0]);
     }
     lock_release(&placement);
     return placed ? 0 : -1;
@@ -181,8 +133,7 @@ static void end(struct vm *vm)
 {
     lock_take(&placement);
     lock_take(&vm->life);
-    for (unsigned n = 0; n < vm->vcpu_count; n++)
-        atomic_store(&harts[vm->vcpus[n].hart].vcpu, NULL);
+    sched_remove(vm);
     atomic_store(&vm->wish, VM_WISH_NONE);
     atomic_store(&vm->state, VM_ENDED);
     lock_release(&vm->life);
@@ -200,7 +151,7 @@ static void let_in(struct vm *vm, enum vm_wish wish)
     atomic_store(&vm->vcpus_out, 0);
     for (unsigned n = 0; n < vm->vcpu_count; n++) {
         atomic_store(&vm->vcpus[n].out, false);
-        host_kick(&vm->vcpus[n]);
+        host_wake(&vm->vcpus[n]);
     }
 }
 
@@ -245,24 +196,33 @@ static void carry_out(struct vm *vm)
     }
 }
 
+/*
+ * The keeper sleeps with the others and is woken by the last of them. The others are counted when they
+ * are off their harts, so that they are asleep, all of them, when the keeper carries a wish out.
+ */
 bool vms_leave(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
     enum vm_wish wish = atomic_load(&vm->wish);
-    if (!atomic_load(&vcpu->out)) {
-        if (wish == VM_WISH_NONE)
-            return false;
+    bool out = atomic_load(&vcpu->out), keeper = !vcpu->id;
+    if (!out && wish == VM_WISH_NONE)
+        return false;
+    if (!out) {
         vcpu_enter_mode(vcpu, VCPU_AWAY);
         if (vcpu->eng.loaded)
             vcpu->eng.ops->put(&vcpu->eng);
         atomic_store(&vcpu->out, true);
-        if (atomic_fetch_add(&vm->vcpus_out, 1) + 1 == vm->vcpu_count && vcpu->id)
-            host_kick(&vm->vcpus[0]);
+        if (keeper)
+            atomic_fetch_add(&vm->vcpus_out, 1);
     }
-    if (!vcpu->id && atomic_load(&vm->vcpus_out) == vm->vcpu_count && wish != VM_WISH_NONE) {
-        carry_out(vm);
-        /* There may be more to do: look again before waiting. */
-        host_kick(vcpu);
+    if (!keeper) {
+        sched_sleep(vcpu, 0, UINT64_MAX, VCPU_AWAY);
+        if (!out && atomic_fetch_add(&vm->vcpus_out, 1) + 1 == vm->vcpu_count)
+            vcpu_mail(&vm->vcpus[0], MAIL_CONTROL);
+    } else if (wish != VM_WISH_NONE && atomic_load(&vm->vcpus_out) == vm->vcpu_count) {
+        carry_out(vm); /* there may be more to do: the next turn looks again */
+    } else {
+        sched_sleep(vcpu, MAIL_CONTROL, UINT64_MAX, VCPU_AWAY);
     }
     return true;
 }

@@ -112,6 +112,11 @@ SIM void host_kick(struct vcpu *vcpu)
     sim_kicks++;
 }
 
+SIM void host_wake(struct vcpu *vcpu)
+{
+    host_kick(vcpu);
+}
+
 SIM void host_timer_arm(struct vcpu *vcpu, uint64_t deadline)
 {
     sim_timer_vcpu = vcpu;

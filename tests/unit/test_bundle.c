@@ -104,9 +104,12 @@ static void test_refused_by_name(void **state)
         {"bootargs", "no end", 6},
         {"load-address", "\0\0", 2},
         {"harts", "\0\0\0\1\0\0\0\1", 8},
-        {"schedule", "shared", 7},
+        {"schedule", "fair", 5},
         {"schedule", "pinned", 7}, /* without harts */
-        {"priority", "\0\0\0\1", 4},
+        {"priority", "\0\0\0\x20", 4},
+        {"budget-us", "\0\0\0\1", 4},
+        {"budget-us", "\0\0\x75\x30", 4}, /* 30 ms, of 10 ms */
+        {"period-us", "\0\0\0\1", 4},
         {"passthrough", "/soc", 5},
         {"direct-map", "", 0},
         {"engine", "shadow", 7},

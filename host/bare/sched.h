@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which vCPU each hart runs. Every hart has a queue of its own (runqueue.h), with its own lock; a
+ * hart that has nothing to do takes work from another's. A pinned VM owns its harts: nobody else is
+ * queued there.
+ */
+#ifndef HOST_BARE_SCHED_H
+#define HOST_BARE_SCHED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/vm.h"
+#include "host/bare/hart.h"
+#include "host/bare/runqueue.h"
+
+/* The vCPU's seat, made with the vCPU. */
+static inline struct seat *sched_seat(const struct vcpu *vcpu)
+{
+    return vcpu->host;
+}
+
+/* Finds a home for each vCPU of a VM that is on no hart, all of them asleep. False after one line
+ * that names VM and property, with nothing changed. Calls of sched_place() and sched_remove() are
+ * serialised by the caller. */
+bool sched_place(struct vm *vm);
+
+/* Takes a VM off its harts. Its vCPUs are asleep, but for the caller's own. */
+void sched_remove(struct vm *vm);
+
+/* Who runs on this hart now, or NULL; called by that hart between turns. The vCPU before it has been
+ * taken off the hart. */
+struct vcpu *sched_next(struct hart *hart);
+
+/*
+ * The running vCPU sleeps: until mail with one of `wake_bits` comes, or `until` (host time), in the
+ * given mode. Called on its hart; returns at once, and without effect if such mail is there already.
+ */
+void sched_sleep(struct vcpu *vcpu, uint32_t wake_bits, uint64_t until, enum vcpu_mode mode);
+
+/* The running vCPU lets its equals go first. */
+void sched_yield(struct vcpu *vcpu);
+
+/* This hart's time to look again has come. */
+void sched_timer(struct hart *hart, uint64_t now);
+
+/* Gives a VM's vCPUs another priority or reservation, from now on; ticks, budget 0: none. False: the
+ * harts have not that much to give. */
+bool sched_change(struct vm *vm, unsigned priority, uint64_t budget, uint64_t period);
+
+/* Harts that run nothing, a bit each: for those who look for one. */
+extern _Atomic uint64_t sched_idle;
+
+#endif

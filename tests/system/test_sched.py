@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""VMs that share harts: equal turns, priorities, budgets, and harts of one's own.
+
+Instructions are the clock here (-icount), so shares are the same numbers on any build machine."""
+
+import re
+import time
+
+import pytest
+from caldarium import Machine, bundle, vm
+
+# 16 ns an instruction: seconds of guest time pass quickly, and a turn is still 300,000 instructions.
+# QEMU then runs the harts in turns of its own, so what a hart loses while the other one has such a turn
+# is no time of any VM: shares on several harts need not add up.
+ICOUNT = ("-icount", "shift=4,sleep=off")
+UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+def loop(name, **properties):
+    """A VM that is busy for ever."""
+    return vm(name, kernel="loop", mib=4, **properties)
+
+
+def in_guest(machine):
+    """Seconds that each VM has run so far."""
+    rows = re.findall(r"^(\w+) +([\d.]+) (us|ms|s) ", machine.monitor("stats"), re.MULTILINE)
+    return {name: float(value) * UNITS[unit] for name, value, unit in rows if name != "all"}
+
+
+def clock(machine):
+    return float(re.search(r"([\d.]+) s since boot", machine.monitor("harts")).group(1))
+
+
+def shares(machine, seconds):
+    """What each VM got of one hart, over at least so many seconds of the machine's time. Asking costs
+    a hart some milliseconds, so it is asked seldom."""
+    before, began = in_guest(machine), clock(machine)
+    ended = began
+    while ended - began < seconds:
+        time.sleep(1)
+        ended = clock(machine)
+    after = in_guest(machine)
+    return {name: (after[name] - before[name]) / (ended - began) for name in after}
+
+
+def test_32_vms_on_2_harts_make_equal_progress(tmp_path):
+    path = bundle(tmp_path, *[loop(f"vm{n}") for n in range(32)])
+    with Machine(path, smp=2, append="", extra=ICOUNT) as machine:
+        machine.expect("vm vm31: started")
+        shares(machine, 10) # until those that made their VMs in their own time have made up for it
+        got = shares(machine, 60).values()
+    assert max(got) - min(got) < 0.02 * max(got), (max(got), min(got), sum(got))
+
+
+@pytest.mark.parametrize("neighbours", [0, 1, 7])
+def test_a_budget_is_given_and_enforced(tmp_path, neighbours):
+    path = bundle(tmp_path, loop("fifth", budget_us="<2000>", period_us="<10000>"),
+                  *[loop(f"busy{n}") for n in range(neighbours)])
+    with Machine(path, smp=1, append="", extra=ICOUNT) as machine:
+        for _ in range(neighbours + 1):
+            machine.expect("started: 4 MiB")
+        got = shares(machine, 4)
+    assert abs(got["fifth"] - 0.2) < 0.01, got
+    if neighbours:
+        assert sum(got.values()) > 0.95, got
+
+
+def test_budgets_are_not_given_twice(tmp_path):
+    half = {"budget_us": "<6000>", "period_us": "<10000>"}
+    with Machine(bundle(tmp_path, loop("one", **half), loop("two", **half)), smp=1,
+                 append="") as machine:
+        machine.expect("vm two: property budget-us: the harts it may run on have given away too much")
+        assert re.search(r"one\s+running", machine.monitor("list"))
+
+
+def test_higher_priority_goes_first(tmp_path):
+    path = bundle(tmp_path, loop("low", priority="<3>"), loop("high", priority="<20>"))
+    with Machine(path, smp=1, append="", extra=ICOUNT) as machine:
+        machine.expect("vm high: started")
+        got = shares(machine, 2)
+        assert got["high"] > 0.98 and got["low"] < 0.01, got
+        # What is wished of a VM doesn't wait for its turn.
+        machine.wish("stop low", "vm low: stopped")
+        machine.wish("stop high", "vm high: stopped")
+
+
+def test_an_idle_hart_takes_work(tmp_path):
+    """Two busy VMs that began on one hart, since the other was taken then."""
+    path = bundle(tmp_path, loop("owner", schedule='"pinned"', harts="<1>"), loop("a"), loop("b"))
+    with Machine(path, smp=2, append="", extra=ICOUNT) as machine:
+        machine.expect("vm b: started")
+        got = shares(machine, 2)
+        assert got["owner"] > 0.98 and abs(got["a"] - got["b"]) < 0.05, got
+        machine.wish("stop owner", "vm owner: stopped")
+        got = shares(machine, 2)
+        assert got["a"] > 0.95 and got["b"] > 0.95, got
+        # And gives it up again to the one that it is pinned for.
+        machine.wish("start owner", "vm owner: started")
+        got = shares(machine, 2)
+        assert got["owner"] > 0.98 and abs(got["a"] - got["b"]) < 0.05, got
+
+
+def test_harts_are_kept_to(tmp_path):
+    path = bundle(tmp_path, loop("a", harts="<0>"), loop("b", harts="<0>"))
+    with Machine(path, smp=2, append="", extra=ICOUNT) as machine:
+        machine.expect("vm b: started")
+        got = shares(machine, 2)
+        assert abs(got["a"] - 0.5) < 0.02 and abs(got["b"] - 0.5) < 0.02, got
+
+
+def test_two_linux_share_two_harts(tmp_path):
+    command = "i=0; while [ $i -lt 300 ]; do i=$((i+1)); true | true; done; echo did $i"
+    path = bundle(tmp_path, vm("web", vcpus=2, run=command), vm("db", vcpus=2, run=command))
+    with Machine(path, smp=2) as machine:
+        text = machine.wait_end()
+    assert text.count("did 300") == 2, text
+    assert text.count("powered off") >= 2
