@@ -118,7 +118,7 @@ bool hot_mail(struct engine_vcpu *eng)
     uint32_t left = vcpu_take_mail(vcpu);
     if (left)
         atomic_fetch_or(&vcpu->mailbox, left); /* for the slow path, which looks again */
-    return !left;
+    return !left && !atomic_load_explicit(eng->attention, memory_order_relaxed);
 }
 
 /*

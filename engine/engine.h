@@ -12,6 +12,7 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -83,6 +84,7 @@ struct engine_vcpu {
     struct engine_vm *vm;
     bool loaded;
     bool trap_wfi; /* EXIT_WFI; else the guest waits on the hart itself. Set before vcpu_reset() */
+    const _Atomic bool *attention; /* set while the host wants the hart: a kick is not for the guest */
     unsigned hart; /* index of the host's hart; set before load() */
     struct h_vcpu h;
 };

@@ -78,6 +78,7 @@ static void step_up(struct hart *hart, uint64_t now)
     hart->loaded = vcpu;
     atomic_store(&vcpu->hart, hart->index);
     vcpu->eng.hart = hart->index;
+    vcpu->eng.attention = &hart->resched;
     rq->current = seat;
     rq->slice_end = UINT64_MAX;
     seat->state = SEAT_RUNNING;
