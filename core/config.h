@@ -49,6 +49,10 @@ struct vm_config {
     unsigned budget_us, period_us; /* of each vCPU, if shared; budget 0: no reservation */
     enum config_console console;
     uint8_t isa_disable[ISA_EXT_COUNT]; /* 1: hidden from this guest */
+    const char *passthrough; /* a string list of paths and aliases of the board's tree */
+    size_t passthrough_bytes;
+    bool direct_map;      /* RAM lies at the same address in the machine */
+    bool unprotected_dma; /* devices that no IOMMU confines are accepted */
     bool autostart;
     enum config_on on_fault, on_reset;
     unsigned restart_limit; /* 0: no limit */
@@ -63,6 +67,7 @@ struct board {
     unsigned cbom_block, cboz_block, cbop_block; /* bytes, 0: not given */
     unsigned satp_levels; /* 3, 4 or 5: Sv39, Sv48, Sv57 as a guest can use them */
     unsigned harts;       /* usable harts */
+    const void *fdt;      /* the board's own tree, whole and checked */
 };
 extern struct board board;
 

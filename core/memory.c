@@ -2,12 +2,50 @@
 /* Guest RAM: taken in runs as long as the host has them, and reached only through checks. */
 #include <string.h>
 
-#include "core/print.h"
+#include "core/bulk.h"
+#include "core/bundle/property.h"
 #include "core/memory.h"
+#include "core/print.h"
 #include "host/host.h"
 
 #define MIB (1UL << 20)
 #define GIB (1UL << 30)
+
+/*
+ * Its place in the machine is fixed, so it is taken once and never given to anybody else; what ran in
+ * it is zeroed when the VM ends, as always.
+ */
+bool memory_set_aside(struct vm *vm, struct vm_config *config)
+{
+    for (unsigned n = 0; n < config->memory_ranges; n++) {
+        const struct config_range *range = &config->memory[n];
+        uint8_t *host = host_pages_claim(range->base, range->size);
+        if (!host) {
+            property_refuse(config, "property direct-map: the machine's RAM from %#lx to %#lx is not "
+                            "free", range->base, range->base + range->size - 1);
+            while (vm->ram_chunks) {
+                struct ram_chunk *chunk = &vm->ram[--vm->ram_chunks];
+                host_pages_free(chunk->host, chunk->size);
+            }
+            return false;
+        }
+        vm->ram[vm->ram_chunks++] =
+            (struct ram_chunk){.gpa = range->base, .size = range->size, .host = host};
+    }
+    return true;
+}
+
+static int map(struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->ram_chunks; n++) {
+        struct ram_chunk *chunk = &vm->ram[n];
+        if (vm->eng.ops->map(&vm->eng, chunk->gpa, host_pa(chunk->host), chunk->size) < 0) {
+            vm_error(vm->config->name, "property memory: no memory is left for its page tables");
+            return -1;
+        }
+    }
+    return 0;
+}
 
 /* Takes one run for [gpa, gpa+size) or a part of it, as long and as well aligned as there is.
  * Returns the bytes it got; 0: no memory is left at all. */
@@ -35,6 +73,8 @@ int memory_take(struct vm *vm)
 {
     const struct vm_config *config = vm->config;
     uint64_t wanted = 0;
+    if (config->direct_map)
+        return map(vm);
     for (unsigned n = 0; n < config->memory_ranges; n++)
         wanted += config->memory[n].size;
     if (wanted > host_pages_available()) {
@@ -56,18 +96,15 @@ int memory_take(struct vm *vm)
             left -= got;
         }
     }
-    for (unsigned n = 0; n < vm->ram_chunks; n++) {
-        struct ram_chunk *chunk = &vm->ram[n];
-        if (vm->eng.ops->map(&vm->eng, chunk->gpa, host_pa(chunk->host), chunk->size) < 0) {
-            vm_error(config->name, "property memory: no memory is left for its page tables");
-            return -1;
-        }
-    }
-    return 0;
+    return map(vm);
 }
 
 void memory_give_back(struct vm *vm)
 {
+    for (unsigned n = 0; n < vm->ram_chunks && vm->config->direct_map; n++)
+        bulk_zero(vm->ram[n].host, vm->ram[n].size);
+    if (vm->config->direct_map)
+        return;
     while (vm->ram_chunks) {
         struct ram_chunk *chunk = &vm->ram[--vm->ram_chunks];
         host_pages_free(chunk->host, chunk->size);

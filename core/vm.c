@@ -36,6 +36,12 @@ static void plic_changed(struct plic *plic, unsigned context)
     vcpu_mail(&vm->vcpus[context], MAIL_EXTERNAL);
 }
 
+/* Also called for sources of our own, which the host does not know. */
+static void plic_completed(struct plic *plic, unsigned source)
+{
+    host_irq_complete((struct vm *)((char *)plic - offsetof(struct vm, plic)), source);
+}
+
 static void uart_send(void *owner, uint8_t byte)
 {
     host_console_write(owner, (const char *)&byte, 1);
@@ -51,6 +57,7 @@ static void init_devices(struct vm *vm)
 {
     plic_init(&vm->plic, vm->vcpu_count);
     vm->plic.changed = plic_changed;
+    vm->plic.completed = vm->device_count ? plic_completed : NULL;
     lock_take(&vm->uart.lock); /* the console may be delivering a key */
     ns16550a_init(&vm->uart);
     vm->uart.owner = vm;
@@ -79,7 +86,7 @@ int vm_create(struct vm *vm)
         return -1;
     }
     init_devices(vm);
-    if (memory_take(vm) < 0 || !load_images(vm, &loaded)) {
+    if (memory_take(vm) < 0 || !load_images(vm, &loaded) || !passthrough_attach(vm)) {
         vm_destroy(vm);
         return -1;
     }
@@ -98,6 +105,7 @@ void vm_destroy(struct vm *vm)
 {
     for (unsigned n = 0; n < vm->vcpu_count; n++)
         atomic_store(&vm->vcpus[n].hsm, SBI_HSM_STOPPED);
+    passthrough_detach(vm);
     memory_give_back(vm);
     vm->eng.ops->vm_fini(&vm->eng);
     vm->taken = vm->table_bytes = 0;

@@ -17,6 +17,7 @@
 
 #include "core/config.h"
 #include "core/dev/ns16550a.h"
+#include "core/dev/passthrough.h"
 #include "core/irq/plic.h"
 #include "core/lock.h"
 #include "core/vcpu.h"
@@ -64,6 +65,8 @@ struct vm {
 
     struct plic plic;
     struct ns16550a uart;
+    struct passthrough devices[PASSTHROUGH_DEVICES];
+    unsigned device_count;
 
     void *host; /* the host's own notes on this VM */
 };

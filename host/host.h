@@ -14,6 +14,7 @@
 
 struct vm;
 struct vcpu;
+struct passthrough;
 
 #define HOST_PAGE_SIZE 4096UL
 
@@ -22,6 +23,9 @@ struct vcpu;
  * of two, at least HOST_PAGE_SIZE). The memory is zero. Returns NULL when there is none left.
  */
 void *host_pages_alloc(uint64_t bytes, uint64_t align);
+
+/* The same for a certain place, [pa, pa+bytes). NULL: not all of it is free RAM. */
+void *host_pages_claim(uint64_t pa, uint64_t bytes);
 
 /* Gives back what host_pages_alloc() returned, whole; `bytes` as then. It is zeroed here. */
 void host_pages_free(void *pages, uint64_t bytes);
@@ -52,6 +56,21 @@ void host_wake(struct vcpu *vcpu);
 
 /* The vCPU's one-shot timer where the guest's can't be armed in hardware: UINT64_MAX disarms. */
 void host_timer_arm(struct vcpu *vcpu, uint64_t deadline);
+
+/* Interrupts of devices that a VM has. A forwarded source pulses at the VM's PLIC and stays shut at
+ * the board's until the guest has completed it. */
+void host_irq_attach(struct vm *vm, unsigned source);
+void host_irq_detach(struct vm *vm, unsigned source);
+void host_irq_complete(struct vm *vm, unsigned source);
+
+/* A VM has this device from now on, once: the host does what host_device_stop() will need. */
+void host_device_adopt(struct passthrough *device);
+
+/* Ends a device's DMA; false: nobody knows how to. */
+bool host_device_stop(const struct passthrough *device);
+
+/* Whether the host itself drives the device whose registers begin there. */
+bool host_uses_device(uint64_t base);
 
 /* Guest console output, any bytes: the host decides how it reaches a person. */
 void host_console_write(struct vm *vm, const char *bytes, size_t count);

@@ -326,10 +326,30 @@ static bool isa_disable(struct vm_config *config, const struct property *p)
     return true;
 }
 
-static bool not_served(struct vm_config *config, const struct property *p)
+static bool passthrough(struct vm_config *config, const struct property *p)
 {
-    property_refuse(config, "property %s: not served yet", p->name);
-    return false;
+    if (p->bytes < 2 || p->data[p->bytes - 1] || !*p->data)
+        return wrong(config, p, "a list of paths or aliases of the board's tree");
+    config->passthrough = p->data;
+    config->passthrough_bytes = (size_t)p->bytes;
+    return true;
+}
+
+/* A property that says something by being there. */
+static bool flag(struct vm_config *config, const struct property *p, bool *out)
+{
+    *out = true;
+    return !p->bytes || wrong(config, p, "no value");
+}
+
+static bool direct_map(struct vm_config *config, const struct property *p)
+{
+    return flag(config, p, &config->direct_map);
+}
+
+static bool unprotected_dma(struct vm_config *config, const struct property *p)
+{
+    return flag(config, p, &config->unprotected_dma);
 }
 
 static bool nothing(struct vm_config *config, const struct property *p)
@@ -358,9 +378,9 @@ static const struct {
     {"priority", priority},
     {"budget-us", budget_us},
     {"period-us", period_us},
-    {"passthrough", not_served},
-    {"direct-map", not_served},
-    {"allow-unprotected-dma", not_served},
+    {"passthrough", passthrough},
+    {"direct-map", direct_map},
+    {"allow-unprotected-dma", unprotected_dma},
     {"engine", engine},
     {"console", console},
     {"irqchip", irqchip},

@@ -4,6 +4,7 @@
 #ifndef CORE_TREE_EDIT_H
 #define CORE_TREE_EDIT_H
 
+#include "core/tree/fdt_reg.h"
 #include "core/tree/tree.h"
 
 struct tree {
@@ -11,12 +12,14 @@ struct tree {
     const struct loaded *loaded;
     void *fdt;
     int error;
+    unsigned clocks; /* copied so far */
     uint32_t intc[VM_MAX_VCPUS]; /* phandles of the harts' interrupt controllers */
 };
 
 #define TREE_PHANDLE_PLIC 0x1000
 #define TREE_PHANDLE_CPU 0x1100
 #define TREE_PHANDLE_INTC 0x1200
+#define TREE_PHANDLE_CLOCK 0x1300
 
 int tree_node(struct tree *t, int parent, const char *name);
 void tree_prop(struct tree *t, int node, const char *name, const void *value, int bytes);
@@ -24,6 +27,7 @@ void tree_string(struct tree *t, int node, const char *name, const char *value);
 void tree_u32(struct tree *t, int node, const char *name, uint32_t value);
 void tree_prop_reg(struct tree *t, int node, uint64_t base, uint64_t size);
 
+void tree_add_devices(struct tree *t, int soc);
 void tree_add_cpus(struct tree *t);
 void tree_add_memory(struct tree *t);
 void tree_fill_chosen(struct tree *t, int chosen);

@@ -89,6 +89,7 @@ static void add_soc(struct tree *t)
     add_plic(t, soc);
     if (t->vm->config->console == CONSOLE_UART)
         add_uart(t, soc);
+    tree_add_devices(t, soc);
 }
 
 static void add_cpu_map(struct tree *t, int cpus)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/tree/blob.h"
-#include "host/bare/fdt_reg.h"
+#include "core/tree/fdt_reg.h"
 #include "host/host.h"
 
 struct board board;
@@ -206,6 +206,7 @@ void board_read(uint64_t fdt_pa)
         host_panic("no usable device tree at %#lx, where firmware's a1 points: %s", fdt_pa,
                    fdt_strerror(error));
     t->fdt_bytes = fdt_totalsize(fdt);
+    board.fdt = fdt;
     int chosen = fdt_path_offset(fdt, "/chosen");
     const char *bootargs = fdt_getprop(fdt, chosen, "bootargs", NULL);
     t->bootargs = bootargs ? bootargs : "";

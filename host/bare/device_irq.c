@@ -1,22 +1,44 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The console's receive interrupt, through the board's PLIC. */
+/*
+ * Device interrupts through the board's PLIC: the console's, and those of devices that belong to VMs.
+ *
+ * A forwarded source is claimed here and completed when its guest has completed it at the virtual
+ * PLIC: until then the board's gateway stays shut, so that a level that only the guest can lower does
+ * not interrupt again and again.
+ */
 #include "host/bare/device_irq.h"
 
+#include <libfdt.h>
+
+#include "core/vm.h"
+#include "drivers/mmio.h"
 #include "drivers/plic/plic.h"
 #include "host/bare/board.h"
 #include "host/bare/console.h"
 #include "host/bare/paging.h"
 #include "host/host.h"
+#include "riscv/asm.h"
+
+#define NOT_CLAIMED (-1)
 
 static struct plic_hw plic;
+static struct lock lock; /* enable registers hold 32 sources each */
 static struct uart *port;
 static bool usable;
+
+static struct forward {
+    struct vm *_Atomic vm;
+    _Atomic int context; /* where it is claimed, or NOT_CLAIMED */
+    unsigned enabled_at; /* the context that takes it */
+} forwards[GUEST_PLIC_SOURCES];
 
 void device_irq_init(struct uart *uart)
 {
     const struct board_tree *t = &board_tree;
     port = uart;
-    if (!t->plic_base || !t->uart_irq)
+    for (unsigned n = 0; n < GUEST_PLIC_SOURCES; n++)
+        atomic_store(&forwards[n].context, NOT_CLAIMED);
+    if (!t->plic_base)
         return;
     volatile void *base = paging_map_device(t->plic_base, t->plic_bytes);
     usable = base && plic_hw_init(&plic, base, t->plic_bytes, t->plic_sources);
@@ -24,15 +46,21 @@ void device_irq_init(struct uart *uart)
         host_error("board's PLIC at %#lx can't be used; the console is polled", t->plic_base);
 }
 
-bool device_irq_begin(struct hart *hart)
+void device_irq_begin(struct hart *hart)
 {
     int context = board_plic_context(hart->board);
-    if (!usable || context < 0 || !plic_hw_context_init(&plic, (unsigned)context) ||
-        !plic_hw_enable(&plic, (unsigned)context, board_tree.uart_irq, 1) ||
-        !port->driver->enable_rx_irq(port))
+    if (usable && context >= 0 && plic_hw_context_init(&plic, (unsigned)context))
+        hart->plic_context = context;
+}
+
+bool device_irq_console(const struct hart *hart)
+{
+    if (hart->plic_context < 0 || !board_tree.uart_irq)
         return false;
-    hart->plic_context = context;
-    return true;
+    lock_take(&lock);
+    bool enabled = plic_hw_enable(&plic, (unsigned)hart->plic_context, board_tree.uart_irq, 1);
+    lock_release(&lock);
+    return enabled && port->driver->enable_rx_irq(port);
 }
 
 void device_irq_serve(unsigned context)
@@ -41,7 +69,79 @@ void device_irq_serve(unsigned context)
     unsigned source = plic_hw_claim(&plic, context);
     if (!source)
         return;
+    if (source < GUEST_PLIC_SOURCES) {
+        struct vm *vm = atomic_load(&forwards[source].vm);
+        if (vm) {
+            atomic_store(&forwards[source].context, (int)context);
+            plic_pulse(&vm->plic, source);
+            return;
+        }
+    }
     if (source == board_tree.uart_irq)
         console_poll();
     plic_hw_complete(&plic, context, source);
+}
+
+static void complete(struct forward *forward, unsigned source)
+{
+    int context = atomic_exchange(&forward->context, NOT_CLAIMED);
+    if (context != NOT_CLAIMED)
+        plic_hw_complete(&plic, (unsigned)context, source);
+}
+
+void host_irq_complete(struct vm *vm, unsigned source)
+{
+    struct forward *forward = &forwards[source];
+    if (source < GUEST_PLIC_SOURCES && atomic_load(&forward->vm) == vm)
+        complete(forward, source);
+}
+
+void host_irq_attach(struct vm *vm, unsigned source)
+{
+    /* To the hart where the VM's first vCPU is: most kernels take device interrupts there. */
+    const struct hart *hart = &harts[atomic_load(&vm->vcpus[0].hart)];
+    struct forward *forward = &forwards[source];
+    if (!usable || hart->plic_context < 0)
+        return;
+    complete(forward, source); /* from an earlier life, if it was claimed just as that ended */
+    atomic_store(&forward->vm, vm);
+    forward->enabled_at = (unsigned)hart->plic_context;
+    lock_take(&lock);
+    plic_hw_enable(&plic, forward->enabled_at, source, 1);
+    lock_release(&lock);
+}
+
+void host_irq_detach(struct vm *vm, unsigned source)
+{
+    struct forward *forward = &forwards[source];
+    if (atomic_load(&forward->vm) != vm)
+        return;
+    lock_take(&lock);
+    plic_hw_enable(&plic, forward->enabled_at, source, 0);
+    lock_release(&lock);
+    atomic_store(&forward->vm, NULL);
+    complete(forward, source);
+}
+
+bool host_uses_device(uint64_t base)
+{
+    return board_tree.uart_bytes && base == (board_tree.uart_base & ~(HOST_PAGE_SIZE - 1)) &&
+           port->driver != &uart_sbi;
+}
+
+#define VIRTIO_STATUS 0x70 /* virtio 1.2, 4.2.2: writing 0 resets the device, which ends its DMA */
+
+void host_device_adopt(struct passthrough *device)
+{
+    if (!fdt_node_check_compatible(board_tree.fdt, device->node, "virtio,mmio"))
+        device->host_regs = paging_map_device(device->regs[0].base, device->regs[0].size);
+}
+
+bool host_device_stop(const struct passthrough *device)
+{
+    if (!device->host_regs)
+        return false;
+    sfence_vma_all(); /* it was mapped on another hart */
+    mmio_write32((volatile uint8_t *)device->host_regs + VIRTIO_STATUS, 0);
+    return true;
 }

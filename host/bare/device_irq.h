@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Interrupts of the board's devices that Caldarium itself uses: the console's. */
+/* Interrupts of the board's devices: the console's, and those that are forwarded to VMs. */
 #ifndef HOST_BARE_DEVICE_IRQ_H
 #define HOST_BARE_DEVICE_IRQ_H
 
@@ -11,8 +11,11 @@
 /* Boot hart, once, before harts run: maps the PLIC where the board has one. */
 void device_irq_init(struct uart *uart);
 
+/* On each hart: finds its context at the PLIC, if it has one. */
+void device_irq_begin(struct hart *hart);
+
 /* On the console's hart: lets the port interrupt here. False: it has to be polled. */
-bool device_irq_begin(struct hart *hart);
+bool device_irq_console(const struct hart *hart);
 
 /* A device interrupt is pending at this PLIC context. */
 void device_irq_serve(unsigned context);

@@ -171,7 +171,8 @@ static void hart_begin(struct hart *hart)
     hart->rq.slice_end = UINT64_MAX;
     hart->rq.slice = host_timebase() / RUNQUEUE_SLICE_HZ;
     hart->plic_context = -1;
-    if (hart->serves_console && !device_irq_begin(hart))
+    device_irq_begin(hart);
+    if (hart->serves_console && !device_irq_console(hart))
         hart->poll_deadline = 0;
     timer_program(hart);
     csr_write(CSR_SIE, IRQ_BIT(IRQ_S_SOFT) | IRQ_BIT(IRQ_S_TIMER) |

@@ -99,6 +99,33 @@ void *host_pages_alloc(uint64_t bytes, uint64_t align)
     return block;
 }
 
+void *host_pages_claim(uint64_t pa, uint64_t bytes)
+{
+    uint8_t *block = host_va(pa), *end = block + bytes;
+    lock_take(&lock);
+    struct run **at = &runs;
+    while (*at && (uint8_t *)*at + (*at)->bytes < end)
+        at = &(*at)->next;
+    struct run *run = *at;
+    if (!run || (uint8_t *)run > block || !bytes || end < block) {
+        lock_release(&lock);
+        return NULL;
+    }
+    uint8_t *start = (uint8_t *)run, *stop = start + run->bytes;
+    bool zeroed = run->zeroed;
+    *at = run->next;
+    *run = (struct run){0};
+    if (block > start)
+        insert(start, (uint64_t)(block - start), zeroed);
+    if (end < stop)
+        insert(end, (uint64_t)(stop - end), zeroed);
+    free_bytes -= bytes;
+    lock_release(&lock);
+    if (!zeroed)
+        bulk_zero(block, bytes);
+    return block;
+}
+
 void host_pages_free(void *pages, uint64_t bytes)
 {
     bytes = (bytes + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);

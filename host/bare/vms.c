@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/bundle/bundle.h"
+#include "core/memory.h"
 #include "core/print.h"
 #include "core/sbi/sbi.h"
 #include "engine/h/h.h"
@@ -32,6 +33,15 @@ static bool define(struct vm *vm, unsigned index)
     snprintf(vm->refused, sizeof(vm->refused), "%s", config->reason);
     if (config->refused)
         return true;
+    passthrough_resolve(vm, &configs[index]);
+    if (!config->refused && config->direct_map)
+        memory_set_aside(vm, &configs[index]);
+    if (config->refused) {
+        vm->device_count = 0;
+        atomic_store(&vm->state, VM_REFUSED);
+        snprintf(vm->refused, sizeof(vm->refused), "%s", config->reason);
+        return true;
+    }
     vm->start_at_boot = config->autostart;
     vm->vcpu_count = config->vcpus;
     vm->vcpus = host_pages_alloc(sizeof(struct vcpu) * config->vcpus, HOST_PAGE_SIZE);
@@ -74,6 +84,7 @@ void vms_define(const void *blob, size_t bytes)
         return;
     }
     for (int n = 0; n < count; n++) {
+        vms[n].config = &configs[n];
         if (!define(&vms[n], (unsigned)n)) {
             vm_error(configs[n].name, "no memory for its %u vCPUs", configs[n].vcpus);
             atomic_store(&vms[n].state, VM_REFUSED);

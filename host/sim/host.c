@@ -76,6 +76,44 @@ SIM void host_pages_free(void *pages, uint64_t bytes)
     free(pages);
 }
 
+SIM void *host_pages_claim(uint64_t pa, uint64_t bytes)
+{
+    (void)pa, (void)bytes;
+    return NULL;
+}
+
+SIM void host_irq_attach(struct vm *vm, unsigned source)
+{
+    (void)vm, (void)source;
+}
+
+SIM void host_irq_detach(struct vm *vm, unsigned source)
+{
+    (void)vm, (void)source;
+}
+
+SIM void host_irq_complete(struct vm *vm, unsigned source)
+{
+    (void)vm, (void)source;
+}
+
+SIM void host_device_adopt(struct passthrough *device)
+{
+    (void)device;
+}
+
+SIM bool host_device_stop(const struct passthrough *device)
+{
+    (void)device;
+    return true;
+}
+
+SIM bool host_uses_device(uint64_t base)
+{
+    (void)base;
+    return false;
+}
+
 SIM uint64_t host_pages_available(void)
 {
     return sim_pages_total > sim_pages_taken ? sim_pages_total - sim_pages_taken : 0;

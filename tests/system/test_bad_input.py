@@ -27,7 +27,8 @@ CASES = {
     "vCPUs over harts": (vm("bad", vcpus=9), "vm bad: property vcpus: 9"),
     "no such hart": (vm("bad", harts="<77>"), "vm bad: property harts: .*77"),
     "ramdisk over RAM": (vm("bad", mib=72, ramdisk="linux"), "vm bad: property ramdisk: image linux"),
-    "passthrough": (vm("bad", passthrough='"/soc/nothing"'), "vm bad: property passthrough"),
+    "passthrough": (vm("bad", passthrough='"/soc/nothing"'),
+                    "vm bad: property passthrough: the board has no device \"/soc/nothing\""),
     "not served yet": (vm("bad", engine='"shadow"'), "vm bad: property engine: \"shadow\" is not"),
     "empty vcpus": (vm("bad", vcpus=0), "vm bad: property vcpus: one number from 1 to 64"),
 }

@@ -31,7 +31,7 @@ def test_background_lines_are_whole_and_named(machine):
 
 def test_monitor_shows(machine):
     assert "running" in machine.monitor("list")
-    assert "vm web, vCPU 1" in machine.monitor("harts")
+    assert "home of 1, 0 wait; console" in machine.monitor("harts")
     assert "SBI" in machine.monitor("stats web")
     assert "80000000" in machine.monitor("map db")
     assert "there is no command 'frobnicate'" in machine.monitor("frobnicate")

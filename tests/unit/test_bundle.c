@@ -110,8 +110,8 @@ static void test_refused_by_name(void **state)
         {"budget-us", "\0\0\0\1", 4},
         {"budget-us", "\0\0\x75\x30", 4}, /* 30 ms, of 10 ms */
         {"period-us", "\0\0\0\1", 4},
-        {"passthrough", "/soc", 5},
-        {"direct-map", "", 0},
+        {"passthrough", "/soc", 4}, /* no end */
+        {"direct-map", "yes", 4},
         {"engine", "shadow", 7},
         {"console", "virtio", 7},
         {"irqchip", "imsic", 6},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* "reg" of a device tree node as CPU addresses. */
-#ifndef HOST_BARE_FDT_REG_H
-#define HOST_BARE_FDT_REG_H
+#ifndef CORE_TREE_FDT_REG_H
+#define CORE_TREE_FDT_REG_H
 
 #include <stdbool.h>
 #include <stdint.h>

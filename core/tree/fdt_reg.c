@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Source: Devicetree specification 0.4, "reg", "ranges", "#address-cells and #size-cells". */
-#include "host/bare/fdt_reg.h"
+#include "core/tree/fdt_reg.h"
 
 #include <libfdt.h>
 

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/dev/passthrough.h"
+
+#include <libfdt.h>
+#include <string.h>
+
+#include "core/bundle/property.h"
+#include "core/print.h"
+#include "core/tree/fdt_reg.h"
+#include "core/vm.h"
+#include "host/host.h"
+
+#define PAGE_UP(value) (((value) + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1))
+
+static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+    return a < b + b_size && b < a + a_size;
+}
+
+/* Devices that are known to leave memory alone. Everybody else is taken to be able to do DMA. */
+static bool can_dma(int node)
+{
+    static const char *const harmless[] = {
+        "ns16550a", "ns16550", "snps,dw-apb-uart", "sifive,uart0", "google,goldfish-rtc",
+        "sifive,gpio0", "sifive,pwm0", "sifive,i2c0", "opencores,i2c-ocores", "sifive,spi0",
+        "syscon", "cfi-flash",
+    };
+    for (unsigned n = 0; n < sizeof(harmless) / sizeof(*harmless); n++) {
+        if (!fdt_node_check_compatible(board.fdt, node, harmless[n]))
+            return false;
+    }
+    return true;
+}
+
+/* Another node of the board whose registers lie in the same pages. */
+static int neighbour(const struct passthrough *device)
+{
+    int other = -1;
+    while ((other = fdt_next_node(board.fdt, other, NULL)) >= 0) {
+        uint64_t base, size;
+        if (other == device->node || !fdt_getprop(board.fdt, other, "compatible", NULL))
+            continue;
+        for (unsigned n = 0; fdt_reg(board.fdt, other, n, &base, &size); n++) {
+            for (unsigned r = 0; r < device->reg_count; r++) {
+                if (size && overlap(device->regs[r].base, device->regs[r].size, base, size))
+                    return other;
+            }
+        }
+    }
+    return -1;
+}
+
+static bool read_regs(struct vm_config *config, struct passthrough *device)
+{
+    uint64_t base, size;
+    for (unsigned n = 0; fdt_reg(board.fdt, device->node, n, &base, &size); n++) {
+        uint64_t first = base & ~(HOST_PAGE_SIZE - 1), end = PAGE_UP(base + size);
+        if (n == PASSTHROUGH_REGS) {
+            property_refuse(config, "property passthrough: %s has more than %d register ranges",
+                            device->path, PASSTHROUGH_REGS);
+            return false;
+        }
+        if (!size || end <= first)
+            continue;
+        device->regs[device->reg_count++] = (struct config_range){first, end - first};
+    }
+    if (!device->reg_count)
+        property_refuse(config, "property passthrough: %s has no registers that the CPU reaches",
+                        device->path);
+    return device->reg_count;
+}
+
+/* The node whose interrupt numbers `node` uses, by its own or an ancestor's interrupt-parent. */
+static int interrupt_parent(int node)
+{
+    for (int at = node; at >= 0; at = fdt_parent_offset(board.fdt, at)) {
+        int bytes;
+        const fdt32_t *phandle = fdt_getprop(board.fdt, at, "interrupt-parent", &bytes);
+        if (phandle && bytes == 4)
+            return fdt_node_offset_by_phandle(board.fdt, fdt32_ld(phandle));
+    }
+    return -1;
+}
+
+static bool read_irqs(struct vm_config *config, struct passthrough *device)
+{
+    int bytes;
+    const fdt32_t *cells = fdt_getprop(board.fdt, device->node, "interrupts-extended", &bytes);
+    unsigned stride = cells ? 2 : 1, skip = cells ? 1 : 0;
+    int parent = cells && bytes >= 8 ? fdt_node_offset_by_phandle(board.fdt, fdt32_ld(cells))
+                                     : interrupt_parent(device->node);
+    if (!cells)
+        cells = fdt_getprop(board.fdt, device->node, "interrupts", &bytes);
+    if (!cells)
+        return true;
+    const fdt32_t *width = parent < 0 ? NULL : fdt_getprop(board.fdt, parent, "#interrupt-cells", NULL);
+    if (parent < 0 || !fdt_getprop(board.fdt, parent, "riscv,ndev", NULL) || !width ||
+        fdt32_ld(width) != 1) {
+        property_refuse(config, "property passthrough: %s does not interrupt through the PLIC",
+                        device->path);
+        return false;
+    }
+    for (unsigned n = 0; 4 * (n + 1) * stride <= (unsigned)bytes; n++) {
+        uint32_t source = fdt32_ld(cells + n * stride + skip);
+        bool taken = source == GUEST_UART_IRQ && config->console == CONSOLE_UART;
+        if (!source || source >= GUEST_PLIC_SOURCES || taken || n == PASSTHROUGH_IRQS) {
+            property_refuse(config, "property passthrough: %s: interrupt %u %s", device->path, source,
+                            taken ? "is the virtual UART's" : "is more than a guest's PLIC has");
+            return false;
+        }
+        device->irqs[device->irq_count++] = source;
+    }
+    return true;
+}
+
+static bool place_is_free(struct vm_config *config, const struct passthrough *device)
+{
+    for (unsigned r = 0; r < device->reg_count; r++) {
+        uint64_t base = device->regs[r].base, size = device->regs[r].size;
+        const char *what = NULL;
+        for (unsigned n = 0; n < config->memory_ranges; n++) {
+            if (overlap(base, size, config->memory[n].base, config->memory[n].size))
+                what = "the VM's memory";
+        }
+        if (overlap(base, size, GUEST_PLIC_BASE, GUEST_PLIC_SIZE))
+            what = "the virtual PLIC";
+        if (config->console == CONSOLE_UART && overlap(base, size, GUEST_UART_BASE, HOST_PAGE_SIZE))
+            what = "the virtual UART";
+        if (what) {
+            property_refuse(config, "property passthrough: %s at %#lx lies where %s is", device->path,
+                            base, what);
+            return false;
+        }
+    }
+    return true;
+}
+
+static const struct vm *owner(const struct vm *vm, int node)
+{
+    for (const struct vm *other = vms; other < vm; other++) {
+        for (unsigned n = 0; n < other->device_count; n++) {
+            if (other->devices[n].node == node)
+                return other;
+        }
+    }
+    return NULL;
+}
+
+static bool resolve(struct vm *vm, struct vm_config *config, const char *path)
+{
+    struct passthrough *device = &vm->devices[vm->device_count];
+    *device = (struct passthrough){.path = path, .node = fdt_path_offset(board.fdt, path)};
+    if (device->node < 0) {
+        property_refuse(config, "property passthrough: the board has no device \"%.60s\"", path);
+        return false;
+    }
+    const struct vm *other = owner(vm, device->node);
+    if (other) {
+        property_refuse(config, "property passthrough: %s belongs to VM %s", path,
+                        other->config->name);
+        return false;
+    }
+    if (!read_regs(config, device) || !read_irqs(config, device) || !place_is_free(config, device))
+        return false;
+    int sharer = neighbour(device);
+    if (sharer >= 0) {
+        property_refuse(config, "property passthrough: %s shares a page with the board's %s", path,
+                        fdt_get_name(board.fdt, sharer, NULL));
+        return false;
+    }
+    if (host_uses_device(device->regs[0].base)) {
+        property_refuse(config, "property passthrough: %s is Caldarium's own", path);
+        return false;
+    }
+    device->dma = can_dma(device->node);
+    if (device->dma && !(config->direct_map && config->unprotected_dma)) {
+        property_refuse(config, "property passthrough: %s can do DMA and is behind no IOMMU; expected "
+                        "are direct-map and allow-unprotected-dma", path);
+        return false;
+    }
+    if (device->dma)
+        vm_info(config->name, "%s can write to all memory: no IOMMU is in front of it", path);
+    host_device_adopt(device);
+    vm->device_count++;
+    return true;
+}
+
+void passthrough_resolve(struct vm *vm, struct vm_config *config)
+{
+    const char *at = config->passthrough, *end = at + config->passthrough_bytes;
+    for (; at < end; at += strlen(at) + 1) {
+        if (vm->device_count == PASSTHROUGH_DEVICES) {
+            property_refuse(config, "property passthrough: more than %d devices",
+                            PASSTHROUGH_DEVICES);
+            return;
+        }
+        if (!resolve(vm, config, at)) {
+            vm->device_count = 0;
+            return;
+        }
+    }
+}
+
+bool passthrough_attach(struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->device_count; n++) {
+        const struct passthrough *device = &vm->devices[n];
+        for (unsigned r = 0; r < device->reg_count; r++) {
+            uint64_t base = device->regs[r].base;
+            if (vm->eng.ops->map(&vm->eng, base, base, device->regs[r].size) < 0) {
+                vm_error(vm->config->name, "property passthrough: no memory is left for its tables");
+                return false;
+            }
+        }
+        for (unsigned i = 0; i < device->irq_count; i++)
+            host_irq_attach(vm, device->irqs[i]);
+    }
+    return true;
+}
+
+void passthrough_detach(struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->device_count; n++) {
+        const struct passthrough *device = &vm->devices[n];
+        if (device->dma && !host_device_stop(device))
+            vm_error(vm->config->name, "%s may still write to its memory: how to stop it is not known",
+                     device->path);
+        for (unsigned i = 0; i < device->irq_count; i++)
+            host_irq_detach(vm, device->irqs[i]);
+    }
+}

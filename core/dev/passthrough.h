@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Devices of the board that belong to a VM: registers mapped where the board has them, interrupts
+ * forwarded under the board's own source numbers, the node copied into the guest's tree
+ * (core/tree/devices.c).
+ */
+#ifndef CORE_DEV_PASSTHROUGH_H
+#define CORE_DEV_PASSTHROUGH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/config.h"
+
+struct vm;
+
+#define PASSTHROUGH_DEVICES 16 /* of one VM */
+#define PASSTHROUGH_REGS 4
+#define PASSTHROUGH_IRQS 8
+
+struct passthrough {
+    const char *path; /* as the bundle names it */
+    int node;         /* in board.fdt */
+    struct config_range regs[PASSTHROUGH_REGS];
+    unsigned reg_count;
+    unsigned irqs[PASSTHROUGH_IRQS];
+    unsigned irq_count;
+    volatile void *host_regs; /* the first range as the host sees it, where it needs to; or NULL */
+    bool dma; /* reads and writes memory by itself, for all that is known */
+};
+
+/*
+ * Finds and checks the devices that the VM's configuration names; once, when the VM is defined, after
+ * those before it. Devices that are not there, share a page with another one or belong to another VM
+ * already make it refused, with one line.
+ */
+void passthrough_resolve(struct vm *vm, struct vm_config *config);
+
+/* Maps registers and begins to forward interrupts; as part of vm_create(). False: out of memory. */
+bool passthrough_attach(struct vm *vm);
+
+/* Stops the devices' DMA where it is known how, and forwards nothing more. Before RAM is freed. */
+void passthrough_detach(struct vm *vm);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Passed-through devices in the guest's tree: the board's nodes, with what only holds for the board
+ * replaced. Source: Devicetree specification 0.4, 2.3 and 2.4; Linux' fixed-clock.yaml. */
+#include <libfdt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/tree/edit.h"
+
+/* Written anew, or without meaning in another tree. */
+static bool is_replaced(const char *name)
+{
+    static const char *const names[] = {"reg", "interrupts", "interrupts-extended", "interrupt-parent",
+                                        "phandle", "linux,phandle", "clocks", "resets", "iommus",
+                                        "power-domains", "dma-coherent", "dmas", "pinctrl-0"};
+    for (unsigned n = 0; n < sizeof(names) / sizeof(*names); n++) {
+        if (!strcmp(name, names[n]))
+            return true;
+    }
+    return false;
+}
+
+static void add_regs(struct tree *t, int node, int from)
+{
+    fdt64_t cells[2 * PASSTHROUGH_REGS];
+    uint64_t base, size;
+    unsigned count = 0;
+    for (unsigned n = 0; n < PASSTHROUGH_REGS && fdt_reg(board.fdt, from, n, &base, &size); n++) {
+        cells[count++] = cpu_to_fdt64(base);
+        cells[count++] = cpu_to_fdt64(size);
+    }
+    tree_prop(t, node, "reg", cells, (int)(count * sizeof(*cells)));
+}
+
+static void add_irqs(struct tree *t, int node, const struct passthrough *device)
+{
+    fdt32_t cells[PASSTHROUGH_IRQS];
+    for (unsigned n = 0; n < device->irq_count; n++)
+        cells[n] = cpu_to_fdt32(device->irqs[n]);
+    if (!device->irq_count)
+        return;
+    tree_prop(t, node, "interrupts", cells, (int)(4 * device->irq_count));
+    tree_u32(t, node, "interrupt-parent", TREE_PHANDLE_PLIC);
+}
+
+/* Clocks that never change are copied; others are the board's to set, and the guest is told none. */
+static void add_clocks(struct tree *t, int node, int from)
+{
+    int bytes;
+    fdt32_t copies[8];
+    unsigned count = 0;
+    const fdt32_t *cells = fdt_getprop(board.fdt, from, "clocks", &bytes);
+    for (unsigned n = 0; cells && n < (unsigned)bytes / 4 && count < 8; n++) {
+        int clock = fdt_node_offset_by_phandle(board.fdt, fdt32_ld(cells + n));
+        const fdt32_t *hz = clock < 0 ? NULL
+                                      : fdt_getprop(board.fdt, clock, "clock-frequency", NULL);
+        if (!hz || fdt_node_check_compatible(board.fdt, clock, "fixed-clock"))
+            return;
+        copies[count++] = cpu_to_fdt32(TREE_PHANDLE_CLOCK + t->clocks++);
+    }
+    for (unsigned n = 0; n < count; n++) {
+        char name[24];
+        uint32_t phandle = fdt32_ld(copies + n);
+        int clock = fdt_node_offset_by_phandle(board.fdt, fdt32_ld(cells + n));
+        snprintf(name, sizeof(name), "clock-%u", phandle - TREE_PHANDLE_CLOCK);
+        int copy = tree_node(t, node, name);
+        tree_u32(t, copy, "phandle", phandle);
+        tree_u32(t, copy, "clock-frequency",
+                 fdt32_ld(fdt_getprop(board.fdt, clock, "clock-frequency", NULL)));
+        tree_u32(t, copy, "#clock-cells", 0);
+        tree_string(t, copy, "compatible", "fixed-clock");
+    }
+    if (count)
+        tree_prop(t, node, "clocks", copies, (int)(4 * count));
+}
+
+void tree_add_devices(struct tree *t, int soc)
+{
+    for (unsigned n = t->vm->device_count; n-- > 0;) {
+        const struct passthrough *device = &t->vm->devices[n];
+        int node = tree_node(t, soc, fdt_get_name(board.fdt, device->node, NULL)), at;
+        fdt_for_each_property_offset(at, board.fdt, device->node)
+        {
+            const char *name;
+            int bytes;
+            const void *value = fdt_getprop_by_offset(board.fdt, at, &name, &bytes);
+            if (value && !is_replaced(name))
+                tree_prop(t, node, name, value, bytes);
+        }
+        add_irqs(t, node, device);
+        add_regs(t, node, device->node);
+        add_clocks(t, node, device->node);
+    }
+}
