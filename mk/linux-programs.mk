@@ -10,10 +10,22 @@ $(LINUX_PROGRAM_FILES): $(BUILD)/guests/linux/%: guests/linux/%.c
 	@echo "  LINUX $@"
 	@$(LINUX_CC) -std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread -o $@ $<
 
+# Drivers that the distribution's kernel has as modules, in the order in which they load.
+LINUX_MODULES := virtio_mmio virtio_blk failover net_failover virtio_net
+LINUX_MODULE_FILES := $(LINUX_MODULES:%=$(BUILD)/guests/linux/modules/%.ko)
+
+$(LINUX_MODULE_FILES): $(BUILD)/guests/linux/modules/%.ko: $(CACHE)/guest/Image
+	@mkdir -p $(@D)
+	@echo "  MODULE $@"
+	@python3 -c 'import lzma, sys; sys.stdout.buffer.write(lzma.open(sys.argv[1]).read())' \
+		$$(find $(CACHE)/guest/modules -name $*.ko.xz) >$@.tmp
+	@mv $@.tmp $@
+
 $(BUILD)/guests/linux/test-initramfs.cpio.gz: tools/mkinitramfs tools/initramfs/init \
-		$(CACHE)/guest/busybox $(LINUX_PROGRAM_FILES)
+		$(CACHE)/guest/busybox $(LINUX_PROGRAM_FILES) $(LINUX_MODULE_FILES)
 	@tools/mkinitramfs --busybox $(CACHE)/guest/busybox --init tools/initramfs/init --output $@ \
-		$(foreach name,$(LINUX_PROGRAMS),--add $(BUILD)/guests/linux/$(name)=/bin/$(name))
+		$(foreach name,$(LINUX_PROGRAMS),--add $(BUILD)/guests/linux/$(name)=/bin/$(name)) \
+		$(foreach name,$(LINUX_MODULES),--add $(BUILD)/guests/linux/modules/$(name).ko=/lib/modules/$(name).ko)
 
 .PHONY: linux-programs
 linux-programs: $(BUILD)/guests/linux/test-initramfs.cpio.gz

@@ -178,8 +178,6 @@ static bool resolve(struct vm *vm, struct vm_config *config, const char *path)
                         "are direct-map and allow-unprotected-dma", path);
         return false;
     }
-    if (device->dma)
-        vm_info(config->name, "%s can write to all memory: no IOMMU is in front of it", path);
     host_device_adopt(device);
     vm->device_count++;
     return true;
@@ -188,6 +186,7 @@ static bool resolve(struct vm *vm, struct vm_config *config, const char *path)
 void passthrough_resolve(struct vm *vm, struct vm_config *config)
 {
     const char *at = config->passthrough, *end = at + config->passthrough_bytes;
+    unsigned dma = 0;
     for (; at < end; at += strlen(at) + 1) {
         if (vm->device_count == PASSTHROUGH_DEVICES) {
             property_refuse(config, "property passthrough: more than %d devices",
@@ -198,7 +197,11 @@ void passthrough_resolve(struct vm *vm, struct vm_config *config)
             vm->device_count = 0;
             return;
         }
+        dma += vm->devices[vm->device_count - 1].dma;
     }
+    if (dma)
+        vm_info(config->name, "%u of its devices can write to all of the machine's memory: no IOMMU is "
+                "in front of them", dma);
 }
 
 bool passthrough_attach(struct vm *vm)

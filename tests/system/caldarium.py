@@ -7,6 +7,7 @@ import re
 import subprocess
 
 import pexpect
+import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
@@ -24,7 +25,7 @@ MIB = 1 << 20
 def vm(name, *, vcpus=1, mib=256, kernel="linux", ramdisk="initramfs", bootargs=None, run=None,
        memory=None, **properties):
     """A VM's node. `run` is a shell command for Linux, which powers off after it. A property that is
-    None is left out; the values of `properties` are written as they are (a_b becomes a-b)."""
+    None is left out; the values of `properties` are written as they are (a_b becomes a-b; True: without a value)."""
     if bootargs is None and kernel == "linux":
         bootargs = f"console=ttyS0 quiet vm={name}"
     if run is not None:
@@ -38,7 +39,8 @@ def vm(name, *, vcpus=1, mib=256, kernel="linux", ramdisk="initramfs", bootargs=
         lines.append(f"ramdisk = <&{ramdisk}>;")
     if bootargs:
         lines.append(f'bootargs = "{bootargs}";')
-    lines += [f"{key.replace('_', '-')} = {value};" for key, value in properties.items()]
+    lines += [f"{key.replace('_', '-')}{'' if value is True else f' = {value}'};"
+              for key, value in properties.items()]
     return f"{name} {{ {' '.join(lines)} }};"
 
 
@@ -74,6 +76,17 @@ def board_tree(folder, edit, *, smp, memory="1G", cpu="rv64", append=""):
     assert edited != source
     subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path], input=edited.encode(),
                    check=True)
+    return path
+
+
+def guest_image(name):
+    """The path of a system that is not ours to give out (docs/guests.md tells where to get it), in
+    CALDARIUM_GUESTS or ~/.cache/caldarium/guests; without it the test is skipped."""
+    folder = os.environ.get("CALDARIUM_GUESTS",
+                            os.path.expanduser("~/.cache/caldarium/guests"))
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+        pytest.skip(f"{path} is not there")
     return path
 
 

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Devices of the board in a guest's hands: disks, networks, clocks."""
+
+import hashlib
+import http.server
+import os
+import subprocess
+import threading
+
+import pytest
+from caldarium import MIB, Machine, bundle, guest_image, vm
+
+LONG = bool(os.environ.get("CALDARIUM_LONG"))
+DISK_MIB = 256 if LONG else 32
+SLOTS = [f"/soc/virtio_mmio@1000{n}000" for n in range(1, 9)]
+MODULES = "for m in virtio_mmio virtio_blk failover net_failover virtio_net; do insmod /lib/modules/$m.ko; done"
+DIRECT = {"memory": "<0 0x90000000 0 0x10000000>", "direct_map": True, "allow_unprotected_dma": True}
+
+
+def devices(*paths):
+    return ", ".join(f'"{path}"' for path in paths)
+
+
+def disk_and_network(folder, mib=DISK_MIB):
+    path = os.path.join(folder, "disk")
+    with open(path, "wb") as disk:
+        disk.truncate(mib * MIB)
+    return path, ("-drive", f"if=none,id=d,file={path},format=raw", "-device",
+                  "virtio-blk-device,drive=d,bus=virtio-mmio-bus.0", "-netdev", "user,id=n",
+                  "-device", "virtio-net-device,netdev=n,bus=virtio-mmio-bus.1")
+
+
+@pytest.fixture
+def served(tmp_path_factory):
+    """A web server with one file; returns its port and the file's MD5."""
+    folder = tmp_path_factory.mktemp("web")
+    content = os.urandom(DISK_MIB * MIB)
+    (folder / "file").write_bytes(content)
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(folder))
+
+        def log_message(self, *_):
+            pass
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1], hashlib.md5(content).hexdigest()
+    server.shutdown()
+
+
+@pytest.mark.parametrize("vcpus", [1, 4])
+def test_linux_disk_and_network(tmp_path, served, vcpus):
+    port, md5 = served
+    path, extra = disk_and_network(tmp_path)
+    command = f"""{MODULES}
+        ifconfig eth0 10.0.2.15 up
+        wget -q -O - http://10.0.2.2:{port}/file | md5sum &
+        pattern {DISK_MIB} >/dev/vda; sync; echo 3 >/proc/sys/vm/drop_caches
+        echo sums $(pattern {DISK_MIB} | md5sum) $(dd if=/dev/vda bs=1M 2>/dev/null | md5sum)
+        wait
+        ping -c 20 -i 0.1 10.0.2.2 | grep loss"""
+    node = vm("linux", vcpus=vcpus, ramdisk="programs", run=command,
+              passthrough=devices(*SLOTS[:2]), **DIRECT)
+    with Machine(bundle(tmp_path, node), smp=vcpus, extra=extra) as machine:
+        machine.expect("2 of its devices can write to all of the machine's memory")
+        text = machine.wait_end(more_s=1200)
+    assert f"{md5}  -" in text, text
+    assert " 0% packet loss" in text, text
+    sums = text[text.index("sums "):].split()[1:4:2]
+    assert sums[0] == sums[1], text
+    with open(path, "rb") as disk:
+        assert hashlib.md5(disk.read()).hexdigest() == sums[0]
+
+
+def test_the_clock(tmp_path):
+    node = vm("linux", run="cat /sys/class/rtc/rtc0/name; date +%Y",
+              passthrough=devices("/soc/rtc@101000"))
+    with Machine(bundle(tmp_path, node), smp=1) as machine:
+        text = machine.wait_end()
+    assert "goldfish_rtc" in text, text
+
+
+def test_devices_survive_resets(tmp_path):
+    """A VM that is reset while its disk is busy finds it working afterwards."""
+    _, extra = disk_and_network(tmp_path)
+    command = f"{MODULES}; echo ready; while :; do dd if=/dev/zero of=/dev/vda bs=64k count=64; done"
+    node = vm("linux", ramdisk="programs", run=command, passthrough=devices(*SLOTS[:2]), **DIRECT)
+    with Machine(bundle(tmp_path, node), smp=2, append="", extra=extra) as machine:
+        for _ in range(3):
+            machine.expect("ready")
+            machine.expect("records out")
+            machine.wish("reset linux", "starts again")
+            machine.front(1)
+        machine.expect("records out")
+
+
+CASES = {
+    "no device": (devices("/soc/nothing"), {}, 'the board has no device "/soc/nothing"'),
+    "DMA": (devices(SLOTS[0]), {}, f"{SLOTS[0]} can do DMA and is behind no IOMMU"),
+    "console": (devices("/soc/serial@10000000"), {"console": '"none"'}, "is Caldarium's own"),
+    "virtual UART": (devices("/soc/serial@10000000"), {}, "interrupt 10 is the virtual UART's"),
+    "no registers": (devices("/soc"), {}, "/soc has no registers"),
+    "not the machine's RAM": (devices(SLOTS[0]), {**DIRECT, "memory": "<0 0x80200000 0 0x1000000>"},
+                              "direct-map: the machine's RAM from 0x80200000 to 0x811fffff is not free"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refused_with_one_line(tmp_path, case):
+    paths, more, line = CASES[case]
+    path = bundle(tmp_path, vm("bad", kernel="loop", mib=16, passthrough=paths, **more),
+                  vm("good", kernel="loop", mib=16))
+    with Machine(path, smp=1, append="") as machine:
+        machine.expect(f"vm bad: property .*{line}")
+        machine.expect("vm good: started")
+        assert machine.output.count("vm bad: property") == 1
+
+
+def test_one_owner(tmp_path):
+    clock = {"passthrough": devices("/soc/rtc@101000")}
+    path = bundle(tmp_path, vm("first", kernel="loop", mib=16, **clock),
+                  vm("second", kernel="loop", mib=16, **clock))
+    with Machine(path, smp=1, append="") as machine:
+        machine.expect("vm second: property passthrough: /soc/rtc@101000 belongs to VM first")
+        machine.expect("vm first: started")
+
+
+def test_rtthread(tmp_path):
+    """Hypocaust-2's own RT-Thread: it looks at every virtio slot, takes disk and network."""
+    image = guest_image("rtthread.elf")
+    _, extra = disk_and_network(tmp_path, 64)
+    node = vm("rtthread", kernel="rtt", passthrough=devices(*SLOTS),
+              **{**DIRECT, "memory": "<0 0x90000000 0 0x8000000>"})
+    path = bundle(tmp_path, node, images=f'rtt: rtt {{ data = /incbin/("{image}"); }};')
+    with Machine(path, smp=1, append="", extra=extra) as machine:
+        machine.expect("msh />")
+        machine.send("mkfs -t elm virtio-blk0\r")
+        machine.expect("msh />")
+        machine.send("ping 10.0.2.2\r")
+        machine.expect("60 bytes from 10.0.2.2 icmp_seq")
+        machine.wish("reset rtthread", "starts again")
+        machine.front(1)
+        machine.expect("msh />")
