@@ -32,8 +32,10 @@ $(LINUX_GUEST)/initramfs.cpio.gz: tools/mkinitramfs tools/initramfs/init $(GUEST
 
 DTC ?= dtc
 
-# /incbin/ looks beside the .dts first, then among the guests.
-BUNDLE_DTCFLAGS := -I dts -O dtb -i $(LINUX_GUEST) -i $(BUILD)/guests
+# /incbin/ looks beside the .dts first, then among the guests, and those that the user has got
+# (docs/guests.md).
+BUNDLE_DTCFLAGS := -I dts -O dtb -i $(LINUX_GUEST) -i $(BUILD)/guests \
+	-i $(or $(CALDARIUM_GUESTS),$(CALDARIUM_CACHE)/guests)
 
 # $(call bundle_images,FILE.dts): those of GUEST_IMAGES that it takes in.
 bundle_images = $(foreach name,$(call bundle_files,$(1)),$(filter %/$(name),$(GUEST_IMAGES)))

@@ -278,6 +278,12 @@ void show_map(struct vm *vm)
     map_line(GUEST_PLIC_BASE, GUEST_PLIC_SIZE, "interrupt controller (PLIC), emulated", 0, false);
     if (vm->config->console == CONSOLE_UART)
         map_line(GUEST_UART_BASE, GUEST_UART_SIZE, "serial port (ns16550a), emulated", 0, false);
+    for (unsigned n = 0; n < vm->device_count; n++) {
+        const struct passthrough *device = &vm->devices[n];
+        for (unsigned r = 0; r < device->reg_count; r++)
+            map_line(device->regs[r].base, device->regs[r].size, device->path, device->regs[r].base,
+                     true);
+    }
     map_ram(vm, alive, GUEST_PLIC_BASE, UINT64_MAX);
 }
 
