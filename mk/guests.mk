@@ -52,7 +52,10 @@ $(2): $(1) $(call bundle_images,$(1))
 endef
 
 CONFIGS := $(patsubst configs/%.dts,%,$(wildcard configs/*.dts))
-CONFIG_DTBS := $(CONFIGS:%=$(BUILD)/configs/%.dtb)
+# Those whose images are all here: some are the user's to get.
+GUESTS_HERE := $(notdir $(GUEST_IMAGES) $(wildcard $(or $(CALDARIUM_GUESTS),$(CALDARIUM_CACHE)/guests)/*))
+CONFIGS_HERE := $(foreach name,$(CONFIGS),$(if $(filter-out $(GUESTS_HERE),$(call bundle_files,configs/$(name).dts)),,$(name)))
+CONFIG_DTBS := $(CONFIGS_HERE:%=$(BUILD)/configs/%.dtb)
 $(foreach name,$(CONFIGS),$(eval $(call bundle_rule,configs/$(name).dts,$(BUILD)/configs/$(name).dtb)))
 
 ifneq ($(filter %.dts,$(BUNDLE)),)
