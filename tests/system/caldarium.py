@@ -107,6 +107,7 @@ class Machine:
                                   codec_errors="replace", timeout=PATIENCE_S, echo=False)
         self.qemu.delaybeforesend = None
         self.output = ""
+        self.commands = 0
 
     def __enter__(self):
         return self
@@ -158,10 +159,13 @@ class Machine:
 
     def guest(self, command):
         """A command to the busybox shell of the VM in front; returns what it printed."""
-        # The marker is split in what is typed, so that only the answer has it whole.
-        self.send(f"{command}; echo d''one $?\r")
-        text = self.expect(r"done \d+")
-        assert text.rstrip().endswith("done 0"), text
+        # The marker is split in what is typed, so that only the answer has it whole; it is another
+        # one each time and waited for with its line's end, since a console that comes to the front
+        # shows its unfinished line once more.
+        self.commands += 1
+        self.send(f"{command}; echo d''one-{self.commands} $?\r")
+        text = self.expect(rf"done-{self.commands} \d+\r*\n")
+        assert text.rstrip().endswith(" 0"), text
         return text
 
     def free_kib(self):
