@@ -19,7 +19,7 @@ OBJ := $(BUILD)/obj
 endif
 
 WARN := -Wall -Wextra -Werror
-CFLAGS := $(ARCH) -mcmodel=medany -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-common \
+CFLAGS := $(ARCH) -mcmodel=medany -std=gnu17 -O2 -g -ffreestanding -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-pic -fno-common \
 	-ffunction-sections -fdata-sections -fno-jump-tables -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing $(WARN) -I. -I$(CACHE)/libfdt \
 	-isystem $(PICOLIBC)/include -D_POSIX_C_SOURCE=200809L -MMD -MP

@@ -31,6 +31,9 @@ enum config_on { ON_STOP, ON_RESTART, ON_PAUSE };
 enum config_schedule { SCHEDULE_SHARED, SCHEDULE_PINNED };
 #define PRIORITY_MAX 31
 #define PRIORITY_DEFAULT 16
+#define BUDGET_MIN_US 100U
+#define PERIOD_MIN_US 1000U
+#define PERIOD_MAX_US 1000000U
 enum config_console { CONSOLE_UART, CONSOLE_NONE };
 
 struct vm_config {
@@ -55,6 +58,7 @@ struct vm_config {
     bool unprotected_dma; /* devices that no IOMMU confines are accepted */
     bool autostart;
     enum config_on on_fault, on_reset;
+    unsigned watchdog_ms;   /* 0: none */
     unsigned restart_limit; /* 0: no limit */
     bool refused;      /* this VM's description is wrong: said once, with its reason in `reason` */
     char reason[120];

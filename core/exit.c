@@ -4,11 +4,18 @@
 #include "core/sbi/sbi.h"
 #include "core/vm.h"
 #include "host/host.h"
+#include "riscv/cause.h"
 #include "riscv/csr.h"
 
+/* Where the handler's own first instruction traps, it will for ever: nothing that the guest does can
+ * change that. */
 static void inject(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
 {
+    uint64_t pc = vcpu->eng.pc;
     vcpu->eng.ops->inject(&vcpu->eng, cause, tval);
+    if (vcpu->eng.pc == pc)
+        vm_guest_fault(vcpu, "double trap: the first instruction of its trap handler traps too, "
+                       "cause %lu (%s), address %#lx", cause, riscv_cause_name(cause), tval);
 }
 
 /* The mailboxes, which the loop looks at anyway, are all that an interrupt means to a guest. */
@@ -59,6 +66,11 @@ static void on_fetch_fault(struct vcpu *vcpu, const struct exit *exit)
     inject(vcpu, exit->cause, exit->gva);
 }
 
+static void on_breakpoint(struct vcpu *vcpu, const struct exit *exit)
+{
+    inject(vcpu, CAUSE_BREAKPOINT, exit->gva);
+}
+
 static void on_illegal(struct vcpu *vcpu, const struct exit *exit)
 {
     vcpu->fw_count[FW_ILLEGAL_INSN]++;
@@ -101,34 +113,21 @@ static void on_error(struct vcpu *vcpu, const struct exit *exit)
                    exit->gva);
 }
 
-static const struct {
-    const char *name;
-    void (*handle)(struct vcpu *vcpu, const struct exit *exit);
-} exits[EXIT_REASONS] = {
-    [EXIT_INTERRUPT] = {"interrupt", on_interrupt},
-    [EXIT_SBI] = {"sbi", on_sbi},
-    [EXIT_MMIO] = {"mmio", on_mmio},
-    [EXIT_FETCH_FAULT] = {"access-fault", on_fetch_fault},
-    [EXIT_CSR] = {"csr", on_csr},
-    [EXIT_WFI] = {"wfi", on_wfi},
-    [EXIT_ILLEGAL] = {"illegal", on_illegal},
-    [EXIT_UNDECODED] = {"mmio-undecoded", on_undecoded},
-    [EXIT_ERROR] = {"error", on_error},
-    [EXIT_HOT_SBI_BASE] = {"hot-sbi-base", NULL},
-    [EXIT_HOT_SBI_TIME] = {"hot-sbi-time", NULL},
-    [EXIT_HOT_SBI_IPI] = {"hot-sbi-ipi", NULL},
-    [EXIT_HOT_SBI_RFENCE] = {"hot-sbi-rfence", NULL},
-    [EXIT_HOT_KICK] = {"hot-kick", NULL},
-    [EXIT_HOT_TIMER] = {"hot-timer", NULL},
-    [EXIT_HOT_IRQCHIP] = {"hot-irqchip", NULL},
+/* The hot ones have been answered by the engine. */
+static void (*const handlers[EXIT_REASONS])(struct vcpu *vcpu, const struct exit *exit) = {
+    [EXIT_INTERRUPT] = on_interrupt,
+    [EXIT_SBI] = on_sbi,
+    [EXIT_MMIO] = on_mmio,
+    [EXIT_FETCH_FAULT] = on_fetch_fault,
+    [EXIT_CSR] = on_csr,
+    [EXIT_WFI] = on_wfi,
+    [EXIT_ILLEGAL] = on_illegal,
+    [EXIT_BREAKPOINT] = on_breakpoint,
+    [EXIT_UNDECODED] = on_undecoded,
+    [EXIT_ERROR] = on_error,
 };
 
 void exit_handle(struct vcpu *vcpu, const struct exit *exit)
 {
-    exits[exit->reason].handle(vcpu, exit);
-}
-
-const char *exit_name(enum exit_reason reason)
-{
-    return reason < EXIT_REASONS ? exits[reason].name : "?";
+    handlers[exit->reason](vcpu, exit);
 }

@@ -24,7 +24,7 @@ void vcpu_mail(struct vcpu *to, uint32_t bits)
     if ((before & bits) == bits)
         return; /* whoever set them first has kicked, or the receiver is about to look */
     uint32_t mode = atomic_load(&to->mode);
-    if (bits & (MAIL_WAKE | MAIL_CONTROL))
+    if (bits & (MAIL_WAKE | MAIL_CONTROL | MAIL_REPORT))
         host_wake(to);
     else if (mode == VCPU_GUEST)
         host_kick(to);
@@ -96,7 +96,7 @@ void vcpu_fence_others(struct vcpu *self, uint64_t mask, const struct fence *fen
 uint32_t vcpu_take_mail(struct vcpu *vcpu)
 {
     const struct engine_ops *ops = vcpu->eng.ops;
-    uint32_t bits = atomic_exchange(&vcpu->mailbox, 0);
+    uint32_t bits = atomic_fetch_and(&vcpu->mailbox, MAIL_REPORT);
     if (bits & MAIL_SOFT) {
         vcpu->fw_count[FW_IPI_RECEIVED]++;
         ops->irq(&vcpu->eng, GUEST_IRQ_SOFT, true);
@@ -109,7 +109,7 @@ uint32_t vcpu_take_mail(struct vcpu *vcpu)
     }
     if (bits & MAIL_FENCE)
         serve_fences(vcpu);
-    return bits & (MAIL_WAKE | MAIL_CONTROL);
+    return bits & (MAIL_WAKE | MAIL_CONTROL | MAIL_REPORT);
 }
 
 bool hot_mail(struct engine_vcpu *eng)

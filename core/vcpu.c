@@ -4,6 +4,7 @@
 
 #include "core/exit.h"
 #include "core/sbi/sbi.h"
+#include "core/trace.h"
 #include "core/vcpu.h"
 #include "core/vm.h"
 #include "host/host.h"
@@ -60,6 +61,13 @@ void vcpu_run_once(struct vcpu *vcpu)
     uint64_t left = host_time();
     vcpu->ticks_guest += left - vcpu->entered;
     vcpu->entered = 0;
+    struct trace_entry entry;
+    bool traced = trace_on(vcpu);
+    if (traced)
+        entry = trace_describe(vcpu, &exit, left);
     exit_handle(vcpu, &exit);
-    vcpu->ticks_host += host_time() - left;
+    uint64_t end = host_time();
+    vcpu->ticks_host += end - left;
+    if (traced)
+        trace_note(vcpu, &entry, end);
 }

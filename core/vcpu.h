@@ -27,8 +27,10 @@ struct vm;
 #define MAIL_WAKE (1u << 4)    /* HSM state changed: started, or woken */
 #define MAIL_CONTROL (1u << 5) /* the VM has a wish */
 #define MAIL_TIMER (1u << 6)   /* the host's timer for this vCPU went off */
+#define MAIL_REPORT (1u << 7)  /* somebody wants to see the state: core/report.h */
 /* Mail that ends a guest's wait for an interrupt. */
-#define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL)
+#define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL | \
+                  MAIL_REPORT)
 
 /*
  * Where the vCPU is, for those who want to kick it or wait for it. Written by its own hart, with
@@ -90,6 +92,8 @@ struct vcpu {
     uint64_t fw_count[FW_EVENTS];
     struct vcpu_pmu pmu;
 
+    struct trace *_Atomic trace; /* core/trace.h; NULL: never wanted so far */
+
     /* Ticks of the host's clock, for `stats`: in the guest (with its hot exits) and in slow exits. */
     uint64_t ticks_guest, ticks_host, ticks_idle;
     uint64_t entered; /* host time when it went into the guest; 0: it is not in there */
@@ -110,7 +114,8 @@ void vcpu_mail(struct vcpu *to, uint32_t bits);
 void vcpu_begin(struct vcpu *vcpu, uint64_t pc, uint64_t opaque);
 
 /* Takes what the mailbox holds and carries out the bits that concern the guest; own hart, loaded.
- * Returns the bits that are left for the caller: MAIL_WAKE, MAIL_CONTROL. */
+ * Returns the bits that are left for the caller: MAIL_WAKE, MAIL_CONTROL; MAIL_REPORT, which it leaves
+ * in the box. */
 uint32_t vcpu_take_mail(struct vcpu *vcpu);
 
 /* Mode changes, each with the barrier that the mail protocol needs. */

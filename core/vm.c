@@ -7,6 +7,7 @@
 #include "core/load/load.h"
 #include "core/memory.h"
 #include "core/print.h"
+#include "core/report.h"
 #include "core/sbi/sbi.h"
 #include "core/tree/tree.h"
 #include "core/vm.h"
@@ -85,6 +86,7 @@ int vm_create(struct vm *vm)
         vm_error(vm->config->name, "no memory is left for its page tables");
         return -1;
     }
+    atomic_store(&vm->faulted, 0);
     init_devices(vm);
     if (memory_take(vm) < 0 || !load_images(vm, &loaded) || !passthrough_attach(vm)) {
         vm_destroy(vm);
@@ -118,14 +120,15 @@ void vm_request(struct vm *vm, enum vm_wish wish)
     bool alive = state == VM_RUNNING || state == VM_PAUSED;
     if (alive && wish > atomic_load(&vm->wish)) {
         atomic_store(&vm->wish, wish);
+        if (wish == VM_WISH_RESUME)
+            atomic_store(&vm->faulted, 0);
         for (unsigned n = 0; n < vm->vcpu_count; n++)
             vcpu_mail(&vm->vcpus[n], MAIL_CONTROL);
     }
     lock_release(&vm->life);
 }
 
-/* A restart, unless the VM has used up its restart-limit. */
-static void restart(struct vm *vm)
+void vm_restart(struct vm *vm)
 {
     unsigned limit = vm->config->restart_limit;
     if (limit && vm->restarts >= limit) {
@@ -140,7 +143,7 @@ static void restart(struct vm *vm)
 static void follow(struct vm *vm, enum config_on what)
 {
     if (what == ON_RESTART)
-        restart(vm);
+        vm_restart(vm);
     else
         vm_request(vm, what == ON_PAUSE ? VM_WISH_PAUSE : VM_WISH_STOP);
 }
@@ -160,12 +163,15 @@ void vm_guest_reset(struct vm *vm)
 void vm_guest_fault(struct vcpu *vcpu, const char *format, ...)
 {
     struct vm *vm = vcpu->vm;
-    char text[160];
+    char text[200];
     va_list args;
+    if (atomic_exchange(&vm->faulted, 1))
+        return; /* another vCPU was first */
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     vm_error(vm->config->name, "vCPU %u at pc %#lx: %s", vcpu->id, vcpu->eng.pc, text);
+    report_vcpu(vcpu);
     vm->ended_by_fault = true;
     follow(vm, vm->config->on_fault);
 }

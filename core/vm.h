@@ -52,7 +52,9 @@ struct vm {
     _Atomic unsigned vcpus_out; /* vCPUs that noticed the wish and left the guest */
     bool start_at_boot;
     bool ended_by_fault;
+    _Atomic uint32_t faulted; /* said so, and on-fault follows; until it starts or goes on */
     unsigned restarts;
+    _Atomic uint64_t watchdog; /* host time by which it has to be kicked */
 
     uint8_t hidden[ISA_EXT_COUNT]; /* 1: not shown to the guest */
     struct engine_vm eng;
@@ -97,6 +99,9 @@ void vm_request(struct vm *vm, enum vm_wish wish);
 void vm_guest_off(struct vm *vm);
 void vm_guest_reset(struct vm *vm);
 void vm_guest_fault(struct vcpu *vcpu, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A restart, unless the VM has used up its restart-limit: then it is stopped, with a line. */
+void vm_restart(struct vm *vm);
 
 const char *vm_state_name(enum vm_state state);
 

@@ -31,6 +31,7 @@ enum exit_reason {
     EXIT_CSR,         /* a CSR instruction on a register that the engine doesn't emulate itself */
     EXIT_WFI,         /* the guest waits: insn is WFI, or one of Zawrs (where trap_wfi is set) */
     EXIT_ILLEGAL,     /* an instruction this guest must see as illegal: insn */
+    EXIT_BREAKPOINT,  /* ebreak: gva is its address */
     EXIT_UNDECODED,   /* load or store to MMIO by an instruction that has no MMIO decoding: insn */
     EXIT_ERROR,       /* the engine can't go on with this vCPU: cause, tval */
     /* Answered inside the engine; here only so that they are counted. */
@@ -61,6 +62,11 @@ enum fence_kind { FENCE_I, FENCE_VMA, FENCE_VMA_ASID, FENCE_ALL };
 struct fence {
     enum fence_kind kind;
     uint64_t start, size, asid; /* guest virtual range; size UINT64_MAX or 0 with start 0: all */
+};
+
+/* A guest's supervisor CSRs, for reports. */
+struct engine_state {
+    uint64_t sstatus, stvec, sscratch, sepc, scause, stval, satp, sie, sip;
 };
 
 /* What an engine keeps for a VM. */
@@ -121,7 +127,8 @@ struct engine_ops {
     /* Runs a loaded vCPU until it exits. */
     void (*run)(struct engine_vcpu *v, struct exit *exit);
 
-    /* Traps the guest into its own S-mode handler, as hardware would. sepc is the current pc. */
+    /* Traps the guest into its own S-mode handler, as hardware would. sepc is the current pc, the
+     * handler's address is the pc then. */
     void (*inject)(struct engine_vcpu *v, uint64_t cause, uint64_t tval);
 
     /* Shows or takes away an interrupt. The vCPU is loaded on this hart. */
@@ -146,6 +153,9 @@ struct engine_ops {
 
     /* Guest time minus host time: what the guest's `time` shows is host_time() + delta. */
     uint64_t (*time_delta)(const struct engine_vcpu *v);
+
+    /* The guest's CSRs as it would read them. */
+    void (*state)(const struct engine_vcpu *v, struct engine_state *state);
 
     /* Reads a loaded guest's memory by its own virtual address. False on a fault. */
     bool (*peek)(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);

@@ -57,6 +57,9 @@ void host_wake(struct vcpu *vcpu);
 /* The vCPU's one-shot timer where the guest's can't be armed in hardware: UINT64_MAX disarms. */
 void host_timer_arm(struct vcpu *vcpu, uint64_t deadline);
 
+/* There is something for core/watchdog.h to look at: watchdog_check() is called soon, on some hart. */
+void host_watch(void);
+
 /* Interrupts of devices that a VM has. A forwarded source pulses at the VM's PLIC and stays shut at
  * the board's until the guest has completed it. */
 void host_irq_attach(struct vm *vm, unsigned source);

@@ -4,7 +4,7 @@
 GUEST_OWN := $(patsubst guests/%/main.c,%,$(wildcard guests/*/main.c))
 GUEST_OBJ := $(BUILD)/obj-guests
 GUEST_CFLAGS := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany -std=gnu17 -O2 \
-	-ffreestanding -fno-pic -Wall -Wextra -Werror -I. -MMD -MP
+	-ffreestanding -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-pic -Wall -Wextra -Werror -I. -MMD -MP
 
 .SECONDEXPANSION:
 $(BUILD)/guests/%.elf: $$(wildcard guests/%/*.[cSh] guests/common/*.[cSh]) guests/common/link.lds

@@ -23,6 +23,7 @@
 #define SBI_EXT_DBCN 0x4442434E
 #define SBI_EXT_SUSP 0x53555350
 #define SBI_EXT_STA 0x535441
+#define SBI_EXT_CALDARIUM 0x0A616C64 /* firmware specific: 0x0A000000 and our id's low 24 bits */
 
 /* Errors. */
 #define SBI_SUCCESS 0

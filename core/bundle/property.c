@@ -237,9 +237,6 @@ static bool priority(struct vm_config *config, const struct property *p)
 }
 
 /* A reservation shorter than this would go into switching. */
-#define BUDGET_MIN_US 100
-#define PERIOD_MIN_US 1000
-#define PERIOD_MAX_US 1000000
 #define PERIOD_DEFAULT_US 10000
 
 static bool budget_us(struct vm_config *config, const struct property *p)
@@ -303,6 +300,11 @@ static bool autostart(struct vm_config *config, const struct property *p)
     else
         return wrong(config, p, "<0>, <1>, \"true\" or \"false\"");
     return true;
+}
+
+static bool watchdog_ms(struct vm_config *config, const struct property *p)
+{
+    return number(config, p, 1, UINT32_MAX, &config->watchdog_ms);
 }
 
 static bool restart_limit(struct vm_config *config, const struct property *p)
@@ -389,6 +391,7 @@ static const struct {
     {"on-fault", on_fault},
     {"on-reset", on_reset},
     {"restart-limit", restart_limit},
+    {"watchdog-ms", watchdog_ms},
 };
 
 void property_defaults(struct vm_config *config)

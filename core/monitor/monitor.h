@@ -6,6 +6,7 @@
 #ifndef CORE_MONITOR_MONITOR_H
 #define CORE_MONITOR_MONITOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,5 +37,16 @@ void monitor_host_console(struct vm *vm);                 /* puts the VM's conso
 void monitor_host_write(const char *bytes, size_t count); /* raw echo to the person's terminal */
 int monitor_host_start(struct vm *vm); /* finds harts for it and starts; -1 after saying why */
 uint64_t monitor_host_hart_id(unsigned index); /* vcpu->hart as the board's tree numbers it */
+
+uint64_t monitor_host_hart_idle(unsigned index); /* ticks that it had nobody to run */
+void monitor_host_tick(bool on); /* top_tick() is to be called each second, or no longer */
+
+/* A VM's share of the harts that it runs on. False: it has harts of its own, or, of a change, there is
+ * not so much left. */
+struct monitor_share {
+    unsigned priority, budget_us, period_us; /* budget 0: none */
+};
+bool monitor_host_share(const struct vm *vm, struct monitor_share *share);
+bool monitor_host_change(struct vm *vm, const struct monitor_share *share);
 
 #endif

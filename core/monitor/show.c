@@ -9,31 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/exit.h"
 #include "core/monitor/monitor.h"
 #include "core/vm.h"
 #include "host/host.h"
 
-static const char *const exit_names[EXIT_REASONS] = {
-    [EXIT_INTERRUPT] = "interrupt or kick",
-    [EXIT_SBI] = "SBI call",
-    [EXIT_MMIO] = "device register",
-    [EXIT_FETCH_FAULT] = "fetch outside RAM",
-    [EXIT_CSR] = "CSR access",
-    [EXIT_WFI] = "wait for interrupt",
-    [EXIT_ILLEGAL] = "illegal instruction",
-    [EXIT_UNDECODED] = "undecoded access",
-    [EXIT_ERROR] = "error",
-    [EXIT_HOT_SBI_BASE] = "SBI base (hot)",
-    [EXIT_HOT_SBI_TIME] = "SBI timer (hot)",
-    [EXIT_HOT_SBI_IPI] = "SBI IPI (hot)",
-    [EXIT_HOT_SBI_RFENCE] = "SBI fence (hot)",
-    [EXIT_HOT_KICK] = "kick (hot)",
-    [EXIT_HOT_TIMER] = "timer (hot)",
-    [EXIT_HOT_IRQCHIP] = "interrupt controller (hot)",
-};
-
-/* Another hart may be writing it. */
-static uint64_t counter(const uint64_t *at)
+uint64_t show_counter(const uint64_t *at)
 {
     return __atomic_load_n(at, __ATOMIC_RELAXED);
 }
@@ -77,7 +58,7 @@ const char *show_time(char out[SHOW_TIME_TEXT], uint64_t ticks)
     return out;
 }
 
-static int name_width(void)
+int show_name_width(void)
 {
     size_t width = 4;
 
@@ -130,7 +111,7 @@ static void harts_text(const struct vm *vm, char *out, size_t size)
 
 void show_list(struct vm *vm)
 {
-    int width = name_width();
+    int width = show_name_width();
     char harts[32], size[MONITOR_SIZE_TEXT];
 
     (void)vm;
@@ -155,14 +136,19 @@ struct sums {
     uint64_t guest, host, idle, exits;
 };
 
+uint64_t show_guest_ticks(const struct vcpu *vcpu)
+{
+    uint64_t entered = show_counter(&vcpu->entered), now = host_time();
+    return show_counter(&vcpu->ticks_guest) + (entered && entered < now ? now - entered : 0);
+}
+
 static void add(struct sums *sums, const struct vcpu *vcpu)
 {
-    uint64_t entered = counter(&vcpu->entered), now = host_time();
-    sums->guest += counter(&vcpu->ticks_guest) + (entered && entered < now ? now - entered : 0);
-    sums->host += counter(&vcpu->ticks_host);
-    sums->idle += counter(&vcpu->ticks_idle);
+    sums->guest += show_guest_ticks(vcpu);
+    sums->host += show_counter(&vcpu->ticks_host);
+    sums->idle += show_counter(&vcpu->ticks_idle);
     for (unsigned i = 0; i < EXIT_REASONS; i++)
-        sums->exits += counter(&vcpu->eng.exits[i]);
+        sums->exits += show_counter(&vcpu->eng.exits[i]);
 }
 
 static void stats_line(const char *name, int width, const struct sums *sums)
@@ -186,14 +172,14 @@ static void stats_reasons(const struct vcpu *vcpus, unsigned count, uint64_t all
     for (unsigned reason = 0; reason < EXIT_REASONS; reason++) {
         uint64_t sum = 0;
         for (unsigned i = 0; i < count; i++)
-            sum += counter(&vcpus[i].eng.exits[reason]);
+            sum += show_counter(&vcpus[i].eng.exits[reason]);
         if (sum == 0)
             continue;
         /* Counters ran on since `all` was summed; and 1000 * sum must not wrap. */
         uint64_t share = sum >= all ? 1000 : all > 1000000 ? sum / (all / 1000) : sum * 1000 / all;
         if (share > 1000)
             share = 1000;
-        monitor_print("%-26s  %12lu  %3lu.%lu%%", exit_names[reason], (unsigned long)sum,
+        monitor_print("%-26s  %12lu  %3lu.%lu%%", exit_name(reason), (unsigned long)sum,
                       (unsigned long)(share / 10), (unsigned long)(share % 10));
     }
 }
@@ -204,7 +190,7 @@ void show_stats(struct vm *vm)
     const struct vcpu *vcpus;
 
     if (!vm) {
-        int width = name_width();
+        int width = show_name_width();
         stats_head("NAME", width);
         for (unsigned i = 0; i < vm_count; i++) {
             struct sums sums = {0};
@@ -289,7 +275,7 @@ void show_map(struct vm *vm)
 
 void show_memory(struct vm *vm)
 {
-    int width = name_width();
+    int width = show_name_width();
     char ram[MONITOR_SIZE_TEXT], taken[MONITOR_SIZE_TEXT];
 
     (void)vm;
@@ -300,6 +286,6 @@ void show_memory(struct vm *vm)
     for (unsigned i = 0; i < vm_count; i++) {
         monitor_print("%-*s  %10s  %10s", width, vms[i].config->name,
                       monitor_size(ram, configured_memory(&vms[i])),
-                      monitor_size(taken, counter(&vms[i].table_bytes)));
+                      monitor_size(taken, show_counter(&vms[i].table_bytes)));
     }
 }

@@ -5,12 +5,25 @@
 
 #include <stdint.h>
 
+struct vcpu;
 struct vm;
 
 void show_list(struct vm *vm);  /* NULL */
 void show_stats(struct vm *vm); /* one VM in detail, or NULL: a line for each */
 void show_map(struct vm *vm);
 void show_memory(struct vm *vm); /* NULL */
+
+/* The trace of a VM's exits, switched and shown: "on VM", "off VM", "VM". */
+void show_trace(const char *words);
+
+/* A counter that another hart may be writing. */
+uint64_t show_counter(const uint64_t *at);
+
+/* Ticks that a vCPU has run so far, with the turn that it is in. */
+uint64_t show_guest_ticks(const struct vcpu *vcpu);
+
+/* Of the longest VM's name, or of the word NAME. */
+int show_name_width(void);
 
 /* A time in ticks of the host's clock: "310 us", "12.3 ms", "4.56 s". */
 #define SHOW_TIME_TEXT 24

@@ -39,10 +39,22 @@ static struct sbi_ret start(struct vcpu *vcpu, uint64_t id, uint64_t pc, uint64_
     return error(SBI_SUCCESS);
 }
 
+/* The last one to stop sees all the others' states. */
+static bool all_stopped(const struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->vcpu_count; n++) {
+        if (atomic_load(&vm->vcpus[n].hsm) != SBI_HSM_STOPPED)
+            return false;
+    }
+    return true;
+}
+
 static struct sbi_ret stop(struct vcpu *vcpu)
 {
     vcpu_enter_mode(vcpu, VCPU_AWAY);
     atomic_store(&vcpu->hsm, SBI_HSM_STOPPED);
+    if (all_stopped(vcpu->vm))
+        vm_guest_fault(vcpu, "it stopped its last hart: nobody is left who could start one");
     return error(SBI_NO_ANSWER);
 }
 

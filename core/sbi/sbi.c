@@ -26,7 +26,8 @@ static const struct sbi_extension rfence = {SBI_EXT_RFENCE, SBI_EXT_RFENCE, rfen
 
 static const struct sbi_extension *const extensions[] = {
     &base,     &time,    &ipi,      &rfence,   &sbi_hsm, &sbi_srst,
-    &sbi_dbcn, &sbi_pmu, &sbi_susp, &sbi_sta, &sbi_legacy,
+    &sbi_dbcn, &sbi_pmu, &sbi_susp, &sbi_sta, &sbi_watchdog,
+    &sbi_legacy,
 };
 
 static const struct sbi_extension *find(uint64_t id)

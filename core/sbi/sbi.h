@@ -24,7 +24,7 @@ struct sbi_extension {
 };
 
 extern const struct sbi_extension sbi_hsm, sbi_srst,
-    sbi_dbcn, sbi_pmu, sbi_susp, sbi_sta, sbi_legacy;
+    sbi_dbcn, sbi_pmu, sbi_susp, sbi_sta, sbi_watchdog, sbi_legacy;
 
 /* True if `id` names an extension this guest can call: what BASE's probe answers. */
 bool sbi_has(const struct vcpu *vcpu, uint64_t id);

@@ -9,11 +9,12 @@
 #include "riscv/isa.h"
 
 /* The guest handles all of its own exceptions but those that only exist because it is a guest. */
+/* ebreak is ours so that a guest that has nothing but ebreaks ahead is found out. */
 #define DELEGATED_EXCEPTIONS                                                                       \
     (1UL << CAUSE_INSN_MISALIGNED | 1UL << CAUSE_INSN_ACCESS | 1UL << CAUSE_ILLEGAL |              \
-     1UL << CAUSE_BREAKPOINT | 1UL << CAUSE_LOAD_MISALIGNED | 1UL << CAUSE_LOAD_ACCESS |           \
-     1UL << CAUSE_STORE_MISALIGNED | 1UL << CAUSE_STORE_ACCESS | 1UL << CAUSE_USER_ECALL |         \
-     1UL << CAUSE_INSN_PAGE | 1UL << CAUSE_LOAD_PAGE | 1UL << CAUSE_STORE_PAGE)
+     1UL << CAUSE_LOAD_MISALIGNED | 1UL << CAUSE_LOAD_ACCESS | 1UL << CAUSE_STORE_MISALIGNED |     \
+     1UL << CAUSE_STORE_ACCESS | 1UL << CAUSE_USER_ECALL | 1UL << CAUSE_INSN_PAGE |                \
+     1UL << CAUSE_LOAD_PAGE | 1UL << CAUSE_STORE_PAGE)
 #define DELEGATED_INTERRUPTS                                                                       \
     (IRQ_BIT(IRQ_VS_SOFT) | IRQ_BIT(IRQ_VS_TIMER) | IRQ_BIT(IRQ_VS_EXT))
 
@@ -194,6 +195,23 @@ uint64_t engine_counter(unsigned which)
     return which == 0 ? csr_read(CSR_CYCLE) : csr_read(CSR_INSTRET);
 }
 
+static void state(const struct engine_vcpu *v, struct engine_state *out)
+{
+    const struct h_vcpu *h = &v->h;
+    uint64_t timer = h_features.sstc && h->vstimecmp <= host_time() + v->vm->h.time_delta
+                         ? IRQ_BIT(IRQ_S_TIMER)
+                         : 0;
+    if (v->loaded)
+        *out = (struct engine_state){csr_read(CSR_VSSTATUS), csr_read(CSR_VSTVEC),
+                                     csr_read(CSR_VSSCRATCH), csr_read(CSR_VSEPC),
+                                     csr_read(CSR_VSCAUSE),   csr_read(CSR_VSTVAL),
+                                     csr_read(CSR_VSATP),     csr_read(CSR_VSIE),
+                                     csr_read(CSR_VSIP)};
+    else
+        *out = (struct engine_state){h->vsstatus, h->vstvec, h->vsscratch, h->vsepc, h->vscause,
+                                     h->vstval,   h->vsatp,  h->vsie,      h->hvip >> 1 | timer};
+}
+
 /* Whether the guest's user mode may read a counter: scounteren, which is the guest's own. */
 bool engine_counter_open(const struct engine_vcpu *v, unsigned which)
 {
@@ -220,5 +238,6 @@ const struct engine_ops engine_h = {
     .irq_waiting = irq_waiting,
     .timer_deadline = timer_deadline,
     .time_delta = time_delta,
+    .state = state,
     .peek = h_peek,
 };

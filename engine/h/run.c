@@ -131,6 +131,9 @@ static void classify(struct engine_vcpu *v, struct exit *exit)
         exit->gpa = fault_gpa();
         exit->cause = CAUSE_INSN_ACCESS;
         break;
+    case CAUSE_BREAKPOINT:
+        exit->reason = EXIT_BREAKPOINT;
+        break;
     case CAUSE_VIRTUAL_INSN:
         classify_virtual(v, exit);
         break;

@@ -57,6 +57,43 @@ void guest_print(const char *format, ...)
     va_end(args);
 }
 
+/* Behind `key=` in the tree, or NULL. The tree is searched as bytes: whoever starts this guest puts the
+ * key nowhere but into bootargs. */
+static const char *option(uint64_t tree, const char *key)
+{
+    const char *blob = (const char *)tree;
+    const uint8_t *total = (const uint8_t *)tree + 4;
+    uint32_t bytes = (uint32_t)total[0] << 24 | (uint32_t)total[1] << 16 |
+                     (uint32_t)total[2] << 8 | total[3];
+    for (uint32_t n = 0; n < bytes; n++) {
+        uint32_t m = 0;
+        while (key[m] && n + m < bytes && blob[n + m] == key[m])
+            m++;
+        if (!key[m] && blob[n + m] == '=')
+            return blob + n + m + 1;
+    }
+    return 0;
+}
+
+uint64_t guest_number(uint64_t tree, const char *key, uint64_t otherwise)
+{
+    const char *text = option(tree, key);
+    uint64_t value = 0;
+    if (!text)
+        return otherwise;
+    for (; *text >= '0' && *text <= '9'; text++)
+        value = value * 10 + (uint64_t)(*text - '0');
+    return value;
+}
+
+int guest_is(uint64_t tree, const char *key, const char *word)
+{
+    const char *text = option(tree, key);
+    while (text && *word && *text == *word)
+        text++, word++;
+    return text && !*word && (*text == 0 || *text == ' ');
+}
+
 void guest_poweroff(void)
 {
     guest_sbi(SBI_EXT_SRST, 0, SBI_SRST_SHUTDOWN, SBI_SRST_REASON_NONE, 0, 0);

@@ -27,6 +27,7 @@ _start:
     j       3b
 
     .text
+    .weak   second_main                 /* most guests have no second hart */
 /* Another hart, started through SBI HSM: a1 = top of its stack. */
     .globl  second_start
 second_start:

@@ -2,8 +2,11 @@
 /* Bringing harts up, and the loop each of them spends its life in. */
 #include "host/bare/hart.h"
 
+#include "core/monitor/top.h"
+#include "core/report.h"
 #include "core/sbi/sbi.h"
 #include "core/vm.h"
+#include "core/watchdog.h"
 #include "host/bare/console.h"
 #include "host/bare/device_irq.h"
 #include "host/bare/firmware.h"
@@ -34,6 +37,10 @@ static void timer_program(struct hart *hart)
         when = hart->poll_deadline;
     if (hart->sched_deadline < when)
         when = hart->sched_deadline;
+    if (hart->watch_deadline < when)
+        when = hart->watch_deadline;
+    if (hart->tick_deadline < when)
+        when = hart->tick_deadline;
     if (when == hart->timer)
         return;
     hart->timer = when;
@@ -67,9 +74,39 @@ void host_timer_arm(struct vcpu *vcpu, uint64_t deadline)
     timer_program(hart);
 }
 
+/* The hart with the console looks after the watchdogs too. */
+static atomic_bool watch_again;
+
+void host_watch(void)
+{
+    atomic_store(&watch_again, true);
+    atomic_store(&harts[console_hart].resched, true); /* or a kick is taken for its guest's */
+    hart_kick(&harts[console_hart]);
+}
+
+static void watch(struct hart *hart, uint64_t now)
+{
+    atomic_store(&watch_again, false);
+    hart->watch_deadline = watchdog_check(now);
+    if (!atomic_load(&hart->tick))
+        hart->tick_deadline = UINT64_MAX;
+    else if (hart->tick_deadline == UINT64_MAX)
+        hart->tick_deadline = now + host_timebase();
+}
+
+static void tick(struct hart *hart, uint64_t now)
+{
+    hart->tick_deadline = atomic_load(&hart->tick) ? now + host_timebase() : UINT64_MAX;
+    top_tick();
+}
+
 static void on_timer(struct hart *hart)
 {
     uint64_t now = host_time();
+    if (hart->watch_deadline <= now)
+        watch(hart, now);
+    if (hart->tick_deadline <= now)
+        tick(hart, now);
     if (hart->loaded && hart->loaded->eng.loaded)
         hart->loaded->eng.ops->timer_check(&hart->loaded->eng);
     if (hart->poll_deadline <= now) {
@@ -87,6 +124,10 @@ static void service_interrupts(struct hart *hart)
     uint64_t pending = csr_read(CSR_SIP) & csr_read(CSR_SIE);
     if (pending & IRQ_BIT(IRQ_S_SOFT))
         csr_clear(CSR_SIP, IRQ_BIT(IRQ_S_SOFT)); /* before the mailboxes are read */
+    if (hart->serves_console && atomic_load_explicit(&watch_again, memory_order_relaxed)) {
+        watch(hart, host_time());
+        timer_program(hart);
+    }
     if (pending & IRQ_BIT(IRQ_S_TIMER))
         on_timer(hart);
     if (pending & IRQ_BIT(IRQ_S_EXT))
@@ -110,7 +151,7 @@ static void wait_stopped(struct vcpu *vcpu)
     vcpu_enter_mode(vcpu, VCPU_AWAY);
     if (vcpu->eng.loaded)
         vcpu->eng.ops->put(&vcpu->eng);
-    sched_sleep(vcpu, MAIL_CONTROL | MAIL_WAKE, UINT64_MAX, VCPU_AWAY);
+    sched_sleep(vcpu, MAIL_CONTROL | MAIL_WAKE | MAIL_REPORT, UINT64_MAX, VCPU_AWAY);
 }
 
 static void run(struct vcpu *vcpu)
@@ -128,7 +169,9 @@ static void run(struct vcpu *vcpu)
 static void turn(struct vcpu *vcpu)
 {
     /* What these bits announce is read below; taken first, so that later mail counts anew. */
-    atomic_fetch_and(&vcpu->mailbox, ~(MAIL_CONTROL | MAIL_WAKE));
+    uint32_t mail = atomic_fetch_and(&vcpu->mailbox, ~(MAIL_CONTROL | MAIL_WAKE | MAIL_REPORT));
+    if (mail & MAIL_REPORT)
+        report_answer(vcpu, atomic_load(&vcpu->out));
     if (vms_leave(vcpu))
         return;
     uint32_t hsm = atomic_load(&vcpu->hsm);
@@ -150,6 +193,15 @@ static void turn(struct vcpu *vcpu)
         wait_suspended(vcpu);
 }
 
+static void idle(struct hart *hart)
+{
+    uint64_t since = host_time();
+    atomic_store_explicit(&hart->idle_since, since, memory_order_relaxed);
+    wait_for_interrupt(); /* ends on a pending enabled interrupt, although none is taken */
+    atomic_fetch_add_explicit(&hart->idle_ticks, host_time() - since, memory_order_relaxed);
+    atomic_store_explicit(&hart->idle_since, 0, memory_order_relaxed);
+}
+
 static void hart_loop(struct hart *hart)
 {
     for (;;) {
@@ -158,7 +210,7 @@ static void hart_loop(struct hart *hart)
         if (vcpu)
             turn(vcpu);
         else if (!atomic_load(&hart->resched))
-            wait_for_interrupt(); /* ends on a pending enabled interrupt, although none is taken */
+            idle(hart);
     }
 }
 
@@ -168,6 +220,8 @@ static void hart_begin(struct hart *hart)
     hart->guest_deadline = UINT64_MAX;
     hart->poll_deadline = UINT64_MAX;
     hart->sched_deadline = UINT64_MAX;
+    hart->watch_deadline = UINT64_MAX;
+    hart->tick_deadline = UINT64_MAX;
     hart->rq.slice_end = UINT64_MAX;
     hart->rq.slice = host_timebase() / RUNQUEUE_SLICE_HZ;
     hart->plic_context = -1;

@@ -26,6 +26,10 @@ struct hart {
     struct vcpu *loaded;       /* whose state may be in this hart's registers, or NULL */
     _Atomic bool resched;      /* the queue has changed: decide anew who runs */
     _Atomic unsigned evict;       /* a pinned VM has come: everybody else goes elsewhere */
+    _Atomic uint64_t idle_ticks, idle_since; /* time with nobody to run; since: 0, or from when */
+    atomic_bool tick;          /* the monitor wants to be called each second */
+    uint64_t tick_deadline;
+    uint64_t watch_deadline;   /* when a watchdog may be due */
     uint64_t sched_deadline;   /* when a turn, a budget or a sleep ends here */
     uint64_t timer;            /* what the hart's timer is set to */
     uint64_t guest_deadline;   /* this hart's vCPU's timer, where it is the host's to keep */

@@ -8,6 +8,7 @@
 #include "host/bare/hart.h"
 #include "host/bare/machine.h"
 #include "host/bare/paging.h"
+#include "host/bare/sched.h"
 #include "host/bare/vms.h"
 #include "host/host.h"
 
@@ -51,6 +52,39 @@ void monitor_host_memory(void)
 void monitor_host_poweroff(void)
 {
     machine_poweroff();
+}
+
+uint64_t monitor_host_hart_idle(unsigned index)
+{
+    uint64_t since = atomic_load(&harts[index].idle_since), now = host_time();
+    return atomic_load(&harts[index].idle_ticks) + (since && now > since ? now - since : 0);
+}
+
+void monitor_host_tick(bool on)
+{
+    struct hart *hart = &harts[console_hart];
+    atomic_store(&hart->tick, on);
+    if (on)
+        host_watch(); /* its timer is its own to program */
+}
+
+bool monitor_host_share(const struct vm *vm, struct monitor_share *share)
+{
+    const struct seat *seat = sched_seat(&vm->vcpus[0]);
+    uint64_t hz = host_timebase();
+    if (vm->config->schedule == SCHEDULE_PINNED)
+        return false;
+    share->priority = seat->priority;
+    share->budget_us = (unsigned)(seat->budget * 1000000 / hz);
+    share->period_us = (unsigned)(seat->period * 1000000 / hz);
+    return true;
+}
+
+bool monitor_host_change(struct vm *vm, const struct monitor_share *share)
+{
+    uint64_t hz = host_timebase();
+    return sched_change(vm, share->priority, hz * share->budget_us / 1000000,
+                        hz * share->period_us / 1000000);
 }
 
 int monitor_host_start(struct vm *vm)

@@ -12,6 +12,7 @@
 #include "core/memory.h"
 #include "core/print.h"
 #include "core/sbi/sbi.h"
+#include "core/watchdog.h"
 #include "engine/h/h.h"
 #include "host/bare/console.h"
 #include "host/bare/hart.h"
@@ -159,6 +160,7 @@ static void let_in(struct vm *vm, enum vm_wish wish)
 {
     if (!atomic_compare_exchange_strong(&vm->wish, &wish, VM_WISH_NONE))
         return;
+    watchdog_arm(vm);
     atomic_store(&vm->vcpus_out, 0);
     for (unsigned n = 0; n < vm->vcpu_count; n++) {
         atomic_store(&vm->vcpus[n].out, false);
@@ -233,7 +235,7 @@ bool vms_leave(struct vcpu *vcpu)
     } else if (wish != VM_WISH_NONE && atomic_load(&vm->vcpus_out) == vm->vcpu_count) {
         carry_out(vm); /* there may be more to do: the next turn looks again */
     } else {
-        sched_sleep(vcpu, MAIL_CONTROL, UINT64_MAX, VCPU_AWAY);
+        sched_sleep(vcpu, MAIL_CONTROL | MAIL_REPORT, UINT64_MAX, VCPU_AWAY);
     }
     return true;
 }

@@ -82,6 +82,10 @@ SIM void *host_pages_claim(uint64_t pa, uint64_t bytes)
     return NULL;
 }
 
+SIM void host_watch(void)
+{
+}
+
 SIM void host_irq_attach(struct vm *vm, unsigned source)
 {
     (void)vm, (void)source;

@@ -44,19 +44,24 @@ def vm(name, *, vcpus=1, mib=256, kernel="linux", ramdisk="initramfs", bootargs=
     return f"{name} {{ {' '.join(lines)} }};"
 
 
+# What a VM's `kernel` and `ramdisk` may name: built by this project or fetched by its set-up.
+IMAGES = {"linux": f"{LINUX}/Image", "initramfs": f"{LINUX}/initramfs.cpio.gz",
+          "programs": f"{LINUX}/test-initramfs.cpio.gz",
+          **{name: f"{BUILD}/guests/{name}.bin" for name in ("wild", "minikernel", "hostile")}}
+
 # An endless loop, `j .`: the smallest guest there is, for tests that only want a neighbour.
 LOOP = "loop: loop { data = [6f 00 00 00]; };"
 
 
 def bundle(folder, *vms, images=""):
-    """Packs the VMs into a bundle; returns its path."""
+    """Packs the VMs and those of the known images that they name into a bundle; returns its path."""
+    nodes = " ".join(vms)
+    known = "".join(f'{name}: {name} {{ data = /incbin/("{path}"); }}; '
+                    for name, path in IMAGES.items() if f"<&{name}>" in nodes)
     source = f"""/dts-v1/; / {{ compatible = "caldarium,bundle-v1";
         #address-cells = <2>; #size-cells = <2>;
-        images {{ linux: linux {{ data = /incbin/("{LINUX}/Image"); }};
-                  initramfs: initramfs {{ data = /incbin/("{LINUX}/initramfs.cpio.gz"); }};
-                  programs: programs {{ data = /incbin/("{LINUX}/test-initramfs.cpio.gz"); }};
-                  {LOOP} {images} }};
-        vms {{ {' '.join(vms)} }}; }};"""
+        images {{ {known} {LOOP} {images} }};
+        vms {{ {nodes} }}; }};"""
     path = os.path.join(folder, "bundle.dtb")
     subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path], input=source.encode(),
                    check=True)

@@ -66,6 +66,11 @@ static void fake_fence(struct engine_vcpu *v, const struct fence *fence)
     guest_fence = *fence;
     guest_fences++;
 }
+static void fake_state(const struct engine_vcpu *v, struct engine_state *state)
+{
+    (void)v;
+    memset(state, 0, sizeof(*state));
+}
 static struct sbi_ret fake_set_timer(struct engine_vcpu *v, uint64_t when)
 {
     (void)v, (void)when;
@@ -100,6 +105,7 @@ static const struct engine_ops fake_engine = {
     .irq = fake_irq,
     .set_timer = fake_set_timer,
     .fence = fake_fence,
+    .state = fake_state,
 };
 
 /* A VM of `mib` MiB at GUEST_RAM that is described and not yet created. */

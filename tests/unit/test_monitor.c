@@ -12,8 +12,11 @@
 
 #include "core/monitor/monitor.h"
 #include "core/monitor/show.h"
+#include "core/monitor/top.h"
+#include "core/trace.h"
 #include "core/vm.h"
 #include "host/host.h"
+#include "host/sim/sim.h"
 
 static char out[16384];
 static size_t out_used;
@@ -27,6 +30,8 @@ unsigned vm_count;
 static int started, powered_off;
 static struct vm *in_front, *asked;
 static enum vm_wish wish;
+static bool ticking;
+static struct monitor_share share;
 
 void monitor_host_write(const char *bytes, size_t count)
 {
@@ -107,6 +112,38 @@ int monitor_host_start(struct vm *vm)
 uint64_t monitor_host_hart_id(unsigned index)
 {
     return index + 10;
+}
+
+uint64_t monitor_host_hart_idle(unsigned index)
+{
+    return index * 1000;
+}
+
+void monitor_host_tick(bool on)
+{
+    ticking = on;
+}
+
+bool monitor_host_share(const struct vm *vm, struct monitor_share *now)
+{
+    if (vm->config->schedule == SCHEDULE_PINNED)
+        return false;
+    *now = share;
+    return true;
+}
+
+bool monitor_host_change(struct vm *vm, const struct monitor_share *next)
+{
+    asked = vm;
+    if (next->budget_us > 9000)
+        return false;
+    share = *next;
+    return true;
+}
+
+void report_request(struct vm *vm)
+{
+    asked = vm;
 }
 
 static void add_vm(const char *name, enum vm_state state)
@@ -338,6 +375,94 @@ static void any_keys(void **state)
     keys("\033[Z\003");
 }
 
+static void shares(void **state)
+{
+    (void)state;
+    share = (struct monitor_share){16, 0, 10000};
+    monitor_run("set web budget-us=2000 priority=20");
+    assert_ptr_equal(asked, &vms[0]);
+    assert_int_equal(share.budget_us, 2000);
+    assert_int_equal(share.priority, 20);
+    assert_int_equal(share.period_us, 10000);
+    assert_says("web: priority 20, 2000 us of each 10000 us");
+    static const char *const wrong[][2] = {
+        {"set", "name of a VM is missing"},
+        {"set nobody priority=1", "there is no VM 'nobody'"},
+        {"set db priority=1", "db is ended"},
+        {"set web priority=32", "a number up to 31"},
+        {"set web priority=", "a number up to 31"},
+        {"set web priority", "priority=, budget-us= or period-us= is expected"},
+        {"set web priority=1x", "a number up to 31"},
+        {"set web budget-us=99999999999999999999", "a number up to 1000000"},
+        {"set web colour=3", "'colour=3'"},
+        {"set web budget-us=20000", "budget-us from 100 to period-us"},
+        {"set web budget-us=9999", "given away too much already"},
+    };
+    for (unsigned n = 0; n < sizeof(wrong) / sizeof(*wrong); n++) {
+        out_used = 0;
+        monitor_run(wrong[n][0]);
+        assert_says(wrong[n][1]);
+        assert_int_equal(share.budget_us, 2000);
+    }
+    configs[0].schedule = SCHEDULE_PINNED;
+    monitor_run("set web priority=1");
+    assert_says("web is pinned");
+}
+
+static void top(void **state)
+{
+    (void)state;
+    keys("top\r");
+    assert_true(ticking);
+    out_used = 0;
+    web_vcpus[1].eng.exits[EXIT_SBI] += 50;
+    sim_time += sim_timebase;
+    top_tick();
+    assert_says("MOST OF THEM");
+    assert_says("SBI call 50");
+    keys("x");
+    assert_false(ticking);
+    out_used = 0;
+    top_tick();
+    assert_int_equal(out_used, 0);
+    keys("list\r"); /* the x was for ending it */
+    assert_says("RESTARTS");
+}
+
+static void traces(void **state)
+{
+    (void)state;
+    monitor_run("trace web");
+    assert_says("'trace on web' begins it");
+    monitor_run("trace on web");
+    struct vcpu *vcpu = &web_vcpus[1];
+    assert_true(trace_on(vcpu));
+    vcpu->eng.gpr[17] = 0x48534d;
+    vcpu->eng.gpr[16] = 2;
+    for (unsigned n = 0; n < 1000; n++) {
+        struct exit exit = {.reason = n == 999 ? EXIT_MMIO : EXIT_SBI, .gpa = 0x10000000};
+        exit.access.width = 4;
+        struct trace_entry entry = trace_describe(vcpu, &exit, n);
+        trace_note(vcpu, &entry, n + 5);
+    }
+    out_used = 0;
+    monitor_run("trace web");
+    assert_says("extension 0x48534d function 2");
+    assert_says("load, 4 bytes, at 0x10000000");
+    unsigned lines = 0;
+    for (size_t n = 0; n < out_used; n++)
+        lines += out[n] == '\n';
+    assert_int_equal(lines, 41);
+    monitor_run("trace off web");
+    assert_false(trace_on(vcpu));
+    monitor_run("trace on");
+    assert_says("name of a VM is missing");
+    monitor_run("trace on web web");
+    assert_says("on VM, off VM or VM is expected");
+    for (unsigned n = 0; n < 2; n++)
+        host_pages_free(atomic_load(&web_vcpus[n].trace), sizeof(struct trace));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +473,9 @@ int main(void)
         cmocka_unit_test_setup(numbers, setup),
         cmocka_unit_test_setup(editing, setup),
         cmocka_unit_test_setup(completion, setup),
+        cmocka_unit_test_setup(shares, setup),
+        cmocka_unit_test_setup(top, setup),
+        cmocka_unit_test_setup(traces, setup),
         cmocka_unit_test_setup(any_keys, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,6 +160,32 @@ static void test_steal_record(void **state)
     assert_int_equal(caller->sta_shmem, UINT64_MAX);
 }
 
+static void test_last_hart_stops(void **state)
+{
+    (void)state;
+    atomic_store(&guest_vcpus[1].hsm, SBI_HSM_STARTED);
+    call(SBI_EXT_HSM, 1, 0, 0, 0);
+    assert_int_equal(atomic_load(&guest.wish), VM_WISH_NONE);
+    atomic_store(&caller->hsm, SBI_HSM_STARTED);
+    atomic_store(&guest_vcpus[1].hsm, SBI_HSM_STOPPED);
+    call(SBI_EXT_HSM, 1, 0, 0, 0);
+    assert_int_equal(atomic_load(&guest.wish), VM_WISH_STOP);
+    assert_non_null(strstr(sim_messages, "stopped its last hart"));
+}
+
+static void test_watchdog_calls(void **state)
+{
+    (void)state;
+    assert_int_equal(call(SBI_EXT_BASE, 3, SBI_EXT_CALDARIUM, 0, 0), SBI_SUCCESS);
+    assert_int_equal(call(SBI_EXT_CALDARIUM, 0, 0, 0, 0), SBI_ERR_DENIED);
+    guest_config.watchdog_ms = 100;
+    sim_time = 5;
+    assert_int_equal(call(SBI_EXT_CALDARIUM, 0, 0, 0, 0), SBI_SUCCESS);
+    assert_int_equal(atomic_load(&guest.watchdog), 5 + sim_timebase / 10);
+    assert_int_equal(call(SBI_EXT_CALDARIUM, 1, 0, 0, 0), SBI_SUCCESS);
+    assert_int_equal(call(SBI_EXT_CALDARIUM, 2, 0, 0, 0), SBI_ERR_NOT_SUPPORTED);
+}
+
 static void test_reset_types(void **state)
 {
     (void)state;
@@ -187,9 +213,10 @@ static void test_random_calls(void **state)
             caller->eng.gpr[reg] = values[unit_random(&seed) % 16];
         caller->eng.gpr[16] = unit_random(&seed) % 12;
         caller->eng.gpr[17] = extensions[unit_random(&seed) % 11];
-        sbi_handle(caller);
+        /* One other runs, so that this one's stop is no fault. */
         for (unsigned id = 0; id < GUEST_VCPUS; id++)
-            atomic_store(&guest_vcpus[id].hsm, id ? SBI_HSM_STOPPED : SBI_HSM_STARTED);
+            atomic_store(&guest_vcpus[id].hsm, id > 1 ? SBI_HSM_STOPPED : SBI_HSM_STARTED);
+        sbi_handle(caller);
     }
     assert_int_equal(sim_errors, 0);
 }
@@ -204,6 +231,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fence_of_the_caller, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_debug_console, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_steal_record, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_last_hart_stops, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_watchdog_calls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reset_types, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_random_calls, set_up, tear_down),
     };
