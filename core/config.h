@@ -21,6 +21,19 @@ struct config_range {
     uint64_t base, size;
 };
 
+static inline bool config_overlap(struct config_range a, struct config_range b)
+{
+    return a.base < b.base + b.size && b.base < a.base + a.size;
+}
+
+/* A region that other VMs see too; the doorbell lies behind it. */
+struct config_shared {
+    const char *name;
+    struct config_range range;
+    unsigned irq;
+};
+#define VM_MAX_SHARED 4
+
 struct config_image {
     const char *name; /* the node's name, for messages */
     const uint8_t *data;
@@ -56,6 +69,8 @@ struct vm_config {
     size_t passthrough_bytes;
     bool direct_map;      /* RAM lies at the same address in the machine */
     bool unprotected_dma; /* devices that no IOMMU confines are accepted */
+    struct config_shared shared[VM_MAX_SHARED];
+    unsigned shared_count;
     bool autostart;
     enum config_on on_fault, on_reset;
     unsigned watchdog_ms;   /* 0: none */

@@ -88,7 +88,8 @@ int vm_create(struct vm *vm)
     }
     atomic_store(&vm->faulted, 0);
     init_devices(vm);
-    if (memory_take(vm) < 0 || !load_images(vm, &loaded) || !passthrough_attach(vm)) {
+    if (memory_take(vm) < 0 || !load_images(vm, &loaded) || !passthrough_attach(vm) ||
+        !shared_memory_attach(vm)) {
         vm_destroy(vm);
         return -1;
     }
@@ -108,6 +109,7 @@ void vm_destroy(struct vm *vm)
     for (unsigned n = 0; n < vm->vcpu_count; n++)
         atomic_store(&vm->vcpus[n].hsm, SBI_HSM_STOPPED);
     passthrough_detach(vm);
+    shared_memory_detach(vm);
     memory_give_back(vm);
     vm->eng.ops->vm_fini(&vm->eng);
     vm->taken = vm->table_bytes = 0;
@@ -183,7 +185,7 @@ bool vm_mmio_read(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t *val
         return plic_read(&vm->plic, (uint32_t)(gpa - GUEST_PLIC_BASE), width, value);
     if (gpa - GUEST_UART_BASE < GUEST_UART_SIZE && vm->config->console == CONSOLE_UART)
         return ns16550a_read(&vm->uart, (uint32_t)(gpa - GUEST_UART_BASE), width, value);
-    return false;
+    return shared_memory_read(vm, gpa, width, value);
 }
 
 bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t value)
@@ -193,5 +195,5 @@ bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t val
         return plic_write(&vm->plic, (uint32_t)(gpa - GUEST_PLIC_BASE), width, value);
     if (gpa - GUEST_UART_BASE < GUEST_UART_SIZE && vm->config->console == CONSOLE_UART)
         return ns16550a_write(&vm->uart, (uint32_t)(gpa - GUEST_UART_BASE), width, value);
-    return false;
+    return shared_memory_write(vm, gpa, width, value);
 }

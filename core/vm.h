@@ -18,6 +18,7 @@
 #include "core/config.h"
 #include "core/dev/ns16550a.h"
 #include "core/dev/passthrough.h"
+#include "core/dev/shared_memory.h"
 #include "core/irq/plic.h"
 #include "core/lock.h"
 #include "core/vcpu.h"
@@ -69,6 +70,8 @@ struct vm {
     struct ns16550a uart;
     struct passthrough devices[PASSTHROUGH_DEVICES];
     unsigned device_count;
+    struct shared_window shared[VM_MAX_SHARED];
+    unsigned shared_count;
 
     void *host; /* the host's own notes on this VM */
 };

@@ -37,8 +37,10 @@ DTC ?= dtc
 BUNDLE_DTCFLAGS := -I dts -O dtb -i $(LINUX_GUEST) -i $(BUILD)/guests \
 	-i $(or $(CALDARIUM_GUESTS),$(CALDARIUM_CACHE)/guests)
 
-# $(call bundle_images,FILE.dts): those of GUEST_IMAGES that it takes in.
-bundle_images = $(foreach name,$(call bundle_files,$(1)),$(filter %/$(name),$(GUEST_IMAGES)))
+OWN_GUESTS := $(patsubst guests/%/main.c,$(BUILD)/guests/%.bin,$(wildcard guests/*/main.c))
+
+# $(call bundle_images,FILE.dts): those that make makes, of the images that it takes in.
+bundle_images = $(foreach name,$(call bundle_files,$(1)),$(filter %/$(name),$(GUEST_IMAGES) $(OWN_GUESTS)))
 bundle_files = $(shell awk -F '"' '/\/incbin\// { print $$2 }' $(1) 2>/dev/null)
 
 # $(call bundle_rule,FILE.dts,FILE.dtb)
@@ -53,7 +55,7 @@ endef
 
 CONFIGS := $(patsubst configs/%.dts,%,$(wildcard configs/*.dts))
 # Those whose images are all here: some are the user's to get.
-GUESTS_HERE := $(notdir $(GUEST_IMAGES) $(wildcard $(or $(CALDARIUM_GUESTS),$(CALDARIUM_CACHE)/guests)/*))
+GUESTS_HERE := $(notdir $(GUEST_IMAGES) $(OWN_GUESTS) $(wildcard $(or $(CALDARIUM_GUESTS),$(CALDARIUM_CACHE)/guests)/*))
 CONFIGS_HERE := $(foreach name,$(CONFIGS),$(if $(filter-out $(GUESTS_HERE),$(call bundle_files,configs/$(name).dts)),,$(name)))
 CONFIG_DTBS := $(CONFIGS_HERE:%=$(BUILD)/configs/%.dtb)
 $(foreach name,$(CONFIGS),$(eval $(call bundle_rule,configs/$(name).dts,$(BUILD)/configs/$(name).dtb)))

@@ -75,12 +75,17 @@ static bool address(struct vm_config *config, const struct property *p, uint64_t
     return true;
 }
 
-static bool overlap(struct config_range a, struct config_range b)
+/* What is wrong with a range of guest addresses by itself; NULL: nothing. */
+static const char *range_fault(struct config_range r)
 {
-    return a.base < b.base + b.size && b.base < a.base + a.size;
+    if (!r.size || r.base % HOST_PAGE_SIZE || r.size % HOST_PAGE_SIZE)
+        return "base and size are multiples of 4096, and size is not 0";
+    if (r.base + r.size < r.base || r.base + r.size > GPA_LIMIT)
+        return "it ends at or below 0x20000000000 (2 TiB)";
+    return NULL;
 }
 
-static bool check_range(struct vm_config *config, const struct property *p, unsigned n)
+static const char *window_at(struct config_range r, uint64_t *base)
 {
     /* Where the virtual devices are, virtio's slots included. */
     static const struct {
@@ -91,32 +96,36 @@ static bool check_range(struct vm_config *config, const struct property *p, unsi
         {"UART", {GUEST_UART_BASE, 0x1000}},
         {"virtio-mmio", {0x10001000, 0x8000}},
     };
+    for (unsigned w = 0; w < sizeof(windows) / sizeof(*windows); w++) {
+        *base = windows[w].range.base;
+        if (config_overlap(r, windows[w].range))
+            return windows[w].name;
+    }
+    return NULL;
+}
+
+static bool check_range(struct vm_config *config, const struct property *p, unsigned n)
+{
     struct config_range r = config->memory[n];
-    const char *fault = NULL;
-    if (!r.size || r.base % HOST_PAGE_SIZE || r.size % HOST_PAGE_SIZE)
-        fault = "base and size are multiples of 4096, and size is not 0";
-    else if (r.base + r.size < r.base || r.base + r.size > GPA_LIMIT)
-        fault = "it ends at or below 0x20000000000 (2 TiB)";
+    const char *fault = range_fault(r);
     if (fault) {
         property_refuse(config, "property %s: range %u (%#lx + %#lx): expected is that %s", p->name,
                         n + 1, r.base, r.size, fault);
         return false;
     }
     for (unsigned other = 0; other < n; other++) {
-        if (overlap(r, config->memory[other])) {
+        if (config_overlap(r, config->memory[other])) {
             property_refuse(config, "property %s: range %u (%#lx + %#lx) overlaps range %u", p->name,
                             n + 1, r.base, r.size, other + 1);
             return false;
         }
     }
-    for (unsigned w = 0; w < sizeof(windows) / sizeof(*windows); w++) {
-        if (overlap(r, windows[w].range)) {
-            property_refuse(config, "property %s: range %u (%#lx + %#lx) overlaps the %s at %#lx",
-                            p->name, n + 1, r.base, r.size, windows[w].name, windows[w].range.base);
-            return false;
-        }
-    }
-    return true;
+    uint64_t base;
+    const char *window = window_at(r, &base);
+    if (window)
+        property_refuse(config, "property %s: range %u (%#lx + %#lx) overlaps the %s at %#lx",
+                        p->name, n + 1, r.base, r.size, window, base);
+    return !window;
 }
 
 static bool memory(struct vm_config *config, const struct property *p)
@@ -354,6 +363,39 @@ static bool unprotected_dma(struct vm_config *config, const struct property *p)
     return flag(config, p, &config->unprotected_dma);
 }
 
+/* Entries of a name, then five cells: base and size of two each, and the interrupt. */
+static bool shared_memory(struct vm_config *config, const struct property *p)
+{
+    const char *at = p->data, *end = at + p->bytes;
+    while (at < end) {
+        size_t name = strnlen(at, (size_t)(end - at)) + 1;
+        if (name == 1 || at + name + 20 > end)
+            return wrong(config, p, "\"NAME\", <base size interrupt> with base and size of two cells");
+        if (config->shared_count == VM_MAX_SHARED)
+            return wrong(config, p, "at most 4 regions");
+        struct config_shared *shared = &config->shared[config->shared_count++];
+        struct property cells = {.data = at + name};
+        uint64_t base;
+        *shared = (struct config_shared){at, {two_cells(&cells, 0), two_cells(&cells, 2)},
+                                         (unsigned)cell(&cells, 4)};
+        struct config_range all = {shared->range.base, shared->range.size + SHARED_DOORBELL_SIZE};
+        const char *fault = range_fault(all);
+        if (!fault)
+            fault = range_fault(shared->range);
+        if (!fault && window_at(all, &base))
+            fault = "it lies where no virtual device is";
+        if (!fault && (!shared->irq || shared->irq >= GUEST_PLIC_SOURCES || shared->irq == GUEST_UART_IRQ))
+            fault = "the interrupt is from 1 to 95, and not the UART's 10";
+        if (fault) {
+            property_refuse(config, "property %s: %.31s (%#lx + %#lx): expected is that %s", p->name, at,
+                            shared->range.base, shared->range.size, fault);
+            return false;
+        }
+        at += name + 20;
+    }
+    return config->shared_count || wrong(config, p, "at least one region");
+}
+
 static bool nothing(struct vm_config *config, const struct property *p)
 {
     (void)config, (void)p;
@@ -383,6 +425,7 @@ static const struct {
     {"passthrough", passthrough},
     {"direct-map", direct_map},
     {"allow-unprotected-dma", unprotected_dma},
+    {"shared-memory", shared_memory},
     {"engine", engine},
     {"console", console},
     {"irqchip", irqchip},

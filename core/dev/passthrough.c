@@ -12,11 +12,6 @@
 
 #define PAGE_UP(value) (((value) + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1))
 
-static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
-{
-    return a < b + b_size && b < a + a_size;
-}
-
 /* Devices that are known to leave memory alone. Everybody else is taken to be able to do DMA. */
 static bool can_dma(int node)
 {
@@ -42,7 +37,7 @@ static int neighbour(const struct passthrough *device)
             continue;
         for (unsigned n = 0; fdt_reg(board.fdt, other, n, &base, &size); n++) {
             for (unsigned r = 0; r < device->reg_count; r++) {
-                if (size && overlap(device->regs[r].base, device->regs[r].size, base, size))
+                if (size && config_overlap(device->regs[r], (struct config_range){base, size}))
                     return other;
             }
         }
@@ -116,19 +111,20 @@ static bool read_irqs(struct vm_config *config, struct passthrough *device)
 static bool place_is_free(struct vm_config *config, const struct passthrough *device)
 {
     for (unsigned r = 0; r < device->reg_count; r++) {
-        uint64_t base = device->regs[r].base, size = device->regs[r].size;
+        struct config_range regs = device->regs[r];
         const char *what = NULL;
         for (unsigned n = 0; n < config->memory_ranges; n++) {
-            if (overlap(base, size, config->memory[n].base, config->memory[n].size))
+            if (config_overlap(regs, config->memory[n]))
                 what = "the VM's memory";
         }
-        if (overlap(base, size, GUEST_PLIC_BASE, GUEST_PLIC_SIZE))
+        if (config_overlap(regs, (struct config_range){GUEST_PLIC_BASE, GUEST_PLIC_SIZE}))
             what = "the virtual PLIC";
-        if (config->console == CONSOLE_UART && overlap(base, size, GUEST_UART_BASE, HOST_PAGE_SIZE))
+        if (config->console == CONSOLE_UART &&
+            config_overlap(regs, (struct config_range){GUEST_UART_BASE, HOST_PAGE_SIZE}))
             what = "the virtual UART";
         if (what) {
             property_refuse(config, "property passthrough: %s at %#lx lies where %s is", device->path,
-                            base, what);
+                            regs.base, what);
             return false;
         }
     }

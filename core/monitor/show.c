@@ -270,6 +270,14 @@ void show_map(struct vm *vm)
             map_line(device->regs[r].base, device->regs[r].size, device->path, device->regs[r].base,
                      true);
     }
+    for (unsigned n = 0; n < vm->shared_count; n++) {
+        const struct shared_window *window = &vm->shared[n];
+        char what[64];
+        snprintf(what, sizeof(what), "shared memory %.40s, host", window->region->name);
+        map_line(window->base, window->region->size, what, host_pa(window->region->host), true);
+        map_line(window->base + window->region->size, SHARED_DOORBELL_SIZE, "its doorbell, emulated",
+                 0, false);
+    }
     map_ram(vm, alive, GUEST_PLIC_BASE, UINT64_MAX);
 }
 

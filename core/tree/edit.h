@@ -20,6 +20,7 @@ struct tree {
 #define TREE_PHANDLE_CPU 0x1100
 #define TREE_PHANDLE_INTC 0x1200
 #define TREE_PHANDLE_CLOCK 0x1300
+#define TREE_PHANDLE_SHARED 0x1400
 
 int tree_node(struct tree *t, int parent, const char *name);
 void tree_prop(struct tree *t, int node, const char *name, const void *value, int bytes);
@@ -28,6 +29,8 @@ void tree_u32(struct tree *t, int node, const char *name, uint32_t value);
 void tree_prop_reg(struct tree *t, int node, uint64_t base, uint64_t size);
 
 void tree_add_devices(struct tree *t, int soc);
+void tree_add_shared(struct tree *t, int soc);
+void tree_add_reserved(struct tree *t);
 void tree_add_cpus(struct tree *t);
 void tree_add_memory(struct tree *t);
 void tree_fill_chosen(struct tree *t, int chosen);

@@ -90,6 +90,7 @@ static void add_soc(struct tree *t)
     if (t->vm->config->console == CONSOLE_UART)
         add_uart(t, soc);
     tree_add_devices(t, soc);
+    tree_add_shared(t, soc);
 }
 
 static void add_cpu_map(struct tree *t, int cpus)
@@ -198,6 +199,7 @@ static void generate(struct tree *t, size_t size)
     add_soc(t);
     tree_add_cpus(t);
     tree_add_memory(t);
+    tree_add_reserved(t);
     int chosen = tree_node(t, 0, "chosen");
     if (t->vm->config->console == CONSOLE_UART) {
         tree_string(t, chosen, "stdout-path", "/soc/serial@10000000");

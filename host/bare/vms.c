@@ -37,8 +37,10 @@ static bool define(struct vm *vm, unsigned index)
     passthrough_resolve(vm, &configs[index]);
     if (!config->refused && config->direct_map)
         memory_set_aside(vm, &configs[index]);
+    if (!config->refused)
+        shared_memory_resolve(vm, &configs[index]);
     if (config->refused) {
-        vm->device_count = 0;
+        vm->device_count = vm->shared_count = 0;
         atomic_store(&vm->state, VM_REFUSED);
         snprintf(vm->refused, sizeof(vm->refused), "%s", config->reason);
         return true;

@@ -69,6 +69,10 @@ static void test_every_served_property(void **state)
     fdt_property_string(blob, "on-fault", "restart");
     fdt_property_string(blob, "on-reset", "pause");
     fdt_property_u32(blob, "restart-limit", 7);
+    fdt_property_u32(blob, "watchdog-ms", 250);
+    static const char shared[] = "a\0\0\0\0\0\xb0\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\x14"
+                                 "bc\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\x20\0\0\0\0\x15";
+    fdt_property(blob, "shared-memory", shared, sizeof(shared) - 1);
     finish_one();
     const struct vm_config *c = &configs[0];
     assert_false(c->refused);
@@ -85,6 +89,13 @@ static void test_every_served_property(void **state)
     assert_int_equal(c->on_fault, ON_RESTART);
     assert_int_equal(c->on_reset, ON_PAUSE);
     assert_int_equal(c->restart_limit, 7);
+    assert_int_equal(c->watchdog_ms, 250);
+    assert_int_equal(c->shared_count, 2);
+    assert_string_equal(c->shared[1].name, "bc");
+    assert_int_equal(c->shared[0].range.base, 0xb0000000);
+    assert_int_equal(c->shared[1].range.base, 0x100000000);
+    assert_int_equal(c->shared[1].range.size, 0x2000);
+    assert_int_equal(c->shared[1].irq, 21);
 }
 
 /* Each of these refuses the VM with one line that names the property. */
@@ -111,6 +122,11 @@ static void test_refused_by_name(void **state)
         {"budget-us", "\0\0\x75\x30", 4}, /* 30 ms, of 10 ms */
         {"period-us", "\0\0\0\1", 4},
         {"passthrough", "/soc", 4}, /* no end */
+        {"shared-memory", "", 0},
+        {"shared-memory", "ring", 5},
+        {"shared-memory", "ring\0\0\0\0\0\xb0\0\0\0\0\0\0\0\0\0\x10\0\0\0\0", 24},
+        {"shared-memory", "ring\0\0\0\0\0\xb0\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\x60", 25}, /* 96 */
+        {"shared-memory", "ring\0\0\0\0\0\xb0\0\0\0\xff\xff\xff\xff\xff\xff\xf0\0\0\0\0\1", 25},
         {"direct-map", "yes", 4},
         {"engine", "shadow", 7},
         {"console", "virtio", 7},
