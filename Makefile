@@ -10,21 +10,21 @@ PICOLIBC ?= /usr/lib/picolibc/riscv64-unknown-elf
 TOOLCHAIN ?= gcc
 ifeq ($(TOOLCHAIN),clang)
 CC := clang
-SMALL := -Oz
+SMALL := -Oz -msave-restore
 # clang 14 marks no call for the linker to shorten, which costs one byte in eight.
-TEXT_KIB := 112
+TEXT_KIB := 144
 ARCH := --target=riscv64-unknown-elf -march=rv64imac -mabi=lp64 -mno-relax
 OBJ := $(BUILD)/obj-clang
 else
 CC := $(CROSS_COMPILE)gcc
-SMALL := -Os
-TEXT_KIB := 96
+SMALL := -Os -msave-restore
+TEXT_KIB := 128
 ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64
 OBJ := $(BUILD)/obj
 endif
 
 WARN := -Wall -Wextra -Werror
-CFLAGS := $(ARCH) -mcmodel=medany -std=gnu17 -O2 -g -ffreestanding -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-pic -fno-common \
+CFLAGS := $(ARCH) -mcmodel=medany -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-common \
 	-ffunction-sections -fdata-sections -fno-jump-tables -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing $(WARN) -I. -I$(CACHE)/libfdt \
 	-isystem $(PICOLIBC)/include -D_POSIX_C_SOURCE=200809L -MMD -MP

@@ -47,6 +47,7 @@ enum config_schedule { SCHEDULE_SHARED, SCHEDULE_PINNED };
 #define BUDGET_MIN_US 100U
 #define PERIOD_MIN_US 1000U
 #define PERIOD_MAX_US 1000000U
+enum config_engine { ENGINE_ANY, ENGINE_H, ENGINE_SHADOW };
 enum config_console { CONSOLE_UART, CONSOLE_NONE };
 
 struct vm_config {
@@ -57,7 +58,7 @@ struct vm_config {
     struct config_image kernel, ramdisk, fdt; /* size 0: none given */
     bool has_load_address, has_entry;
     uint64_t load_address, entry;
-    const char *bootargs; /* "" if none */
+    const char *bootargs;         /* "" if none */
     uint64_t harts[VM_MAX_VCPUS]; /* hart ids as the board's tree numbers them */
     unsigned hart_count;          /* 0: any */
     enum config_schedule schedule;
@@ -65,26 +66,29 @@ struct vm_config {
     unsigned budget_us, period_us; /* of each vCPU, if shared; budget 0: no reservation */
     enum config_console console;
     uint8_t isa_disable[ISA_EXT_COUNT]; /* 1: hidden from this guest */
-    const char *passthrough; /* a string list of paths and aliases of the board's tree */
+    const char *passthrough;            /* a string list of paths and aliases of the board's tree */
     size_t passthrough_bytes;
-    bool direct_map;      /* RAM lies at the same address in the machine */
-    bool unprotected_dma; /* devices that no IOMMU confines are accepted */
+    enum config_engine engine; /* as wished; the host decides before any VM starts */
+    bool direct_map;           /* RAM lies at the same address in the machine */
+    bool unprotected_dma;      /* devices that no IOMMU confines are accepted */
     struct config_shared shared[VM_MAX_SHARED];
     unsigned shared_count;
     bool autostart;
     enum config_on on_fault, on_reset;
     unsigned watchdog_ms;   /* 0: none */
     unsigned restart_limit; /* 0: no limit */
-    bool refused;      /* this VM's description is wrong: said once, with its reason in `reason` */
+    bool refused; /* this VM's description is wrong: said once, with its reason in `reason` */
     char reason[120];
 };
 
-/* What core needs to know of the board to build guest trees and check bundles. Filled by the host. */
+/* What core needs to know of the board to build guest trees and check bundles. Filled by the host.
+ */
 struct board {
-    struct riscv_isa isa; /* what all harts have, less what firmware keeps closed */
-    uint64_t timebase;    /* Hz */
+    struct riscv_isa isa;        /* what all harts have, less what firmware keeps closed */
+    struct riscv_isa isa_shadow; /* the same as far as engine shadow can show it */
+    uint64_t timebase;           /* Hz */
     unsigned cbom_block, cboz_block, cbop_block; /* bytes, 0: not given */
-    unsigned satp_levels; /* 3, 4 or 5: Sv39, Sv48, Sv57 as a guest can use them */
+    unsigned satp_levels; /* 3, 4 or 5: Sv39, Sv48, Sv57 as a guest of engine h can use them */
     unsigned harts;       /* usable harts */
     const void *fdt;      /* the board's own tree, whole and checked */
 };

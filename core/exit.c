@@ -7,15 +7,17 @@
 #include "riscv/cause.h"
 #include "riscv/csr.h"
 
-/* Where the handler's own first instruction traps, it will for ever: nothing that the guest does can
- * change that. */
+/* Where the handler's own first instruction traps, it will for ever: nothing that the guest does
+ * can change that. */
 static void inject(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
 {
     uint64_t pc = vcpu->eng.pc;
     vcpu->eng.ops->inject(&vcpu->eng, cause, tval);
     if (vcpu->eng.pc == pc)
-        vm_guest_fault(vcpu, "double trap: the first instruction of its trap handler traps too, "
-                       "cause %lu (%s), address %#lx", cause, riscv_cause_name(cause), tval);
+        vm_guest_fault(vcpu,
+                       "double trap: the first instruction of its trap handler traps too, "
+                       "cause %lu (%s), address %#lx",
+                       cause, riscv_cause_name(cause), tval);
 }
 
 /* The mailboxes, which the loop looks at anyway, are all that an interrupt means to a guest. */
@@ -77,8 +79,8 @@ static void on_illegal(struct vcpu *vcpu, const struct exit *exit)
     inject(vcpu, CAUSE_ILLEGAL, exit->insn);
 }
 
-/* Counters are the only CSRs that a guest is allowed and that are not its own: `cycle` and `instret`
- * as its SBI PMU shows them, and the counters that it doesn't have as zero. */
+/* Counters are the only CSRs that a guest is allowed and that are not its own: `cycle` and
+ * `instret` as its SBI PMU shows them, and the counters that it doesn't have as zero. */
 static void on_csr(struct vcpu *vcpu, const struct exit *exit)
 {
     struct riscv_csr_op op;
@@ -94,8 +96,8 @@ static void on_csr(struct vcpu *vcpu, const struct exit *exit)
 }
 
 /* Where WFI exits, somebody else can have the hart until an interrupt comes. Zawrs's waits end with
- * a store that nobody tells us of: they let others go first. User mode may do neither, as on a machine
- * whose WFI takes its time (privileged manual, "Wait for Interrupt"). */
+ * a store that nobody tells us of: they let others go first. User mode may do neither, as on a
+ * machine whose WFI takes its time (privileged manual, "Wait for Interrupt"). */
 static void on_wfi(struct vcpu *vcpu, const struct exit *exit)
 {
     if (engine_in_user(&vcpu->eng)) {

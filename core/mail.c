@@ -2,15 +2,16 @@
 /*
  * How one vCPU reaches another: a bit in its mailbox and, where needed, a kick.
  *
- * The protocol has two halves that cannot miss each other. A sender sets the bit, then reads `mode`.
- * A receiver writes `mode` = GUEST (or BLOCKED), then reads the mailbox once more. Both are sequentially
- * consistent, so either the sender sees GUEST and kicks (BLOCKED: wakes), or the receiver sees the bit and stays.
+ * The protocol has two halves that cannot miss each other. A sender sets the bit, then reads
+ * `mode`. A receiver writes `mode` = GUEST (or BLOCKED), then reads the mailbox once more. Both are
+ * sequentially consistent, so either the sender sees GUEST and kicks (BLOCKED: wakes), or the
+ * receiver sees the bit and stays.
  *
  * A fence has to be finished on all vCPUs before its sender goes on. The sender keeps one request
  * of its own, tells each receiver to look at it, and waits until each has answered. Whoever waits
  * carries out what others ask of it meanwhile, so two senders can't wait for each other. A receiver
- * that is AWAY or BLOCKED runs no guest code: it is left a full flush to do before it runs again, and nobody
- * waits for it.
+ * that is AWAY or BLOCKED runs no guest code: it is left a full flush to do before it runs again,
+ * and nobody waits for it.
  */
 #include "core/sbi/sbi.h"
 #include "core/vcpu.h"
@@ -83,7 +84,8 @@ void vcpu_fence_others(struct vcpu *self, uint64_t mask, const struct fence *fen
             if (mode != VCPU_AWAY && mode != VCPU_BLOCKED)
                 continue;
             /* The flush first: if the receiver comes back and finds our request gone, it must find
-             * the flush. If it took the request before us, it answers, and flushes once too often. */
+             * the flush. If it took the request before us, it answers, and flushes once too often.
+             */
             atomic_fetch_or(&to->mailbox, MAIL_FLUSH);
             if (atomic_fetch_and(&to->fence_from, ~(1ULL << self->id)) >> self->id & 1)
                 atomic_fetch_and(&self->fence_waiting, ~(1ULL << id));
@@ -122,8 +124,8 @@ bool hot_mail(struct engine_vcpu *eng)
 }
 
 /*
- * A PLIC register. While it is answered the vCPU counts as in HOST mode, so that a change of its own
- * line arrives as mail without a kick; the mailbox is read once more before the guest goes on.
+ * A PLIC register. While it is answered the vCPU counts as in HOST mode, so that a change of its
+ * own line arrives as mail without a kick; the mailbox is read once more before the guest goes on.
  */
 bool hot_irqchip(struct engine_vcpu *eng, uint64_t gpa, const struct riscv_access *access)
 {
@@ -134,7 +136,8 @@ bool hot_irqchip(struct engine_vcpu *eng, uint64_t gpa, const struct riscv_acces
     bool served;
     if (access->store) {
         atomic_store_explicit(&vcpu->mode, VCPU_HOST, memory_order_relaxed);
-        served = plic_write(&vcpu->vm->plic, (uint32_t)offset, access->width, eng->gpr[access->reg]);
+        served =
+            plic_write(&vcpu->vm->plic, (uint32_t)offset, access->width, eng->gpr[access->reg]);
     } else {
         uint64_t raw;
         atomic_store_explicit(&vcpu->mode, VCPU_HOST, memory_order_relaxed);

@@ -12,8 +12,8 @@
 #define GIB (1UL << 30)
 
 /*
- * Its place in the machine is fixed, so it is taken once and never given to anybody else; what ran in
- * it is zeroed when the VM ends, as always.
+ * Its place in the machine is fixed, so it is taken once and never given to anybody else; what ran
+ * in it is zeroed when the VM ends, as always.
  */
 bool memory_set_aside(struct vm *vm, struct vm_config *config)
 {
@@ -21,8 +21,10 @@ bool memory_set_aside(struct vm *vm, struct vm_config *config)
         const struct config_range *range = &config->memory[n];
         uint8_t *host = host_pages_claim(range->base, range->size);
         if (!host) {
-            property_refuse(config, "property direct-map: the machine's RAM from %#lx to %#lx is not "
-                            "free", range->base, range->base + range->size - 1);
+            property_refuse(config,
+                            "property direct-map: the machine's RAM from %#lx to %#lx is not "
+                            "free",
+                            range->base, range->base + range->size - 1);
             while (vm->ram_chunks) {
                 struct ram_chunk *chunk = &vm->ram[--vm->ram_chunks];
                 host_pages_free(chunk->host, chunk->size);
@@ -39,7 +41,7 @@ static int map(struct vm *vm)
 {
     for (unsigned n = 0; n < vm->ram_chunks; n++) {
         struct ram_chunk *chunk = &vm->ram[n];
-        if (vm->eng.ops->map(&vm->eng, chunk->gpa, host_pa(chunk->host), chunk->size) < 0) {
+        if (vm->eng.ops->map(&vm->eng, chunk->gpa, host_pa(chunk->host), chunk->size, false) < 0) {
             vm_error(vm->config->name, "property memory: no memory is left for its page tables");
             return -1;
         }
@@ -53,7 +55,8 @@ static uint64_t take_run(struct vm *vm, uint64_t gpa, uint64_t size)
 {
     if (vm->ram_chunks == VM_RAM_CHUNKS)
         return 0;
-    for (uint64_t bytes = size; bytes >= HOST_PAGE_SIZE; bytes = bytes / 2 & ~(HOST_PAGE_SIZE - 1)) {
+    for (uint64_t bytes = size; bytes >= HOST_PAGE_SIZE;
+         bytes = bytes / 2 & ~(HOST_PAGE_SIZE - 1)) {
         /* Alike alignment lets the engine map with pages of that size. */
         uint64_t align = bytes >= GIB && !(gpa & (GIB - 1)) ? GIB : HOST_PAGE_SIZE;
         if (align < GIB && bytes >= 2 * MIB && !(gpa & (2 * MIB - 1)))

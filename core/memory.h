@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Taking and giving back a VM's RAM; reading and writing it is vm_read() and its like in core/vm.h. */
+/* Taking and giving back a VM's RAM; reading and writing it is vm_read() and its like in core/vm.h.
+ */
 #ifndef CORE_MEMORY_H
 #define CORE_MEMORY_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The report of a vCPU. The call chain is followed by frame pointers, as the calling convention lays
- * frames out where they are kept (RISC-V ELF psABI, "Frame Pointer Convention"): the return address
- * lies below the address in s0, the caller's s0 below that. Code that keeps none shows pc and ra.
+ * The report of a vCPU. The call chain is followed by frame pointers, as the calling convention
+ * lays frames out where they are kept (RISC-V ELF psABI, "Frame Pointer Convention"): the return
+ * address lies below the address in s0, the caller's s0 below that. Code that keeps none shows pc
+ * and ra.
  */
 #include "core/report.h"
 
@@ -35,9 +36,9 @@ static bool read_virtual(struct vm *vm, uint64_t satp, uint64_t gva, uint64_t *v
 
 static void print_registers(const struct vcpu *vcpu)
 {
-    static const char *const names[32] = {"zero", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2",
-                                          "s0",   "s1", "a0", "a1", "a2",  "a3",  "a4", "a5",
-                                          "a6",   "a7", "s2", "s3", "s4",  "s5",  "s6", "s7",
+    static const char *const names[32] = {"zero", "ra", "sp",  "gp",  "tp", "t0", "t1", "t2",
+                                          "s0",   "s1", "a0",  "a1",  "a2", "a3", "a4", "a5",
+                                          "a6",   "a7", "s2",  "s3",  "s4", "s5", "s6", "s7",
                                           "s8",   "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
     const uint64_t *gpr = vcpu->eng.gpr;
     for (unsigned n = 1; n + 3 < 32; n += 4)
@@ -93,7 +94,8 @@ static void print_report(struct vcpu *vcpu)
                state.scause, riscv_cause_name(state.scause), state.stval, state.sie, state.sip);
     print_calls(vcpu, state.satp);
     if (v->pc == state.sepc && v->pc == (state.stvec & ~3UL))
-        host_print("    it traps at the first instruction of its own trap handler, again and again");
+        host_print(
+            "    it traps at the first instruction of its own trap handler, again and again");
 }
 
 void report_vcpu(struct vcpu *vcpu)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A ring of a vCPU's last exits, noted while somebody wants it. Exits that an engine answers itself (the
- * hot ones) are counted, but not noted. */
+/* A ring of a vCPU's last exits, noted while somebody wants it. Exits that an engine answers itself
+ * (the hot ones) are counted, but not noted. */
 #ifndef CORE_TRACE_H
 #define CORE_TRACE_H
 

@@ -20,35 +20,45 @@ struct vm;
 #define HSM_START_CLAIMED 0x100
 
 /* Mailbox bits. The first three are answered by hot handlers, the rest in the slow loop. */
-#define MAIL_SOFT (1u << 0)    /* show a software interrupt (SBI IPI) */
+#define MAIL_SOFT (1u << 0)     /* show a software interrupt (SBI IPI) */
 #define MAIL_EXTERNAL (1u << 1) /* the PLIC's line to this vCPU may have changed: look */
-#define MAIL_FENCE (1u << 2)   /* somebody in fence_from waits for a fence */
-#define MAIL_FLUSH (1u << 3)   /* a full fence is owed before the next guest instruction */
-#define MAIL_WAKE (1u << 4)    /* HSM state changed: started, or woken */
-#define MAIL_CONTROL (1u << 5) /* the VM has a wish */
-#define MAIL_TIMER (1u << 6)   /* the host's timer for this vCPU went off */
-#define MAIL_REPORT (1u << 7)  /* somebody wants to see the state: core/report.h */
+#define MAIL_FENCE (1u << 2)    /* somebody in fence_from waits for a fence */
+#define MAIL_FLUSH (1u << 3)    /* a full fence is owed before the next guest instruction */
+#define MAIL_WAKE (1u << 4)     /* HSM state changed: started, or woken */
+#define MAIL_CONTROL (1u << 5)  /* the VM has a wish */
+#define MAIL_TIMER (1u << 6)    /* the host's timer for this vCPU went off */
+#define MAIL_REPORT (1u << 7)   /* somebody wants to see the state: core/report.h */
 /* Mail that ends a guest's wait for an interrupt. */
-#define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL | \
-                  MAIL_REPORT)
+#define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL | MAIL_REPORT)
 
 /*
  * Where the vCPU is, for those who want to kick it or wait for it. Written by its own hart, with
  * a full barrier before the mailbox is read again (core/mail.c tells the protocol).
  */
 enum vcpu_mode {
-    VCPU_AWAY,  /* on no hart, or in no state to run: nobody waits for it */
-    VCPU_HOST,  /* its hart is in Caldarium and looks at the mailbox before the guest goes on */
-    VCPU_GUEST, /* guest instructions may run right now: a kick is needed */
+    VCPU_AWAY,   /* on no hart, or in no state to run: nobody waits for it */
+    VCPU_HOST,   /* its hart is in Caldarium and looks at the mailbox before the guest goes on */
+    VCPU_GUEST,  /* guest instructions may run right now: a kick is needed */
     VCPU_BLOCKED /* sleeps until it is woken; runs no guest code, nobody waits for it */
 };
 
 /* SBI firmware counters (SBI PMU, event type 15), counted in hot handlers too. */
 enum sbi_fw_event {
-    FW_MISALIGNED_LOAD, FW_MISALIGNED_STORE, FW_ACCESS_LOAD, FW_ACCESS_STORE, FW_ILLEGAL_INSN,
-    FW_SET_TIMER, FW_IPI_SENT, FW_IPI_RECEIVED, FW_FENCE_I_SENT, FW_FENCE_I_RECEIVED,
-    FW_SFENCE_VMA_SENT, FW_SFENCE_VMA_RECEIVED, FW_SFENCE_VMA_ASID_SENT,
-    FW_SFENCE_VMA_ASID_RECEIVED, FW_EVENTS
+    FW_MISALIGNED_LOAD,
+    FW_MISALIGNED_STORE,
+    FW_ACCESS_LOAD,
+    FW_ACCESS_STORE,
+    FW_ILLEGAL_INSN,
+    FW_SET_TIMER,
+    FW_IPI_SENT,
+    FW_IPI_RECEIVED,
+    FW_FENCE_I_SENT,
+    FW_FENCE_I_RECEIVED,
+    FW_SFENCE_VMA_SENT,
+    FW_SFENCE_VMA_RECEIVED,
+    FW_SFENCE_VMA_ASID_SENT,
+    FW_SFENCE_VMA_ASID_RECEIVED,
+    FW_EVENTS
 };
 
 #define PMU_COUNTERS 16 /* counter 0 cycle, 2 instret (as their CSRs), 3.. firmware counters */
@@ -65,7 +75,7 @@ struct vcpu_pmu {
 struct vcpu {
     struct engine_vcpu eng; /* first: assembly holds a pointer to it */
     struct vm *vm;
-    unsigned id;   /* also the hart id that the guest sees */
+    unsigned id;           /* also the hart id that the guest sees */
     _Atomic unsigned hart; /* index of the host hart it is on, or was on last */
     void *host;            /* the host's own notes on it */
 
@@ -86,15 +96,16 @@ struct vcpu {
 
     _Atomic bool out; /* left the guest for the VM's wish; counted in vm->vcpus_out */
 
-    uint64_t sta_shmem; /* SBI STA area, guest-physical; UINT64_MAX for none */
-    uint64_t steal_ticks;  /* ready to run, but kept away from its hart */
+    uint64_t sta_shmem;   /* SBI STA area, guest-physical; UINT64_MAX for none */
+    uint64_t steal_ticks; /* ready to run, but kept away from its hart */
 
     uint64_t fw_count[FW_EVENTS];
     struct vcpu_pmu pmu;
 
     struct trace *_Atomic trace; /* core/trace.h; NULL: never wanted so far */
 
-    /* Ticks of the host's clock, for `stats`: in the guest (with its hot exits) and in slow exits. */
+    /* Ticks of the host's clock, for `stats`: in the guest (with its hot exits) and in slow exits.
+     */
     uint64_t ticks_guest, ticks_host, ticks_idle;
     uint64_t entered; /* host time when it went into the guest; 0: it is not in there */
 };
@@ -110,12 +121,13 @@ void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned id);
 /* Leaves mail for `to` and kicks its hart where that is needed. */
 void vcpu_mail(struct vcpu *to, uint32_t bits);
 
-/* Makes the vCPU start (or resume) at pc in S-mode with a0 = its id, a1 = opaque. On its own hart. */
+/* Makes the vCPU start (or resume) at pc in S-mode with a0 = its id, a1 = opaque. On its own hart.
+ */
 void vcpu_begin(struct vcpu *vcpu, uint64_t pc, uint64_t opaque);
 
 /* Takes what the mailbox holds and carries out the bits that concern the guest; own hart, loaded.
- * Returns the bits that are left for the caller: MAIL_WAKE, MAIL_CONTROL; MAIL_REPORT, which it leaves
- * in the box. */
+ * Returns the bits that are left for the caller: MAIL_WAKE, MAIL_CONTROL; MAIL_REPORT, which it
+ * leaves in the box. */
 uint32_t vcpu_take_mail(struct vcpu *vcpu);
 
 /* Mode changes, each with the barrier that the mail protocol needs. */

@@ -77,6 +77,18 @@ static void hide_extensions(struct vm *vm)
     vm->eng.isa_disable = vm->hidden;
 }
 
+/* What the engine needs for each; vm_destroy() gives it back. */
+static bool init_vcpus(struct vm *vm)
+{
+    const struct engine_ops *ops = vm->eng.ops;
+    for (unsigned n = 0; ops->vcpu_init && n < vm->vcpu_count; n++) {
+        vm->vcpus[n].eng.vm = &vm->eng;
+        if (ops->vcpu_init(&vm->vcpus[n].eng) < 0)
+            return false;
+    }
+    return true;
+}
+
 int vm_create(struct vm *vm)
 {
     struct loaded loaded;
@@ -88,6 +100,12 @@ int vm_create(struct vm *vm)
     }
     atomic_store(&vm->faulted, 0);
     init_devices(vm);
+    if (!init_vcpus(vm)) {
+        vm_error(vm->config->name, "no memory is left for the shadow tables of its %u vCPUs",
+                 vm->vcpu_count);
+        vm_destroy(vm);
+        return -1;
+    }
     if (memory_take(vm) < 0 || !load_images(vm, &loaded) || !passthrough_attach(vm) ||
         !shared_memory_attach(vm)) {
         vm_destroy(vm);
@@ -111,6 +129,8 @@ void vm_destroy(struct vm *vm)
     passthrough_detach(vm);
     shared_memory_detach(vm);
     memory_give_back(vm);
+    for (unsigned n = 0; vm->eng.ops->vcpu_fini && n < vm->vcpu_count; n++)
+        vm->eng.ops->vcpu_fini(&vm->vcpus[n].eng);
     vm->eng.ops->vm_fini(&vm->eng);
     vm->taken = vm->table_bytes = 0;
 }

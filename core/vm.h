@@ -2,10 +2,11 @@
 /*
  * A virtual machine: its memory, vCPUs, devices and life.
  *
- * States and who changes them: a VM is DEFINED by the bundle, RUNNING after vm_create() and until it
- * ends. Any hart may ask for a change with vm_request(); each vCPU's hart then takes its vCPU out of
- * the guest, and the last one out carries the request out (vm_service() on the VM's keeper hart).
- * So nothing here is changed under the feet of a running guest, and no lock is held while one runs.
+ * States and who changes them: a VM is DEFINED by the bundle, RUNNING after vm_create() and until
+ * it ends. Any hart may ask for a change with vm_request(); each vCPU's hart then takes its vCPU
+ * out of the guest, and the last one out carries the request out (vm_service() on the VM's keeper
+ * hart). So nothing here is changed under the feet of a running guest, and no lock is held while
+ * one runs.
  */
 #ifndef CORE_VM_H
 #define CORE_VM_H
@@ -84,8 +85,8 @@ extern unsigned vm_count;
 struct vm *vm_find(const char *name);
 
 /*
- * Takes memory, loads the images, generates the tree and leaves vCPU 0 startable. 0, or -1 after one
- * line that names VM and property; everything taken is given back then. Runs on one hart.
+ * Takes memory, loads the images, generates the tree and leaves vCPU 0 startable. 0, or -1 after
+ * one line that names VM and property; everything taken is given back then. Runs on one hart.
  */
 int vm_create(struct vm *vm);
 
@@ -101,7 +102,8 @@ void vm_request(struct vm *vm, enum vm_wish wish);
  */
 void vm_guest_off(struct vm *vm);
 void vm_guest_reset(struct vm *vm);
-void vm_guest_fault(struct vcpu *vcpu, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void vm_guest_fault(struct vcpu *vcpu, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* A restart, unless the VM has used up its restart-limit: then it is stopped, with a line. */
 void vm_restart(struct vm *vm);
@@ -123,8 +125,8 @@ void *vm_ram(const struct vm *vm, uint64_t gpa, uint64_t bytes);
 
 /*
  * Device registers by guest-physical address. `width` is 1, 2, 4 or 8; false: nothing is there, or
- * the device has no such access, and the guest gets an access fault. Called by exit.c, on the vCPU's
- * hart. The irqchip_* pair is the hot subset: the interrupt controller alone.
+ * the device has no such access, and the guest gets an access fault. Called by exit.c, on the
+ * vCPU's hart. The irqchip_* pair is the hot subset: the interrupt controller alone.
  */
 bool vm_mmio_read(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t *value);
 bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t value);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A kick is a store of the new deadline and nothing else; whoever looks (the host, by its timer) finds
- * out then whether the deadline that it waited for still holds.
+ * A kick is a store of the new deadline and nothing else; whoever looks (the host, by its timer)
+ * finds out then whether the deadline that it waited for still holds.
  */
 #include "core/watchdog.h"
 

@@ -4,7 +4,7 @@
  *
  * An engine runs guest instructions until one of them needs the world outside the vCPU, then
  * returns an exit record. It knows registers, traps and address translation; it knows nothing of
- * devices, SBI or policy. Two engines implement this: h/ (the H extension) and, later, shadow/.
+ * devices, SBI or policy. Two engines implement this: h/ (the H extension) and shadow/ (without).
  *
  * Unless said otherwise a function is called on the hart that has the vCPU loaded, or on any hart
  * while no hart has.
@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "engine/h/state.h"
+#include "engine/shadow/state.h"
 #include "riscv/decode.h"
 #include "riscv/sbi.h"
 
@@ -42,6 +43,10 @@ enum exit_reason {
     EXIT_HOT_KICK,
     EXIT_HOT_TIMER,
     EXIT_HOT_IRQCHIP,
+    /* Engine shadow's own. */
+    EXIT_HOT_PRIVILEGED, /* a privileged instruction */
+    EXIT_HOT_FILL,       /* a shadow entry was missing */
+    EXIT_HOT_TRAP,       /* an exception that is the guest's own */
     EXIT_REASONS
 };
 
@@ -74,7 +79,10 @@ struct engine_vm {
     const struct engine_ops *ops;
     const char *name;           /* the VM's name, for messages; owned by the VM */
     const uint8_t *isa_disable; /* riscv_ext numbers the guest must not have, ISA_EXT_COUNT flags */
-    struct h_vm h;
+    union {
+        struct h_vm h;
+        struct s_vm s;
+    };
 };
 
 /*
@@ -90,13 +98,14 @@ struct engine_vcpu {
     struct engine_vm *vm;
     bool loaded;
     bool trap_wfi; /* EXIT_WFI; else the guest waits on the hart itself. Set before vcpu_reset() */
-    const _Atomic bool *attention; /* set while the host wants the hart: a kick is not for the guest */
-    unsigned hart; /* index of the host's hart; set before load() */
-    struct h_vcpu h;
+    const _Atomic bool
+        *attention; /* set while the host wants the hart: a kick is not for the guest */
+    unsigned hart;  /* index of the host's hart; set before load() */
+    union {
+        struct h_vcpu h;
+        struct s_vcpu s;
+    };
 };
-
-/* For a machine without anything to run guests with: hart_init alone. */
-extern const struct engine_ops engine_none;
 
 struct engine_ops {
     const char *name; /* "h" or "shadow" */
@@ -108,8 +117,17 @@ struct engine_ops {
     int (*vm_init)(struct engine_vm *vm);
     void (*vm_fini)(struct engine_vm *vm);
 
-    /* Maps [gpa, gpa+size) to host-physical pa, all page-aligned. 0, or -1: out of memory. */
-    int (*map)(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size);
+    /* Maps [gpa, gpa+size) to host-physical pa, all page-aligned: RAM, which host_va() reaches, or
+     * a device's registers. 0, or -1: out of memory. */
+    int (*map)(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device);
+
+    /* Takes and gives back what a vCPU needs besides, between vm_init and vm_fini. NULL: nothing.
+     */
+    int (*vcpu_init)(struct engine_vcpu *v);
+    void (*vcpu_fini)(struct engine_vcpu *v);
+
+    /* Room for the guest's vector registers, 32 of VLENB bytes, for as long as the vCPU exists. */
+    void (*vector_room)(struct engine_vcpu *v, void *room);
 
     /* Bytes of memory taken for this VM's tables. */
     uint64_t (*table_bytes)(const struct engine_vm *vm);
@@ -147,8 +165,8 @@ struct engine_ops {
     /* An enabled interrupt is pending for the guest: WFI or a retentive suspend would end. */
     bool (*irq_waiting)(const struct engine_vcpu *v);
 
-    /* Host time at which the guest's timer will wake it from WFI; UINT64_MAX: not at all. The vCPU is
-     * loaded on this hart. */
+    /* Host time at which the guest's timer will wake it from WFI; UINT64_MAX: not at all. The vCPU
+     * is loaded on this hart. */
     uint64_t (*timer_deadline)(const struct engine_vcpu *v);
 
     /* Guest time minus host time: what the guest's `time` shows is host_time() + delta. */
@@ -157,18 +175,27 @@ struct engine_ops {
     /* The guest's CSRs as it would read them. */
     void (*state)(const struct engine_vcpu *v, struct engine_state *state);
 
+    bool (*in_user)(const struct engine_vcpu *v);
+    bool (*counter_open)(const struct engine_vcpu *v, unsigned which);
+
     /* Reads a loaded guest's memory by its own virtual address. False on a fault. */
     bool (*peek)(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);
 };
 
 /* The guest's privilege when it exited. */
-bool engine_in_user(const struct engine_vcpu *v);
+static inline bool engine_in_user(const struct engine_vcpu *v)
+{
+    return v->ops->in_user(v);
+}
 
 /* This hart's counter CSR: 0 cycle, 2 instret. */
 uint64_t engine_counter(unsigned which);
 
 /* The guest's current mode may read that counter (its scounteren, when in user mode). */
-bool engine_counter_open(const struct engine_vcpu *v, unsigned which);
+static inline bool engine_counter_open(const struct engine_vcpu *v, unsigned which)
+{
+    return v->ops->counter_open(v, which);
+}
 
 /* Fills in a0/a1 for an SBI answer. */
 static inline void engine_sbi_answer(struct engine_vcpu *v, int64_t error, uint64_t value)

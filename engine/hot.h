@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The hot handlers: the only functions of core/ that an engine calls from inside a run. They touch
- * this vCPU alone, take no lock, and use nothing that depends on the hart (tp is still the guest's).
- * The SBI ones (sbi_hot_base() and its like) are declared in core/sbi/sbi.h and called by entry.S.
+ * this vCPU alone, take no lock, and use nothing that depends on the hart (tp is still the
+ * guest's). The SBI ones (sbi_hot_base() and its like) are declared in core/sbi/sbi.h and called by
+ * entry.S.
  */
 #ifndef ENGINE_HOT_H
 #define ENGINE_HOT_H

@@ -38,6 +38,14 @@ uint64_t host_pages_total(void);
 uint64_t host_pa(const void *va);
 void *host_va(uint64_t pa);
 
+/* Physical address of a part of Caldarium's image. */
+uint64_t host_image_pa(const void *object);
+
+/* Enters a last-level page table (512 pages, 2 MiB) in Caldarium's own address space at `va`, which
+ * is free there and aligned; engine shadow's way in and out. False: no memory. Boot hart, before
+ * the others start. */
+bool host_table_share(uint64_t va, const uint64_t *table);
+
 /* The `time` CSR, in ticks of host_timebase() Hz. */
 uint64_t host_time(void);
 uint64_t host_timebase(void);
@@ -49,15 +57,16 @@ uint64_t host_timebase(void);
 void host_kick(struct vcpu *vcpu);
 
 /*
- * Ends a vCPU's sleep: there is mail for it, or its VM has a wish. Has its hart leave the guest if it
- * runs. Does nothing for a vCPU that is ready to run anyway.
+ * Ends a vCPU's sleep: there is mail for it, or its VM has a wish. Has its hart leave the guest if
+ * it runs. Does nothing for a vCPU that is ready to run anyway.
  */
 void host_wake(struct vcpu *vcpu);
 
 /* The vCPU's one-shot timer where the guest's can't be armed in hardware: UINT64_MAX disarms. */
 void host_timer_arm(struct vcpu *vcpu, uint64_t deadline);
 
-/* There is something for core/watchdog.h to look at: watchdog_check() is called soon, on some hart. */
+/* There is something for core/watchdog.h to look at: watchdog_check() is called soon, on some hart.
+ */
 void host_watch(void);
 
 /* Interrupts of devices that a VM has. A forwarded source pulses at the VM's PLIC and stays shut at

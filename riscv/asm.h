@@ -22,9 +22,9 @@
     __asm__ volatile("csrc %0, %1" : : "i"(csr), "rK"((uint64_t)(bits)) : "memory")
 
 /*
- * Reads a CSR that may not exist: for the time of one instruction the trap vector points just behind
- * it, and `ok` tells whether the instruction got there without a trap. Interrupts are off (as they
- * always are in Caldarium), so nothing else can use that vector.
+ * Reads a CSR that may not exist: for the time of one instruction the trap vector points just
+ * behind it, and `ok` tells whether the instruction got there without a trap. Interrupts are off
+ * (as they always are in Caldarium), so nothing else can use that vector.
  */
 #define csr_try_read(csr, ok)                                                                      \
     ({                                                                                             \
@@ -46,6 +46,16 @@ static inline void fence_i(void)
 static inline void sfence_vma_all(void)
 {
     __asm__ volatile("sfence.vma" ::: "memory");
+}
+
+static inline void sfence_vma_address(uint64_t address)
+{
+    __asm__ volatile("sfence.vma %0" : : "r"(address) : "memory");
+}
+
+static inline void sfence_vma_asid(uint64_t asid)
+{
+    __asm__ volatile("sfence.vma zero, %0" : : "r"(asid) : "memory");
 }
 
 /* hfence.vvma rs1 = address, rs2 = ASID (either x0: all). Privileged manual, "Hypervisor

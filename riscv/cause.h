@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* The exception's name as the privileged manual gives it; interrupts and what is reserved: their kind. */
+/* The exception's name as the privileged manual gives it; interrupts and what is reserved: their
+ * kind. */
 const char *riscv_cause_name(uint64_t cause);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CSR numbers and fields that Caldarium uses. Source: RISC-V privileged manual 20240411. Numbers, not
- * names, reach the assembler, since neither gcc 12 nor clang 14 knows them all.
+ * CSR numbers and fields that Caldarium uses. Source: RISC-V privileged manual 20240411. Numbers,
+ * not names, reach the assembler, since neither gcc 12 nor clang 14 knows them all.
  */
 #ifndef RISCV_CSR_H
 #define RISCV_CSR_H
@@ -119,7 +119,8 @@
 #define HGATP_VMID_MASK 0x3fffUL
 
 /* henvcfg and senvcfg. */
-#define ENVCFG_CBIE_INVAL (3UL << 4) /* cbo.inval invalidates, as hardware without control would */
+#define ENVCFG_CBIE_INVAL (3UL << 4) /* cbo.inval invalidates, as hardware without control would   \
+                                      */
 #define ENVCFG_CBIE_FLUSH (1UL << 4)
 #define ENVCFG_CBCFE (1UL << 6)
 #define ENVCFG_CBZE (1UL << 7)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Address translation as the hart does it, in software (privileged manual, "Virtual Address Translation
- * Process"), without permissions: those are for the caller, who has the leaf's bits. */
+/* Address translation as the hart does it, in software (privileged manual, "Virtual Address
+ * Translation Process"), without permissions: those are for the caller, who has the leaf's bits. */
 #ifndef RISCV_WALK_H
 #define RISCV_WALK_H
 
@@ -18,8 +18,8 @@ struct riscv_leaf {
 int riscv_satp_levels(uint64_t satp);
 
 /*
- * Follows `va` through the tables of `satp`. `read` fetches the 8 bytes at a physical address; false:
- * nothing is there. False, if there is no translation.
+ * Follows `va` through the tables of `satp`. `read` fetches the 8 bytes at a physical address;
+ * false: nothing is there. False, if there is no translation.
  */
 bool riscv_walk(uint64_t satp, uint64_t va, bool (*read)(void *owner, uint64_t pa, uint64_t *pte),
                 void *owner, struct riscv_leaf *leaf);

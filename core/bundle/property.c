@@ -51,7 +51,7 @@ static uint64_t two_cells(const struct property *p, unsigned n)
 static const char *string(const struct property *p)
 {
     return p->bytes > 0 && strnlen(p->data, (size_t)p->bytes) == (size_t)p->bytes - 1 ? p->data
-                                                                                     : NULL;
+                                                                                      : NULL;
 }
 
 static bool number(struct vm_config *config, const struct property *p, uint64_t low, uint64_t high,
@@ -115,8 +115,8 @@ static bool check_range(struct vm_config *config, const struct property *p, unsi
     }
     for (unsigned other = 0; other < n; other++) {
         if (config_overlap(r, config->memory[other])) {
-            property_refuse(config, "property %s: range %u (%#lx + %#lx) overlaps range %u", p->name,
-                            n + 1, r.base, r.size, other + 1);
+            property_refuse(config, "property %s: range %u (%#lx + %#lx) overlaps range %u",
+                            p->name, n + 1, r.base, r.size, other + 1);
             return false;
         }
     }
@@ -260,8 +260,10 @@ static bool period_us(struct vm_config *config, const struct property *p)
 
 static bool engine(struct vm_config *config, const struct property *p)
 {
-    static const char *const served[] = {"h", NULL};
-    return choice(config, p, served, "shadow") >= 0;
+    static const char *const served[] = {"h", "shadow", NULL};
+    int n = choice(config, p, served, NULL);
+    config->engine = n == 1 ? ENGINE_SHADOW : ENGINE_H;
+    return n >= 0;
 }
 
 static bool console(struct vm_config *config, const struct property *p)
@@ -370,25 +372,27 @@ static bool shared_memory(struct vm_config *config, const struct property *p)
     while (at < end) {
         size_t name = strnlen(at, (size_t)(end - at)) + 1;
         if (name == 1 || at + name + 20 > end)
-            return wrong(config, p, "\"NAME\", <base size interrupt> with base and size of two cells");
+            return wrong(config, p,
+                         "\"NAME\", <base size interrupt> with base and size of two cells");
         if (config->shared_count == VM_MAX_SHARED)
             return wrong(config, p, "at most 4 regions");
         struct config_shared *shared = &config->shared[config->shared_count++];
         struct property cells = {.data = at + name};
         uint64_t base;
-        *shared = (struct config_shared){at, {two_cells(&cells, 0), two_cells(&cells, 2)},
-                                         (unsigned)cell(&cells, 4)};
+        *shared = (struct config_shared){
+            at, {two_cells(&cells, 0), two_cells(&cells, 2)}, (unsigned)cell(&cells, 4)};
         struct config_range all = {shared->range.base, shared->range.size + SHARED_DOORBELL_SIZE};
         const char *fault = range_fault(all);
         if (!fault)
             fault = range_fault(shared->range);
         if (!fault && window_at(all, &base))
             fault = "it lies where no virtual device is";
-        if (!fault && (!shared->irq || shared->irq >= GUEST_PLIC_SOURCES || shared->irq == GUEST_UART_IRQ))
+        if (!fault &&
+            (!shared->irq || shared->irq >= GUEST_PLIC_SOURCES || shared->irq == GUEST_UART_IRQ))
             fault = "the interrupt is from 1 to 95, and not the UART's 10";
         if (fault) {
-            property_refuse(config, "property %s: %.31s (%#lx + %#lx): expected is that %s", p->name, at,
-                            shared->range.base, shared->range.size, fault);
+            property_refuse(config, "property %s: %.31s (%#lx + %#lx): expected is that %s",
+                            p->name, at, shared->range.base, shared->range.size, fault);
             return false;
         }
         at += name + 20;

@@ -16,9 +16,18 @@
 static bool can_dma(int node)
 {
     static const char *const harmless[] = {
-        "ns16550a", "ns16550", "snps,dw-apb-uart", "sifive,uart0", "google,goldfish-rtc",
-        "sifive,gpio0", "sifive,pwm0", "sifive,i2c0", "opencores,i2c-ocores", "sifive,spi0",
-        "syscon", "cfi-flash",
+        "ns16550a",
+        "ns16550",
+        "snps,dw-apb-uart",
+        "sifive,uart0",
+        "google,goldfish-rtc",
+        "sifive,gpio0",
+        "sifive,pwm0",
+        "sifive,i2c0",
+        "opencores,i2c-ocores",
+        "sifive,spi0",
+        "syscon",
+        "cfi-flash",
     };
     for (unsigned n = 0; n < sizeof(harmless) / sizeof(*harmless); n++) {
         if (!fdt_node_check_compatible(board.fdt, node, harmless[n]))
@@ -88,7 +97,8 @@ static bool read_irqs(struct vm_config *config, struct passthrough *device)
         cells = fdt_getprop(board.fdt, device->node, "interrupts", &bytes);
     if (!cells)
         return true;
-    const fdt32_t *width = parent < 0 ? NULL : fdt_getprop(board.fdt, parent, "#interrupt-cells", NULL);
+    const fdt32_t *width =
+        parent < 0 ? NULL : fdt_getprop(board.fdt, parent, "#interrupt-cells", NULL);
     if (parent < 0 || !fdt_getprop(board.fdt, parent, "riscv,ndev", NULL) || !width ||
         fdt32_ld(width) != 1) {
         property_refuse(config, "property passthrough: %s does not interrupt through the PLIC",
@@ -99,7 +109,8 @@ static bool read_irqs(struct vm_config *config, struct passthrough *device)
         uint32_t source = fdt32_ld(cells + n * stride + skip);
         bool taken = source == GUEST_UART_IRQ && config->console == CONSOLE_UART;
         if (!source || source >= GUEST_PLIC_SOURCES || taken || n == PASSTHROUGH_IRQS) {
-            property_refuse(config, "property passthrough: %s: interrupt %u %s", device->path, source,
+            property_refuse(config, "property passthrough: %s: interrupt %u %s", device->path,
+                            source,
                             taken ? "is the virtual UART's" : "is more than a guest's PLIC has");
             return false;
         }
@@ -123,8 +134,8 @@ static bool place_is_free(struct vm_config *config, const struct passthrough *de
             config_overlap(regs, (struct config_range){GUEST_UART_BASE, HOST_PAGE_SIZE}))
             what = "the virtual UART";
         if (what) {
-            property_refuse(config, "property passthrough: %s at %#lx lies where %s is", device->path,
-                            regs.base, what);
+            property_refuse(config, "property passthrough: %s at %#lx lies where %s is",
+                            device->path, regs.base, what);
             return false;
         }
     }
@@ -170,8 +181,10 @@ static bool resolve(struct vm *vm, struct vm_config *config, const char *path)
     }
     device->dma = can_dma(device->node);
     if (device->dma && !(config->direct_map && config->unprotected_dma)) {
-        property_refuse(config, "property passthrough: %s can do DMA and is behind no IOMMU; expected "
-                        "are direct-map and allow-unprotected-dma", path);
+        property_refuse(config,
+                        "property passthrough: %s can do DMA and is behind no IOMMU; expected "
+                        "are direct-map and allow-unprotected-dma",
+                        path);
         return false;
     }
     host_device_adopt(device);
@@ -196,8 +209,10 @@ void passthrough_resolve(struct vm *vm, struct vm_config *config)
         dma += vm->devices[vm->device_count - 1].dma;
     }
     if (dma)
-        vm_info(config->name, "%u of its devices can write to all of the machine's memory: no IOMMU is "
-                "in front of them", dma);
+        vm_info(config->name,
+                "%u of its devices can write to all of the machine's memory: no IOMMU is "
+                "in front of them",
+                dma);
 }
 
 bool passthrough_attach(struct vm *vm)
@@ -206,8 +221,9 @@ bool passthrough_attach(struct vm *vm)
         const struct passthrough *device = &vm->devices[n];
         for (unsigned r = 0; r < device->reg_count; r++) {
             uint64_t base = device->regs[r].base;
-            if (vm->eng.ops->map(&vm->eng, base, base, device->regs[r].size) < 0) {
-                vm_error(vm->config->name, "property passthrough: no memory is left for its tables");
+            if (vm->eng.ops->map(&vm->eng, base, base, device->regs[r].size, true) < 0) {
+                vm_error(vm->config->name,
+                         "property passthrough: no memory is left for its tables");
                 return false;
             }
         }
@@ -222,8 +238,8 @@ void passthrough_detach(struct vm *vm)
     for (unsigned n = 0; n < vm->device_count; n++) {
         const struct passthrough *device = &vm->devices[n];
         if (device->dma && !host_device_stop(device))
-            vm_error(vm->config->name, "%s may still write to its memory: how to stop it is not known",
-                     device->path);
+            vm_error(vm->config->name,
+                     "%s may still write to its memory: how to stop it is not known", device->path);
         for (unsigned i = 0; i < device->irq_count; i++)
             host_irq_detach(vm, device->irqs[i]);
     }

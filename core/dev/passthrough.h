@@ -26,13 +26,13 @@ struct passthrough {
     unsigned irqs[PASSTHROUGH_IRQS];
     unsigned irq_count;
     volatile void *host_regs; /* the first range as the host sees it, where it needs to; or NULL */
-    bool dma; /* reads and writes memory by itself, for all that is known */
+    bool dma;                 /* reads and writes memory by itself, for all that is known */
 };
 
 /*
- * Finds and checks the devices that the VM's configuration names; once, when the VM is defined, after
- * those before it. Devices that are not there, share a page with another one or belong to another VM
- * already make it refused, with one line.
+ * Finds and checks the devices that the VM's configuration names; once, when the VM is defined,
+ * after those before it. Devices that are not there, share a page with another one or belong to
+ * another VM already make it refused, with one line.
  */
 void passthrough_resolve(struct vm *vm, struct vm_config *config);
 

@@ -22,7 +22,8 @@ static struct shared_region regions[SHARED_REGIONS];
 static unsigned region_count;
 
 /* NULL after one line. */
-static struct shared_region *find_or_take(struct vm_config *config, const struct config_shared *want)
+static struct shared_region *find_or_take(struct vm_config *config,
+                                          const struct config_shared *want)
 {
     for (unsigned n = 0; n < region_count; n++) {
         struct shared_region *region = &regions[n];
@@ -31,17 +32,20 @@ static struct shared_region *find_or_take(struct vm_config *config, const struct
         if (region->size == want->range.size && region->peer_count < SHARED_PEERS)
             return region;
         if (region->peer_count == SHARED_PEERS)
-            property_refuse(config, "property shared-memory: %s is shared by %d VMs already, the most",
+            property_refuse(config,
+                            "property shared-memory: %s is shared by %d VMs already, the most",
                             want->name, SHARED_PEERS);
         else
-            property_refuse(config, "property shared-memory: %s has %#lx bytes in VM %s; %#lx is not "
-                            "the same", want->name, region->size, region->peer[0].vm->config->name,
+            property_refuse(config,
+                            "property shared-memory: %s has %#lx bytes in VM %s; %#lx is not "
+                            "the same",
+                            want->name, region->size, region->peer[0].vm->config->name,
                             want->range.size);
         return NULL;
     }
     if (region_count == SHARED_REGIONS) {
-        property_refuse(config, "property shared-memory: %s is one more than %d regions", want->name,
-                        SHARED_REGIONS);
+        property_refuse(config, "property shared-memory: %s is one more than %d regions",
+                        want->name, SHARED_REGIONS);
         return NULL;
     }
     uint64_t align = want->range.size >= LARGE_PAGE ? LARGE_PAGE : HOST_PAGE_SIZE;
@@ -68,8 +72,8 @@ static bool place_is_free(const struct vm *vm, struct vm_config *config, unsigne
     }
     for (unsigned i = 0; i < n; i++) {
         const struct config_range *other = &config->shared[i].range;
-        if (config_overlap(range, (struct config_range){other->base,
-                                                        other->size + SHARED_DOORBELL_SIZE}))
+        if (config_overlap(range,
+                           (struct config_range){other->base, other->size + SHARED_DOORBELL_SIZE}))
             what = config->shared[i].name;
         if (config->shared[i].irq == want->irq)
             what = "the interrupt of another";
@@ -85,8 +89,10 @@ static bool place_is_free(const struct vm *vm, struct vm_config *config, unsigne
         }
     }
     if (what)
-        property_refuse(config, "property shared-memory: %s at %#lx with its doorbell and interrupt %u "
-                        "is in the way of %s", want->name, want->range.base, want->irq, what);
+        property_refuse(config,
+                        "property shared-memory: %s at %#lx with its doorbell and interrupt %u "
+                        "is in the way of %s",
+                        want->name, want->range.base, want->irq, what);
     return !what;
 }
 
@@ -114,7 +120,8 @@ bool shared_memory_attach(struct vm *vm)
     for (unsigned n = 0; n < vm->shared_count; n++) {
         const struct shared_window *window = &vm->shared[n];
         struct shared_region *region = window->region;
-        if (vm->eng.ops->map(&vm->eng, window->base, host_pa(region->host), region->size) < 0) {
+        if (vm->eng.ops->map(&vm->eng, window->base, host_pa(region->host), region->size, false) <
+            0) {
             vm_error(vm->config->name, "property shared-memory: no memory is left for its tables");
             return false;
         }

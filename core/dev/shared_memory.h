@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory that several VMs see, each where its bundle says, and a doorbell by which they call each other
- * (docs/shared-memory.md). A region is taken when the first VM that names it is defined, and stays:
- * its content outlives the VMs.
+ * Memory that several VMs see, each where its bundle says, and a doorbell by which they call each
+ * other (docs/shared-memory.md). A region is taken when the first VM that names it is defined, and
+ * stays: its content outlives the VMs.
  */
 #ifndef CORE_DEV_SHARED_MEMORY_H
 #define CORE_DEV_SHARED_MEMORY_H
@@ -15,8 +15,8 @@
 
 struct vm;
 
-#define SHARED_REGIONS 32 /* of one machine */
-#define SHARED_PEERS 32   /* VMs that share one: a bit each in a word */
+#define SHARED_REGIONS 32             /* of one machine */
+#define SHARED_PEERS 32               /* VMs that share one: a bit each in a word */
 #define SHARED_DOORBELL_SIZE 0x1000UL /* directly behind the memory */
 
 struct shared_region {
@@ -39,8 +39,8 @@ struct shared_window {
     uint64_t base;  /* guest-physical */
 };
 
-/* Finds or takes the regions that the VM's configuration names; once, when the VM is defined, after all
- * that may refuse it. Wrong ones make it refused, with one line. */
+/* Finds or takes the regions that the VM's configuration names; once, when the VM is defined, after
+ * all that may refuse it. Wrong ones make it refused, with one line. */
 void shared_memory_resolve(struct vm *vm, struct vm_config *config);
 
 /* Maps them, as part of vm_create(). False after one line: out of memory. */

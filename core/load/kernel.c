@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Linux Image (Linux, Documentation/arch/riscv/boot-image-header.rst), ELF (System V ABI, 64-bit) or
- * flat binary. All three come from outside: lengths and addresses are checked before use.
+ * Linux Image (Linux, Documentation/arch/riscv/boot-image-header.rst), ELF (System V ABI, 64-bit)
+ * or flat binary. All three come from outside: lengths and addresses are checked before use.
  */
 #include "core/load/kernel.h"
 
@@ -22,14 +22,14 @@ static uint64_t read_le(const uint8_t *at, unsigned bytes)
 
 static bool refuse(const struct vm *vm, const char *what, uint64_t number)
 {
-    vm_error(vm->config->name, "property kernel: image %s: %s (%#lx)", vm->config->kernel.name, what,
-             number);
+    vm_error(vm->config->name, "property kernel: image %s: %s (%#lx)", vm->config->kernel.name,
+             what, number);
     return false;
 }
 
 /*
- * A Linux Image is a PE file too, and there the table of sections tells how long the file has to be:
- * the only way to see that one was cut short.
+ * A Linux Image is a PE file too, and there the table of sections tells how long the file has to
+ * be: the only way to see that one was cut short.
  */
 static bool whole_pe(const struct vm *vm, const struct config_image *image)
 {
@@ -129,7 +129,8 @@ static bool load_elf(struct vm *vm, struct loaded *out)
 static bool load_flat(struct vm *vm, struct loaded *out)
 {
     const struct vm_config *config = vm->config;
-    uint64_t start = config->has_load_address ? config->load_address : config->memory[0].base + MIB2;
+    uint64_t start =
+        config->has_load_address ? config->load_address : config->memory[0].base + MIB2;
     out->kernel_start = start;
     out->kernel_end = start + config->kernel.size;
     out->entry = start;

@@ -44,7 +44,8 @@ static bool place_ramdisk(struct vm *vm, struct loaded *out, uint64_t end)
     if (out->kernel_end >= end || image->size > room) {
         vm_error(vm->config->name,
                  "property ramdisk: image %s is %zu bytes; %lu bytes of RAM are left beside the "
-                 "kernel", image->name, image->size, out->kernel_end >= end ? 0 : room);
+                 "kernel",
+                 image->name, image->size, out->kernel_end >= end ? 0 : room);
         return false;
     }
     out->ramdisk_start = (end - image->size) & ~(HOST_PAGE_SIZE - 1);

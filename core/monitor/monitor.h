@@ -41,8 +41,8 @@ uint64_t monitor_host_hart_id(unsigned index); /* vcpu->hart as the board's tree
 uint64_t monitor_host_hart_idle(unsigned index); /* ticks that it had nobody to run */
 void monitor_host_tick(bool on); /* top_tick() is to be called each second, or no longer */
 
-/* A VM's share of the harts that it runs on. False: it has harts of its own, or, of a change, there is
- * not so much left. */
+/* A VM's share of the harts that it runs on. False: it has harts of its own, or, of a change, there
+ * is not so much left. */
 struct monitor_share {
     unsigned priority, budget_us, period_us; /* budget 0: none */
 };

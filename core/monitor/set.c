@@ -72,7 +72,8 @@ void set_run(const char *words)
     }
     if (share.budget_us && (share.budget_us < BUDGET_MIN_US || share.budget_us > share.period_us ||
                             share.period_us < PERIOD_MIN_US)) {
-        host_error("set: budget-us from %u to period-us, and period-us from %u is expected; %u of %u is not",
+        host_error("set: budget-us from %u to period-us, and period-us from %u is expected; %u of "
+                   "%u is not",
                    BUDGET_MIN_US, PERIOD_MIN_US, share.budget_us, share.period_us);
         return;
     }

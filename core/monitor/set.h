@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* `set`: another share for a VM that runs. The bundle's values come back when it starts anew from the
- * monitor. */
+/* `set`: another share for a VM that runs. The bundle's values come back when it starts anew from
+ * the monitor. */
 #ifndef CORE_MONITOR_SET_H
 #define CORE_MONITOR_SET_H
 

@@ -275,8 +275,8 @@ void show_map(struct vm *vm)
         char what[64];
         snprintf(what, sizeof(what), "shared memory %.40s, host", window->region->name);
         map_line(window->base, window->region->size, what, host_pa(window->region->host), true);
-        map_line(window->base + window->region->size, SHARED_DOORBELL_SIZE, "its doorbell, emulated",
-                 0, false);
+        map_line(window->base + window->region->size, SHARED_DOORBELL_SIZE,
+                 "its doorbell, emulated", 0, false);
     }
     map_ram(vm, alive, GUEST_PLIC_BASE, UINT64_MAX);
 }

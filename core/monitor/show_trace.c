@@ -89,7 +89,8 @@ static void show(const struct vm *vm)
                       vm->config->name);
         return;
     }
-    monitor_print("%12s  %4s  %10s  %-16s  %-20s  %s", "TIME s", "VCPU", "COST", "PC", "EXIT", "WHAT");
+    monitor_print("%12s  %4s  %10s  %-16s  %-20s  %s", "TIME s", "VCPU", "COST", "PC", "EXIT",
+                  "WHAT");
     for (; (vcpu = oldest(vm, readers, &time)) >= 0; total--) {
         const struct trace *trace = atomic_load(&vm->vcpus[vcpu].trace);
         struct trace_entry entry = trace->entry[readers[vcpu].next++ % TRACE_ENTRIES];

@@ -21,8 +21,8 @@ bool word_is(struct word word, const char *name);
 /* Whether `name` begins with the word. */
 bool word_begins(const char *name, struct word word);
 
-/* A VM by its whole name, by letters that only it begins with, or by number. NULL after saying what is
- * wrong. */
+/* A VM by its whole name, by letters that only it begins with, or by number. NULL after saying what
+ * is wrong. */
 struct vm *word_vm(struct word word);
 
 #endif

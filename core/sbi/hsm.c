@@ -2,8 +2,8 @@
 /*
  * SBI HSM (2.0, chapter 9): starting, stopping and suspending harts.
  *
- * A start is won by one caller (STOPPED to CLAIMED), who writes where to begin before the target can
- * see START_PENDING; the target's own hart does the rest when the mail wakes it.
+ * A start is won by one caller (STOPPED to CLAIMED), who writes where to begin before the target
+ * can see START_PENDING; the target's own hart does the rest when the mail wakes it.
  */
 #include "core/sbi/sbi.h"
 #include "core/vm.h"
@@ -87,8 +87,8 @@ static struct sbi_ret suspend(struct vcpu *vcpu, uint64_t type, uint64_t pc, uin
             return error(SBI_ERR_INVALID_ADDRESS);
         return sbi_hsm_suspend(vcpu, false, pc, opaque);
     }
-    /* Platform-specific types exist (0x10000000..7fffffff, and the same with bit 31), but none here;
-     * the rest is reserved. */
+    /* Platform-specific types exist (0x10000000..7fffffff, and the same with bit 31), but none
+     * here; the rest is reserved. */
     bool platform = (uint32_t)type & 0x70000000;
     return error(platform ? SBI_ERR_NOT_SUPPORTED : SBI_ERR_INVALID_PARAM);
 }

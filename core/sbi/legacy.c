@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The SBI's legacy calls (2.0, chapter 5): answers in a0 alone, hart masks by guest-virtual pointer,
- * no way to say what was wrong but a negative number. */
+/* The SBI's legacy calls (2.0, chapter 5): answers in a0 alone, hart masks by guest-virtual
+ * pointer, no way to say what was wrong but a negative number. */
 #include "core/sbi/sbi.h"
 #include "core/vm.h"
 #include "host/host.h"

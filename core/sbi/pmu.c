@@ -27,7 +27,7 @@ enum {
 #define PRESENT (ALL & ~(1UL << 1)) /* 1 would be `time`, which is no counter of events */
 
 #define EVENT_TYPE(event) ((event) >> 16)
-#define EVENT_CODE(event) ((event) & 0xffff)
+#define EVENT_CODE(event) ((event)&0xffff)
 #define TYPE_HARDWARE 0
 #define TYPE_FIRMWARE 15
 #define HW_CYCLES 1

@@ -25,9 +25,8 @@ static const struct sbi_extension ipi = {SBI_EXT_IPI, SBI_EXT_IPI, ipi_handle};
 static const struct sbi_extension rfence = {SBI_EXT_RFENCE, SBI_EXT_RFENCE, rfence_handle};
 
 static const struct sbi_extension *const extensions[] = {
-    &base,     &time,    &ipi,      &rfence,   &sbi_hsm, &sbi_srst,
-    &sbi_dbcn, &sbi_pmu, &sbi_susp, &sbi_sta, &sbi_watchdog,
-    &sbi_legacy,
+    &base,     &time,    &ipi,      &rfence,  &sbi_hsm,      &sbi_srst,
+    &sbi_dbcn, &sbi_pmu, &sbi_susp, &sbi_sta, &sbi_watchdog, &sbi_legacy,
 };
 
 static const struct sbi_extension *find(uint64_t id)

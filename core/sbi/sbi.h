@@ -23,8 +23,8 @@ struct sbi_extension {
                              const uint64_t args[6]);
 };
 
-extern const struct sbi_extension sbi_hsm, sbi_srst,
-    sbi_dbcn, sbi_pmu, sbi_susp, sbi_sta, sbi_watchdog, sbi_legacy;
+extern const struct sbi_extension sbi_hsm, sbi_srst, sbi_dbcn, sbi_pmu, sbi_susp, sbi_sta,
+    sbi_watchdog, sbi_legacy;
 
 /* True if `id` names an extension this guest can call: what BASE's probe answers. */
 bool sbi_has(const struct vcpu *vcpu, uint64_t id);
@@ -47,8 +47,8 @@ struct sbi_ret sbi_hot_rfence(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3
                               uint64_t a5, uint64_t function, struct vcpu *vcpu);
 
 /*
- * hart_mask and hart_mask_base as the SBI defines them: base UINT64_MAX is all harts. Writes the set
- * of vCPUs; false (answer SBI_ERR_INVALID_PARAM) if a named hart does not exist.
+ * hart_mask and hart_mask_base as the SBI defines them: base UINT64_MAX is all harts. Writes the
+ * set of vCPUs; false (answer SBI_ERR_INVALID_PARAM) if a named hart does not exist.
  */
 static inline bool sbi_hart_mask(const struct vcpu *vcpu, uint64_t mask, uint64_t base,
                                  uint64_t *set)
@@ -70,9 +70,9 @@ static inline bool sbi_hart_mask(const struct vcpu *vcpu, uint64_t mask, uint64_
  * Starting, stopping and suspending, for HSM, SUSP and the start of a VM. sbi_hsm_wakeable() is
  * asked by the host's idle loop for a suspended vCPU; sbi_hsm_resume() ends the suspend.
  */
-void sbi_hsm_reset(struct vcpu *vcpu);  /* stopped, or start-pending for vCPU 0 */
+void sbi_hsm_reset(struct vcpu *vcpu);   /* stopped, or start-pending for vCPU 0 */
 void sbi_hsm_started(struct vcpu *vcpu); /* own hart saw MAIL_WAKE: carry a pending start out */
-void sbi_hsm_resume(struct vcpu *vcpu); /* a suspended vCPU's interrupt came */
+void sbi_hsm_resume(struct vcpu *vcpu);  /* a suspended vCPU's interrupt came */
 
 /* Suspends this vCPU: retentive, or to go on at pc with a1 = opaque. Answers SBI_NO_ANSWER. */
 struct sbi_ret sbi_hsm_suspend(struct vcpu *vcpu, bool retentive, uint64_t pc, uint64_t opaque);

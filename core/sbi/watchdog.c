@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Caldarium's own SBI extension, in the space that the SBI keeps for a firmware of our implementation id
- * (2.0, chapter 3): the watchdog. */
+/* Caldarium's own SBI extension, in the space that the SBI keeps for a firmware of our
+ * implementation id (2.0, chapter 3): the watchdog. */
 #include "core/sbi/sbi.h"
 #include "core/watchdog.h"
 

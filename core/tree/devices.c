@@ -10,9 +10,19 @@
 /* Written anew, or without meaning in another tree. */
 static bool is_replaced(const char *name)
 {
-    static const char *const names[] = {"reg", "interrupts", "interrupts-extended", "interrupt-parent",
-                                        "phandle", "linux,phandle", "clocks", "resets", "iommus",
-                                        "power-domains", "dma-coherent", "dmas", "pinctrl-0"};
+    static const char *const names[] = {"reg",
+                                        "interrupts",
+                                        "interrupts-extended",
+                                        "interrupt-parent",
+                                        "phandle",
+                                        "linux,phandle",
+                                        "clocks",
+                                        "resets",
+                                        "iommus",
+                                        "power-domains",
+                                        "dma-coherent",
+                                        "dmas",
+                                        "pinctrl-0"};
     for (unsigned n = 0; n < sizeof(names) / sizeof(*names); n++) {
         if (!strcmp(name, names[n]))
             return true;
@@ -43,7 +53,8 @@ static void add_irqs(struct tree *t, int node, const struct passthrough *device)
     tree_u32(t, node, "interrupt-parent", TREE_PHANDLE_PLIC);
 }
 
-/* Clocks that never change are copied; others are the board's to set, and the guest is told none. */
+/* Clocks that never change are copied; others are the board's to set, and the guest is told none.
+ */
 static void add_clocks(struct tree *t, int node, int from)
 {
     int bytes;
@@ -52,8 +63,8 @@ static void add_clocks(struct tree *t, int node, int from)
     const fdt32_t *cells = fdt_getprop(board.fdt, from, "clocks", &bytes);
     for (unsigned n = 0; cells && n < (unsigned)bytes / 4 && count < 8; n++) {
         int clock = fdt_node_offset_by_phandle(board.fdt, fdt32_ld(cells + n));
-        const fdt32_t *hz = clock < 0 ? NULL
-                                      : fdt_getprop(board.fdt, clock, "clock-frequency", NULL);
+        const fdt32_t *hz =
+            clock < 0 ? NULL : fdt_getprop(board.fdt, clock, "clock-frequency", NULL);
         if (!hz || fdt_node_check_compatible(board.fdt, clock, "fixed-clock"))
             return;
         copies[count++] = cpu_to_fdt32(TREE_PHANDLE_CLOCK + t->clocks++);

@@ -12,7 +12,7 @@ struct tree {
     const struct loaded *loaded;
     void *fdt;
     int error;
-    unsigned clocks; /* copied so far */
+    unsigned clocks;             /* copied so far */
     uint32_t intc[VM_MAX_VCPUS]; /* phandles of the harts' interrupt controllers */
 };
 

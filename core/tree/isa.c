@@ -5,11 +5,12 @@
 void tree_guest_isa(const struct vm_config *config, struct riscv_isa *isa)
 {
     *isa = (struct riscv_isa){0};
-    bool fp = isa_has(&board.isa, ISA_F) && !config->isa_disable[ISA_F];
-    bool vector = isa_has(&board.isa, ISA_V) && !config->isa_disable[ISA_V];
+    const struct riscv_isa *has = config->engine == ENGINE_SHADOW ? &board.isa_shadow : &board.isa;
+    bool fp = isa_has(has, ISA_F) && !config->isa_disable[ISA_F];
+    bool vector = isa_has(has, ISA_V) && !config->isa_disable[ISA_V];
     for (unsigned ext = 0; ext < ISA_EXT_COUNT; ext++) {
         enum riscv_ext_rule rule = isa_rule(ext);
-        if (!isa_has(&board.isa, ext) || config->isa_disable[ext] || rule == EXT_HIDDEN)
+        if (!isa_has(has, ext) || config->isa_disable[ext] || rule == EXT_HIDDEN)
             continue;
         if ((rule == EXT_FP && !fp) || (rule == EXT_VECTOR && !vector))
             continue;

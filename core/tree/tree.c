@@ -46,7 +46,8 @@ void tree_u32(struct tree *t, int node, const char *name, uint32_t value)
     tree_prop(t, node, name, &cell, sizeof(cell));
 }
 
-/* libfdt puts a new subnode before its elder siblings, so lists are made from the last to the first. */
+/* libfdt puts a new subnode before its elder siblings, so lists are made from the last to the
+ * first. */
 
 static void add_plic(struct tree *t, int soc)
 {
@@ -124,7 +125,8 @@ static void add_cpu(struct tree *t, int cpus, unsigned n, const struct riscv_isa
     snprintf(text, sizeof(text), "cpu@%x", n);
     int cpu = tree_node(t, cpus, text);
     tree_u32(t, cpu, "phandle", TREE_PHANDLE_CPU + n);
-    snprintf(text, sizeof(text), "riscv,sv%u", 9 * board.satp_levels + 12);
+    unsigned levels = t->vm->config->engine == ENGINE_SHADOW ? 3 : board.satp_levels;
+    snprintf(text, sizeof(text), "riscv,sv%u", 9 * levels + 12);
     tree_string(t, cpu, "mmu-type", text);
     isa_format_string(isa, text, sizeof(text));
     tree_string(t, cpu, "riscv,isa", text);
@@ -179,7 +181,8 @@ void tree_fill_chosen(struct tree *t, int chosen)
     host_random(seed, sizeof(seed));
     tree_prop(t, chosen, "rng-seed", seed, sizeof(seed));
     if (loaded->ramdisk_end > loaded->ramdisk_start) {
-        fdt64_t start = cpu_to_fdt64(loaded->ramdisk_start), end = cpu_to_fdt64(loaded->ramdisk_end);
+        fdt64_t start = cpu_to_fdt64(loaded->ramdisk_start),
+                end = cpu_to_fdt64(loaded->ramdisk_end);
         tree_prop(t, chosen, "linux,initrd-end", &end, sizeof(end));
         tree_prop(t, chosen, "linux,initrd-start", &start, sizeof(start));
     }

@@ -15,8 +15,7 @@
      1UL << CAUSE_LOAD_MISALIGNED | 1UL << CAUSE_LOAD_ACCESS | 1UL << CAUSE_STORE_MISALIGNED |     \
      1UL << CAUSE_STORE_ACCESS | 1UL << CAUSE_USER_ECALL | 1UL << CAUSE_INSN_PAGE |                \
      1UL << CAUSE_LOAD_PAGE | 1UL << CAUSE_STORE_PAGE)
-#define DELEGATED_INTERRUPTS                                                                       \
-    (IRQ_BIT(IRQ_VS_SOFT) | IRQ_BIT(IRQ_VS_TIMER) | IRQ_BIT(IRQ_VS_EXT))
+#define DELEGATED_INTERRUPTS (IRQ_BIT(IRQ_VS_SOFT) | IRQ_BIT(IRQ_VS_TIMER) | IRQ_BIT(IRQ_VS_EXT))
 
 static void hart_init(void)
 {
@@ -75,7 +74,7 @@ static void inject(struct engine_vcpu *v, uint64_t cause, uint64_t tval)
 {
     uint64_t status = csr_read(CSR_VSSTATUS);
     uint64_t next = status & ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE);
-    if (!engine_in_user(v))
+    if (!h_in_user(v))
         next |= SSTATUS_SPP;
     if (status & SSTATUS_SIE)
         next |= SSTATUS_SPIE;
@@ -102,7 +101,7 @@ static void vcpu_resume(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_
 
 static void irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
 {
-    (void)v; /* loaded here: hvip is its own */
+    (void)v;                                   /* loaded here: hvip is its own */
     uint64_t bit = IRQ_BIT((unsigned)irq + 1); /* VS-level numbers are one above S-level ones */
     if (level)
         csr_set(CSR_HVIP, bit);
@@ -145,8 +144,8 @@ static void fence(struct engine_vcpu *v, const struct fence *f)
         fence_i();
         return;
     }
-    bool all = f->size == UINT64_MAX || (!f->start && !f->size) ||
-               f->size > FENCE_PAGES * HOST_PAGE_SIZE;
+    bool all =
+        f->size == UINT64_MAX || (!f->start && !f->size) || f->size > FENCE_PAGES * HOST_PAGE_SIZE;
     if (f->kind == FENCE_ALL || (f->kind == FENCE_VMA && all)) {
         hfence_vvma_all();
         return;
@@ -155,7 +154,8 @@ static void fence(struct engine_vcpu *v, const struct fence *f)
         hfence_vvma_asid(f->asid);
         return;
     }
-    uint64_t first = f->start & ~(HOST_PAGE_SIZE - 1), last = f->start + (f->size ? f->size - 1 : 0);
+    uint64_t first = f->start & ~(HOST_PAGE_SIZE - 1),
+             last = f->start + (f->size ? f->size - 1 : 0);
     uint64_t pages = (last - first) / HOST_PAGE_SIZE + 1;
     for (uint64_t n = 0; n < pages; n++) {
         uint64_t address = first + n * HOST_PAGE_SIZE;
@@ -190,11 +190,6 @@ static uint64_t time_delta(const struct engine_vcpu *v)
     return v->vm->h.time_delta;
 }
 
-uint64_t engine_counter(unsigned which)
-{
-    return which == 0 ? csr_read(CSR_CYCLE) : csr_read(CSR_INSTRET);
-}
-
 static void state(const struct engine_vcpu *v, struct engine_state *out)
 {
     const struct h_vcpu *h = &v->h;
@@ -202,20 +197,25 @@ static void state(const struct engine_vcpu *v, struct engine_state *out)
                          ? IRQ_BIT(IRQ_S_TIMER)
                          : 0;
     if (v->loaded)
-        *out = (struct engine_state){csr_read(CSR_VSSTATUS), csr_read(CSR_VSTVEC),
-                                     csr_read(CSR_VSSCRATCH), csr_read(CSR_VSEPC),
-                                     csr_read(CSR_VSCAUSE),   csr_read(CSR_VSTVAL),
-                                     csr_read(CSR_VSATP),     csr_read(CSR_VSIE),
-                                     csr_read(CSR_VSIP)};
+        *out = (struct engine_state){
+            csr_read(CSR_VSSTATUS), csr_read(CSR_VSTVEC),  csr_read(CSR_VSSCRATCH),
+            csr_read(CSR_VSEPC),    csr_read(CSR_VSCAUSE), csr_read(CSR_VSTVAL),
+            csr_read(CSR_VSATP),    csr_read(CSR_VSIE),    csr_read(CSR_VSIP)};
     else
-        *out = (struct engine_state){h->vsstatus, h->vstvec, h->vsscratch, h->vsepc, h->vscause,
-                                     h->vstval,   h->vsatp,  h->vsie,      h->hvip >> 1 | timer};
+        *out = (struct engine_state){h->vsstatus, h->vstvec,  h->vsscratch,
+                                     h->vsepc,    h->vscause, h->vstval,
+                                     h->vsatp,    h->vsie,    h->hvip >> 1 | timer};
 }
 
 /* Whether the guest's user mode may read a counter: scounteren, which is the guest's own. */
-bool engine_counter_open(const struct engine_vcpu *v, unsigned which)
+static bool counter_open(const struct engine_vcpu *v, unsigned which)
 {
-    return !engine_in_user(v) || csr_read(CSR_SCOUNTEREN) >> which & 1;
+    return !h_in_user(v) || csr_read(CSR_SCOUNTEREN) >> which & 1;
+}
+
+static void vector_room(struct engine_vcpu *v, void *room)
+{
+    v->h.vector = room;
 }
 
 const struct engine_ops engine_h = {
@@ -239,5 +239,8 @@ const struct engine_ops engine_h = {
     .timer_deadline = timer_deadline,
     .time_delta = time_delta,
     .state = state,
+    .in_user = h_in_user,
+    .counter_open = counter_open,
+    .vector_room = vector_room,
     .peek = h_peek,
 };

@@ -61,8 +61,9 @@ static int map_leaf(struct engine_vm *vm, uint64_t gpa, uint64_t pa, unsigned le
     }
 }
 
-int h_gstage_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size)
+int h_gstage_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device)
 {
+    (void)device; /* what is behind it makes no difference to the second stage */
     while (size) {
         unsigned leaf = leaf_level(gpa, pa, size);
         if (map_leaf(vm, gpa, pa, leaf) < 0)

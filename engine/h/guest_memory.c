@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads of a guest's memory by its own virtual addresses, with its own privilege (hstatus.SPVP): the
- * HLV instructions. Privileged manual, "Hypervisor Virtual-Machine Load and Store Instructions". A
- * fault is answered as csr_try_read() does: the trap vector points behind the instruction.
+ * Reads of a guest's memory by its own virtual addresses, with its own privilege (hstatus.SPVP):
+ * the HLV instructions. Privileged manual, "Hypervisor Virtual-Machine Load and Store
+ * Instructions". A fault is answered as csr_try_read() does: the trap vector points behind the
+ * instruction.
  */
 #include "engine/h/h.h"
 #include "riscv/asm.h"

@@ -10,13 +10,13 @@
 
 /* What every hart of this machine can do, found by probing at boot (probe.c). */
 struct h_features {
-    bool sstc;               /* vstimecmp can be used */
-    bool fp, vector;         /* registers to switch */
-    uint64_t vlenb;          /* bytes in a vector register */
-    uint64_t henvcfg;        /* bits that stick */
-    bool hstateen;           /* hstateen0 exists */
+    bool sstc;        /* vstimecmp can be used */
+    bool fp, vector;  /* registers to switch */
+    uint64_t vlenb;   /* bytes in a vector register */
+    uint64_t henvcfg; /* bits that stick */
+    bool hstateen;    /* hstateen0 exists */
     bool svinval_done;
-    unsigned gstage_levels;  /* 3, 4, 5: Sv39x4, Sv48x4, Sv57x4 */
+    unsigned gstage_levels; /* 3, 4, 5: Sv39x4, Sv48x4, Sv57x4 */
     unsigned vmid_bits;
 };
 extern struct h_features h_features;
@@ -26,14 +26,9 @@ bool h_probe(void);
 /* How many levels satp takes on this hart: 3, 4, 5; satp is left as it was. */
 unsigned h_probe_satp_levels(void);
 
-/* entry.S and fp.S */
+/* entry.S */
 void h_enter(struct engine_vcpu *v);
 void h_trap(void);
-void h_fp_save(uint64_t fp[32]);
-void h_fp_restore(const uint64_t fp[32]);
-void h_vector_save(void *room);
-void h_vector_restore(const void *room);
-void h_vector_config(uint64_t vl, uint64_t vtype);
 
 /* Called by entry.S. */
 bool h_hot_fault(struct engine_vcpu *v);
@@ -43,7 +38,7 @@ _Noreturn void h_trap_inside(void);
 /* gstage.c */
 int h_gstage_init(struct engine_vm *vm);
 void h_gstage_fini(struct engine_vm *vm);
-int h_gstage_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size);
+int h_gstage_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device);
 
 /* vmid.c: the hgatp value to run this VM with here and now, and the generation of its VMID. */
 uint64_t h_hgatp(struct engine_vm *vm, uint64_t *generation);
@@ -59,6 +54,7 @@ void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
 
 /* run.c */
 void h_run(struct engine_vcpu *v, struct exit *exit);
+bool h_in_user(const struct engine_vcpu *v);
 
 extern const struct engine_ops engine_h;
 

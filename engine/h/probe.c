@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the H extension of this machine offers, asked of the registers themselves: a device tree tells
- * what the hart could do, but firmware may have kept it closed (menvcfg, mstateen). */
+/* What the H extension of this machine offers, asked of the registers themselves: a device tree
+ * tells what the hart could do, but firmware may have kept it closed (menvcfg, mstateen). */
 #include "engine/h/h.h"
 #include "riscv/asm.h"
 
@@ -31,9 +31,9 @@ unsigned h_probe_satp_levels(void)
 }
 
 /*
- * Whether firmware lets us, and so our guests, execute a cache-block instruction. henvcfg's bits for
- * them stick even where menvcfg's are clear (RustSBI leaves them so), so the instruction is tried on
- * memory of our own. `operation` is the immediate: 0 inval, 1 clean, 2 flush, 4 zero.
+ * Whether firmware lets us, and so our guests, execute a cache-block instruction. henvcfg's bits
+ * for them stick even where menvcfg's are clear (RustSBI leaves them so), so the instruction is
+ * tried on memory of our own. `operation` is the immediate: 0 inval, 1 clean, 2 flush, 4 zero.
  */
 #define cbo_works(operation)                                                                       \
     ({                                                                                             \

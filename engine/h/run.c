@@ -66,7 +66,7 @@ void h_trap_inside(void)
                csr_read(CSR_SEPC), csr_read(CSR_STVAL));
 }
 
-bool engine_in_user(const struct engine_vcpu *v)
+bool h_in_user(const struct engine_vcpu *v)
 {
     return !(v->h.sstatus & SSTATUS_SPP);
 }
@@ -78,8 +78,7 @@ static void classify_access(struct engine_vcpu *v, struct exit *exit)
     exit->gpa = fault_gpa();
     if (is_walk(htinst)) {
         exit->reason = EXIT_FETCH_FAULT;
-        exit->cause =
-            exit->cause == CAUSE_LOAD_GUEST_PAGE ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS;
+        exit->cause = exit->cause == CAUSE_LOAD_GUEST_PAGE ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS;
         return;
     }
     exit->reason = EXIT_MMIO;
@@ -94,7 +93,8 @@ static void classify_access(struct engine_vcpu *v, struct exit *exit)
         exit->reason = EXIT_UNDECODED;
 }
 
-/* A virtual-instruction exception: legal for a hart with the right permissions, not for this guest. */
+/* A virtual-instruction exception: legal for a hart with the right permissions, not for this guest.
+ */
 static void classify_virtual(struct engine_vcpu *v, struct exit *exit)
 {
     struct riscv_csr_op op;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What engine h keeps: the VS-mode CSRs of a vCPU that is off its hart, FP and vector registers, and
- * a VM's second-stage table. */
+/* What engine h keeps: the VS-mode CSRs of a vCPU that is off its hart, FP and vector registers,
+ * and a VM's second-stage table. */
 #ifndef ENGINE_H_STATE_H
 #define ENGINE_H_STATE_H
 
@@ -13,8 +13,8 @@ struct h_vm {
     uint64_t *root; /* 16 KiB, the G-stage root (Svnnx4) */
     uint64_t table_pages;
     uint64_t henvcfg, hcounteren, hstateen0; /* what this VM's guests may use */
-    _Atomic uint64_t vmid; /* generation << 16 | VMID; 0: none yet */
-    uint64_t time_delta;   /* htimedelta */
+    _Atomic uint64_t vmid;                   /* generation << 16 | VMID; 0: none yet */
+    uint64_t time_delta;                     /* htimedelta */
     bool has_fp, has_vector, has_sstc;
     const void *last[H_HARTS]; /* which vCPU ran on that hart last */
 };

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "engine/common/fp.h"
 #include "engine/h/h.h"
 #include "host/host.h"
 #include "riscv/asm.h"
@@ -17,15 +18,15 @@ static void load_fp_vector(struct engine_vcpu *v)
     csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
     if (v->vm->h.has_fp) {
         csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL);
-        h_fp_restore(h->fp);
+        fp_restore(h->fp);
         csr_write(CSR_FCSR, h->fcsr);
         h->sstatus = (h->sstatus & ~SSTATUS_FS) | SSTATUS_FS_CLEAN;
     }
     if (v->vm->h.has_vector) {
         csr_set(CSR_SSTATUS, SSTATUS_VS_INITIAL);
         csr_write(CSR_VSTART, 0);
-        h_vector_restore(h->vector);
-        h_vector_config(h->vl, h->vtype);
+        vector_restore(h->vector);
+        vector_config(h->vl, h->vtype);
         csr_write(CSR_VCSR, h->vcsr);
         csr_write(CSR_VSTART, h->vstart);
         h->sstatus = (h->sstatus & ~SSTATUS_VS) | SSTATUS_VS_CLEAN;
@@ -38,7 +39,7 @@ static void put_fp_vector(struct engine_vcpu *v)
     struct h_vcpu *h = &v->h;
     if ((h->sstatus & SSTATUS_FS) == SSTATUS_FS) {
         csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL);
-        h_fp_save(h->fp);
+        fp_save(h->fp);
         h->fcsr = csr_read(CSR_FCSR);
     }
     if ((h->sstatus & SSTATUS_VS) == SSTATUS_VS) {
@@ -48,14 +49,14 @@ static void put_fp_vector(struct engine_vcpu *v)
         h->vl = csr_read(CSR_VL);
         h->vtype = csr_read(CSR_VTYPE);
         csr_write(CSR_VSTART, 0); /* or the whole-register store would begin there */
-        h_vector_save(h->vector);
+        vector_save(h->vector);
     }
     csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
 }
 
 /*
- * What this hart remembers may be another vCPU's of the same VM, which shares the VMID, or older than
- * what this one did elsewhere since. After a new generation of VMIDs it may be another VM's.
+ * What this hart remembers may be another vCPU's of the same VM, which shares the VMID, or older
+ * than what this one did elsewhere since. After a new generation of VMIDs it may be another VM's.
  */
 static void forget_stale(struct engine_vcpu *v, uint64_t generation)
 {
@@ -138,8 +139,8 @@ void h_put(struct engine_vcpu *v)
 
 void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
 {
-    /* The SBI's hart_start: satp 0, sstatus.SIE 0, a0, a1 as given, the rest undefined: here zero, so
-     * that a guest can't see what ran before. */
+    /* The SBI's hart_start: satp 0, sstatus.SIE 0, a0, a1 as given, the rest undefined: here zero,
+     * so that a guest can't see what ran before. */
     void *vector = v->h.vector;
     memset(v->gpr, 0, sizeof(v->gpr));
     memset(&v->h, 0, sizeof(v->h));

@@ -41,7 +41,8 @@ static void report(const char *name, uint64_t ticks, uint64_t rounds)
         report(name, csr_read(CSR_TIME) - before_, rounds);                                        \
     } while (0)
 
-/* A timer armed for a moment ahead while the hart spins: from the deadline to the handler's clock. */
+/* A timer armed for a moment ahead while the hart spins: from the deadline to the handler's clock.
+ */
 static void timer_latency(void)
 {
     uint64_t sum = 0, rounds = 1000;
@@ -71,7 +72,8 @@ void second_main(uint64_t hart)
     second_up = 1;
     for (;;) {
         while (!(csr_read(CSR_SIP) & 2))
-            wait_for_interrupt(); /* ends on a pending interrupt that is enabled, though not taken */
+            wait_for_interrupt(); /* ends on a pending interrupt that is enabled, though not taken
+                                   */
         csr_clear(CSR_SIP, 2);
         guest_sbi(SBI_EXT_IPI, 0, 1UL << me, 0, 0, 0);
     }

@@ -57,14 +57,14 @@ void guest_print(const char *format, ...)
     va_end(args);
 }
 
-/* Behind `key=` in the tree, or NULL. The tree is searched as bytes: whoever starts this guest puts the
- * key nowhere but into bootargs. */
+/* Behind `key=` in the tree, or NULL. The tree is searched as bytes: whoever starts this guest puts
+ * the key nowhere but into bootargs. */
 static const char *option(uint64_t tree, const char *key)
 {
     const char *blob = (const char *)tree;
     const uint8_t *total = (const uint8_t *)tree + 4;
-    uint32_t bytes = (uint32_t)total[0] << 24 | (uint32_t)total[1] << 16 |
-                     (uint32_t)total[2] << 8 | total[3];
+    uint32_t bytes =
+        (uint32_t)total[0] << 24 | (uint32_t)total[1] << 16 | (uint32_t)total[2] << 8 | total[3];
     for (uint32_t n = 0; n < bytes; n++) {
         uint32_t m = 0;
         while (key[m] && n + m < bytes && blob[n + m] == key[m])

@@ -14,8 +14,8 @@ struct sbi_ret guest_sbi(uint64_t extension, uint64_t function, uint64_t a0, uin
 /* printf's %s, %u and %x (64-bit both), and nothing else. */
 void guest_print(const char *format, ...);
 
-/* The number behind `key=` in the kernel's command line; `otherwise` if there is none. `tree`: the second
- * argument of guest_main(). A word's value is for guest_is(). */
+/* The number behind `key=` in the kernel's command line; `otherwise` if there is none. `tree`: the
+ * second argument of guest_main(). A word's value is for guest_is(). */
 uint64_t guest_number(uint64_t tree, const char *key, uint64_t otherwise);
 
 /* Whether the command line has `key=word`. */

@@ -23,7 +23,8 @@ static bool same(const char *a, const char *b)
     return *a == *b;
 }
 
-/* Calls `see` for each property; what belongs to one node comes between two calls with a NULL name. */
+/* Calls `see` for each property; what belongs to one node comes between two calls with a NULL name.
+ */
 static void walk(uint64_t tree, bool (*see)(void *owner, const char *name, const uint8_t *value),
                  void *owner)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pattern MIB: that many MiB of numbers that never repeat, to standard output; for disks and networks
- * whose far end has to be recognised. */
+/* pattern MIB: that many MiB of numbers that never repeat, to standard output; for disks and
+ * networks whose far end has to be recognised. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

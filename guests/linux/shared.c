@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * shared WORD: finds the memory shared with other VMs in the device tree, writes WORD there, rings the
- * others' bells and waits until one has rung back. Reaches both through /dev/mem.
+ * shared WORD: finds the memory shared with other VMs in the device tree, writes WORD there, rings
+ * the others' bells and waits until one has rung back. Reaches both through /dev/mem.
  */
 #include <endian.h>
 #include <fcntl.h>
@@ -49,7 +49,7 @@ int main(int argc, char **argv)
     while (!(rang = bell[REG_RANG]))
         usleep(1000);
     __sync_synchronize();
-    printf("shared: I am %u of %u; %#x rang; words %#x %#x\n", bell[REG_INDEX], bell[REG_PEERS], rang,
-           words[0], words[1]);
+    printf("shared: I am %u of %u; %#x rang; words %#x %#x\n", bell[REG_INDEX], bell[REG_PEERS],
+           rang, words[0], words[1]);
     return words[1] == word + 1 ? 0 : 1;
 }

@@ -59,8 +59,8 @@ static void threads(void)
 // Page-table changes that every CPU has to see: a write after mprotect() back must not be stale.
 static void mapping(unsigned seed)
 {
-    unsigned char *at = mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *at =
+        mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED)
         fail("mmap");
     for (int n = 0; n < MAP_BYTES; n += 4096) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "guests/minikernel/mini.h"
 
-static uint8_t sector_a[512] __attribute__((aligned(512))), sector_b[512] __attribute__((aligned(512)));
+static uint8_t sector_a[512] __attribute__((aligned(512))),
+    sector_b[512] __attribute__((aligned(512)));
 
 static void probe_load(void *at)
 {
-    __asm__ volatile(".option push\n.option norvc\nld t0, 0(%0)\n.option pop" ::"r"(at) : "t0", "memory");
+    __asm__ volatile(".option push\n.option norvc\nld t0, 0(%0)\n.option pop" ::"r"(at)
+                     : "t0", "memory");
 }
 
 static void probe_csr(void *with)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A ns16550a with interrupts for what comes in, and a line that is edited no further than backspace. */
+/* A ns16550a with interrupts for what comes in, and a line that is edited no further than
+ * backspace. */
 #include <stdarg.h>
 
 #include "guests/minikernel/mini.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Bringing the machine up. `mini=spin` on the command line: the user program never waits. `mini=reset`: asks
- * for a reset as soon as all is up. */
+/* Bringing the machine up. `mini=spin` on the command line: the user program never waits.
+ * `mini=reset`: asks for a reset as soon as all is up. */
 #include "guests/minikernel/mini.h"
 
 #define STACK 8192
@@ -60,7 +60,8 @@ void guest_main(uint64_t id, uint64_t tree)
     paging_on();
     start_others(id, tree);
     mini_spins = guest_is(tree, "mini", "spin");
-    console_print("minikernel: %u hart%s, Sv39\n", (uint64_t)hart_count, hart_count == 1 ? "" : "s");
+    console_print("minikernel: %u hart%s, Sv39\n", (uint64_t)hart_count,
+                  hart_count == 1 ? "" : "s");
     if (disk_init(tree))
         console_print("minikernel: disk of %u sectors\n", disk_sectors());
     if (shared_init(tree))

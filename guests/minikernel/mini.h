@@ -3,8 +3,9 @@
  * A kernel of the smallest kind that is still one: paging (Sv39), a user program, the timer, other
  * harts, the PLIC, a serial port with a prompt, a virtio disk, memory shared with another VM.
  *
- * Its kernel runs with interrupts off. The user program runs with them on, and asks the kernel to wait
- * when it has nothing to do. Commands typed at the prompt are carried out as part of the serial port's interrupt.
+ * Its kernel runs with interrupts off. The user program runs with them on, and asks the kernel to
+ * wait when it has nothing to do. Commands typed at the prompt are carried out as part of the
+ * serial port's interrupt.
  */
 #ifndef GUESTS_MINIKERNEL_MINI_H
 #define GUESTS_MINIKERNEL_MINI_H

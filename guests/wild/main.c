@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest that goes wrong, in the way that `wild=` on its command line says. What a machine answers with
- * a trap it takes, names and goes on; the rest ends it.
+ * A guest that goes wrong, in the way that `wild=` on its command line says. What a machine answers
+ * with a trap it takes, names and goes on; the rest ends it.
  */
 #include "guests/common/guest.h"
 
@@ -13,14 +13,16 @@ void guest_main(uint64_t hart, uint64_t tree);
 static void load(uint64_t address)
 {
     wild_cause = 0;
-    __asm__ volatile(".option push\n.option norvc\nlw t0, 0(%0)\n.option pop" ::"r"(address) : "t0", "memory");
+    __asm__ volatile(".option push\n.option norvc\nlw t0, 0(%0)\n.option pop" ::"r"(address)
+                     : "t0", "memory");
     guest_print("wild: load from %x: cause %u at %x\n", address, wild_cause, wild_tval);
 }
 
 static void store(uint64_t address)
 {
     wild_cause = 0;
-    __asm__ volatile(".option push\n.option norvc\nsd zero, 0(%0)\n.option pop" ::"r"(address) : "memory");
+    __asm__ volatile(".option push\n.option norvc\nsd zero, 0(%0)\n.option pop" ::"r"(address)
+                     : "memory");
     guest_print("wild: store to %x: cause %u at %x\n", address, wild_cause, wild_tval);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reading the board's device tree. A wrong tree loses what is wrong in it, with a line that says so,
- * and never more than that. Source: Devicetree specification 0.4; Linux' riscv cpu bindings. */
+/* Reading the board's device tree. A wrong tree loses what is wrong in it, with a line that says
+ * so, and never more than that. Source: Devicetree specification 0.4; Linux' riscv cpu bindings. */
 #include "host/bare/board.h"
 
 #include <libfdt.h>
@@ -225,7 +225,8 @@ int board_plic_context(const struct board_hart *hart)
     int bytes, node = plic_node();
     if (!board_tree.plic_base || node < 0)
         return -1;
-    /* Pairs of interrupt controller and its line: context n is the n-th pair; 9 is S-mode external. */
+    /* Pairs of interrupt controller and its line: context n is the n-th pair; 9 is S-mode external.
+     */
     const fdt32_t *pairs = fdt_getprop(fdt, node, "interrupts-extended", &bytes);
     for (int n = 0; pairs && n < bytes / 8; n++) {
         if (fdt32_to_cpu(pairs[2 * n]) == hart->intc && fdt32_to_cpu(pairs[2 * n + 1]) == 9)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Device interrupts through the board's PLIC: the console's, and those of devices that belong to VMs.
+ * Device interrupts through the board's PLIC: the console's, and those of devices that belong to
+ * VMs.
  *
  * A forwarded source is claimed here and completed when its guest has completed it at the virtual
- * PLIC: until then the board's gateway stays shut, so that a level that only the guest can lower does
- * not interrupt again and again.
+ * PLIC: until then the board's gateway stays shut, so that a level that only the guest can lower
+ * does not interrupt again and again.
  */
 #include "host/bare/device_irq.h"
 
@@ -129,7 +130,8 @@ bool host_uses_device(uint64_t base)
            port->driver != &uart_sbi;
 }
 
-#define VIRTIO_STATUS 0x70 /* virtio 1.2, 4.2.2: writing 0 resets the device, which ends its DMA */
+#define VIRTIO_STATUS 0x70 /* virtio 1.2, 4.2.2: writing 0 resets the device, which ends its DMA   \
+                            */
 
 void host_device_adopt(struct passthrough *device)
 {

@@ -216,7 +216,7 @@ static void hart_loop(struct hart *hart)
 
 static void hart_begin(struct hart *hart)
 {
-    machine_engine->hart_init();
+    machine_hart_init();
     hart->guest_deadline = UINT64_MAX;
     hart->poll_deadline = UINT64_MAX;
     hart->sched_deadline = UINT64_MAX;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The harts Caldarium runs on. A hart never takes an interrupt while it runs Caldarium: it looks for
- * pending ones at known places, or is interrupted while a guest runs. */
+/* The harts Caldarium runs on. A hart never takes an interrupt while it runs Caldarium: it looks
+ * for pending ones at known places, or is interrupted while a guest runs. */
 #ifndef HOST_BARE_HART_H
 #define HOST_BARE_HART_H
 
@@ -23,19 +23,19 @@ struct hart {
     struct hart_boot boot;
     _Atomic bool online;
     struct runqueue rq;
-    struct vcpu *loaded;       /* whose state may be in this hart's registers, or NULL */
-    _Atomic bool resched;      /* the queue has changed: decide anew who runs */
-    _Atomic unsigned evict;       /* a pinned VM has come: everybody else goes elsewhere */
+    struct vcpu *loaded;    /* whose state may be in this hart's registers, or NULL */
+    _Atomic bool resched;   /* the queue has changed: decide anew who runs */
+    _Atomic unsigned evict; /* a pinned VM has come: everybody else goes elsewhere */
     _Atomic uint64_t idle_ticks, idle_since; /* time with nobody to run; since: 0, or from when */
-    atomic_bool tick;          /* the monitor wants to be called each second */
+    atomic_bool tick;                        /* the monitor wants to be called each second */
     uint64_t tick_deadline;
-    uint64_t watch_deadline;   /* when a watchdog may be due */
-    uint64_t sched_deadline;   /* when a turn, a budget or a sleep ends here */
-    uint64_t timer;            /* what the hart's timer is set to */
-    uint64_t guest_deadline;   /* this hart's vCPU's timer, where it is the host's to keep */
-    uint64_t poll_deadline;    /* when to look at the console; UINT64_MAX: never */
-    bool serves_console;       /* the boot hart does */
-    int plic_context;          /* -1: this hart takes no device interrupts */
+    uint64_t watch_deadline; /* when a watchdog may be due */
+    uint64_t sched_deadline; /* when a turn, a budget or a sleep ends here */
+    uint64_t timer;          /* what the hart's timer is set to */
+    uint64_t guest_deadline; /* this hart's vCPU's timer, where it is the host's to keep */
+    uint64_t poll_deadline;  /* when to look at the console; UINT64_MAX: never */
+    bool serves_console;     /* the boot hart does */
+    int plic_context;        /* -1: this hart takes no device interrupts */
 };
 
 extern struct hart harts[BOARD_HARTS];

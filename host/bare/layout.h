@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Caldarium's own address space: always Sv39, which every hart with an MMU has. All of it lies in the
- * upper half:
+ * Caldarium's own address space: always Sv39, which every hart with an MMU has. All of it lies in
+ * the upper half:
  *
  *   0xffffffc0_00000000  physical memory, RAM only, page for page (DIRECT_BYTES of it)
  *   0xffffffff_00000000  device registers
  *   0xffffffff_40000000  stacks, each with an unmapped page below
  *   0xffffffff_80000000  the image: text r-x, constants r--, data rw-
+ *
+ * and, only where engine shadow is used, its holes (engine/shadow/hole.c): three in the last GiB,
+ * one in the lower half.
  */
 #ifndef HOST_BARE_LAYOUT_H
 #define HOST_BARE_LAYOUT_H

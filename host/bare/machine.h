@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the machine as a whole is set to: chosen once at boot. */
+/* What the machine as a whole is set to: found and chosen once at boot. */
 #ifndef HOST_BARE_MACHINE_H
 #define HOST_BARE_MACHINE_H
 
+#include "core/vm.h"
 #include "engine/engine.h"
 
-/* The engine every VM runs on; NULL until main.c has chosen. */
-extern const struct engine_ops *machine_engine;
+/* Bytes of a vector register; 0: the harts have none that can be switched. */
+extern uint64_t machine_vlenb;
+
+/* Finds out which engines this machine has and what guests can be shown under each: board.isa,
+ * board.isa_shadow. False: none, said in one line. */
+bool machine_find_engines(void);
+
+/* This hart, for every engine that was found. */
+void machine_hart_init(void);
+
+/* The engine that the VM's bundle wants, or `engine=` in Caldarium's own options, or the better
+ * one: into vm->eng.ops and config->engine. Refuses the VM where the machine doesn't have it. */
+void machine_choose_engine(struct vm *vm, struct vm_config *config);
+
+/* One line for people. */
+void machine_describe_engines(char *text, size_t bytes);
 
 /* Powers the machine off through the firmware; if that can't, says so and stops this hart. */
 _Noreturn void machine_poweroff(void);

@@ -5,7 +5,6 @@
 #include "core/bundle/bundle.h"
 #include "core/monitor/monitor.h"
 #include "core/tree/tree.h"
-#include "engine/h/h.h"
 #include "host/bare/board.h"
 #include "host/bare/console.h"
 #include "host/bare/device_irq.h"
@@ -19,7 +18,6 @@
 #include "host/host.h"
 #include "riscv/asm.h"
 
-const struct engine_ops *machine_engine;
 static struct uart uart;
 
 #define MIB (1UL << 20)
@@ -68,7 +66,8 @@ static void add_free(uint64_t base, uint64_t end, const struct ram_range *used, 
         uint64_t until = end, next = end;
         for (unsigned n = 0; n < count; n++) {
             uint64_t from = used[n].base & ~(HOST_PAGE_SIZE - 1);
-            uint64_t to = (used[n].base + used[n].size + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
+            uint64_t to =
+                (used[n].base + used[n].size + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
             if (to <= base || from >= until)
                 continue;
             until = from > base ? from : base;
@@ -112,7 +111,7 @@ static void find_memory(void)
 static void check_options(void)
 {
     static const char *const known[] = {"when-done=poweroff", "console=sbi", "colour=on",
-                                        "colour=off", "engine=h"};
+                                        "colour=off",         "engine=h",    "engine=shadow"};
     const char *at = board_tree.bootargs;
     while (*(at += strspn(at, " "))) {
         size_t length = strcspn(at, " ");
@@ -126,35 +125,6 @@ static void check_options(void)
     }
 }
 
-static bool choose_engine(void)
-{
-    if (!h_probe()) {
-        host_error("the harts have no H extension, and engine shadow is not served yet: no VM can "
-                   "start");
-        return false;
-    }
-    hart_has_sstc = false;
-    bool ok;
-    csr_try_read(CSR_STIMECMP, ok);
-    hart_has_sstc = ok;
-    machine_engine = &engine_h;
-    board.satp_levels = h_probe_satp_levels();
-    /* What firmware keeps closed, or this engine can't give, is not there for guests either. */
-    if (!h_features.sstc)
-        isa_clear(&board.isa, ISA_SSTC);
-    if (!h_features.vector)
-        isa_clear(&board.isa, ISA_V);
-    if (!(h_features.henvcfg & ENVCFG_ADUE))
-        isa_clear(&board.isa, ISA_SVADU);
-    if (!(h_features.henvcfg & ENVCFG_PBMTE))
-        isa_clear(&board.isa, ISA_SVPBMT);
-    if (!(h_features.henvcfg & ENVCFG_CBCFE))
-        isa_clear(&board.isa, ISA_ZICBOM);
-    if (!(h_features.henvcfg & ENVCFG_CBZE))
-        isa_clear(&board.isa, ISA_ZICBOZ);
-    return true;
-}
-
 static void print_machine(void)
 {
     char isa[400];
@@ -162,9 +132,9 @@ static void print_machine(void)
     host_print("harts    %u, boot hart id %lu, timebase %lu Hz", hart_count,
                harts[console_hart].board->id, board.timebase);
     host_print("isa      %s", isa);
-    host_print("engine   %s, Sv%ux4, VMID %u bits, timer %s", machine_engine->name,
-               9 * h_features.gstage_levels + 12, h_features.vmid_bits,
-               h_features.sstc ? "Sstc" : "through firmware");
+    char engines[160];
+    machine_describe_engines(engines, sizeof(engines));
+    host_print("engine   %s", engines);
     host_print("memory   %lu MiB free, Caldarium %lu KiB at %#lx", host_pages_available() / MIB,
                image_size() >> 10, image_pa());
     host_print("irqchip  %s", board_tree.irqchip);
@@ -201,9 +171,7 @@ void boot_main(uint64_t hart_id, uint64_t fdt_pa)
         console_colour(!strcmp(colour, "on"));
     host_print("Caldarium, a hypervisor for RISC-V");
     check_options();
-    bool engine = choose_engine();
-    if (!engine)
-        machine_engine = &engine_none;
+    bool engine = machine_find_engines();
     harts_start(hart_id);
     if (!hart_count)
         host_panic("board tree: no usable hart; boot hart %lu is not among its cpus", hart_id);

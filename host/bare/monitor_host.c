@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#include "engine/h/h.h"
 #include "host/bare/hart.h"
 #include "host/bare/machine.h"
 #include "host/bare/paging.h"
@@ -20,7 +19,7 @@ uint64_t monitor_host_hart_id(unsigned index)
 void monitor_host_harts(void)
 {
     uint64_t hundredths = host_time() * 100 / host_timebase();
-    monitor_print("%-8s %-8s %s", "hart id", "engine", "runs");
+    monitor_print("%-8s %s", "hart id", "runs");
     for (unsigned n = 0; n < hart_count; n++) {
         struct runqueue *rq = &harts[n].rq;
         const char *console = n == console_hart ? "; console" : "";
@@ -32,10 +31,10 @@ void monitor_host_harts(void)
         if (atomic_load(&rq->owner))
             snprintf(rest, sizeof(rest), "; kept for %s", atomic_load(&rq->owner)->config->name);
         else if (rq->seats)
-            snprintf(rest, sizeof(rest), "; home of %u, %u wait", rq->seats, atomic_load(&rq->ready));
+            snprintf(rest, sizeof(rest), "; home of %u, %u wait", rq->seats,
+                     atomic_load(&rq->ready));
         lock_release(&rq->lock);
-        monitor_print("%-8lu %-8s %s%s%s", harts[n].board->id, machine_engine->name, runs, rest,
-                      console);
+        monitor_print("%-8lu %s%s%s", harts[n].board->id, runs, rest, console);
     }
     monitor_print("%lu.%02lu s since boot", hundredths / 100, hundredths % 100);
 }
@@ -45,7 +44,7 @@ void monitor_host_memory(void)
     monitor_print("for VMs    %lu KiB", host_pages_total() >> 10);
     monitor_print("free       %lu KiB", host_pages_available() >> 10);
     monitor_print("a vCPU     %lu bytes, and %lu for its vector registers", sizeof(struct vcpu),
-                  32 * h_features.vlenb);
+                  32 * machine_vlenb);
     monitor_print("image      %lu KiB at %#lx", image_size() >> 10, image_pa());
 }
 

@@ -8,7 +8,8 @@
 
 extern char image_start[], text_end[], rodata_end[], image_end[];
 
-#define RO (PTE_V | PTE_R | PTE_A | PTE_G)
+/* Not PTE_G: a guest's shadow root has other things at these addresses. */
+#define RO (PTE_V | PTE_R | PTE_A)
 #define RX (RO | PTE_X)
 #define RW (RO | PTE_W | PTE_D)
 
@@ -119,6 +120,26 @@ static bool map_ram(uint64_t base, uint64_t end)
     if (ok && image_to < end)
         ok = map(DIRECT_VA + image_to, image_to, end - image_to, RW);
     return ok;
+}
+
+uint64_t host_image_pa(const void *object)
+{
+    return image_object_pa(object);
+}
+
+bool host_table_share(uint64_t va, const uint64_t *table)
+{
+    uint64_t *entry = &root[va >> 30 & 511];
+    if (!*entry) {
+        void *page = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+        if (!page)
+            return false;
+        *entry = pointer(host_pa(page));
+    }
+    uint64_t *middle = host_va(*entry >> PTE_PPN_SHIFT << 12);
+    middle[va >> 21 & 511] = pointer(host_pa(table));
+    sfence_vma_all();
+    return true;
 }
 
 void paging_init(const struct ram_range *ram, unsigned ranges)

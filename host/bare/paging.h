@@ -25,7 +25,8 @@ void paging_init(const struct ram_range *ram, unsigned ranges);
 /* satp for the other harts. */
 uint64_t paging_satp(void);
 
-/* Maps a device's registers, page-exact; returns the virtual address, or NULL: no memory or room. */
+/* Maps a device's registers, page-exact; returns the virtual address, or NULL: no memory or room.
+ */
 volatile void *paging_map_device(uint64_t pa, uint64_t bytes);
 
 /* Maps a stack for hart number `index`; returns its top, or NULL. */

@@ -108,9 +108,9 @@ void runqueue_wake(struct runqueue *rq, struct seat *seat, uint64_t now)
     seat->in_timers = false;
     /* What is left of an old budget may be used only at the reserved rate: else it would take more
      * than its share of what remains until that deadline. */
-    if (seat->budget && (now >= seat->deadline ||
-                         (unsigned __int128)seat->budget_left * seat->period >
-                             (unsigned __int128)seat->budget * (seat->deadline - now)))
+    if (seat->budget &&
+        (now >= seat->deadline || (unsigned __int128)seat->budget_left * seat->period >
+                                      (unsigned __int128)seat->budget * (seat->deadline - now)))
         refill(seat, now + seat->period);
     if (seat->budget && !seat->budget_left && !seat->urgent) {
         runqueue_sleep(rq, seat, SEAT_THROTTLED, seat->deadline);

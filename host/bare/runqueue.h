@@ -3,9 +3,10 @@
  * Which vCPU a hart runs next: the order alone, without locks, harts or clocks of its own.
  *
  * Higher priorities come first. Within one, vCPUs that have a reservation with budget left come
- * first, the earliest deadline ahead; then the others, in turn. A reservation is a constant-bandwidth
- * server (Abeni, Buttazzo, "Integrating Multimedia Applications in Hard Real-Time Systems", 1998):
- * `budget` ticks in each `period`, and no more, also where the hart would be free.
+ * first, the earliest deadline ahead; then the others, in turn. A reservation is a
+ * constant-bandwidth server (Abeni, Buttazzo, "Integrating Multimedia Applications in Hard
+ * Real-Time Systems", 1998): `budget` ticks in each `period`, and no more, also where the hart
+ * would be free.
  *
  * Times are ticks of the host's clock. The caller holds the queue's lock.
  */
@@ -36,20 +37,20 @@ struct seat {
     struct vcpu *vcpu;
     _Atomic unsigned home; /* hart index; changes under the lock of the old home's queue */
     enum seat_state state;
-    bool urgent;         /* something is wished of its VM: ahead of everybody, for one short turn */
-    unsigned priority;   /* 0 .. PRIORITY_MAX, higher first */
-    uint64_t allowed;    /* bit n: may run on hart n */
-    uint64_t budget, period;         /* the reservation; 0: none */
-    uint64_t budget_left, deadline;  /* of the period that runs */
-    uint64_t reserved_ppm;           /* the reservation, in millionths of a hart */
-    uint64_t charged;                /* until when its running time is accounted */
-    int64_t credit;                  /* ticks that it may still run in this turn; a debt carries over */
+    bool urgent;       /* something is wished of its VM: ahead of everybody, for one short turn */
+    unsigned priority; /* 0 .. PRIORITY_MAX, higher first */
+    uint64_t allowed;  /* bit n: may run on hart n */
+    uint64_t budget, period;        /* the reservation; 0: none */
+    uint64_t budget_left, deadline; /* of the period that runs */
+    uint64_t reserved_ppm;          /* the reservation, in millionths of a hart */
+    uint64_t charged;               /* until when its running time is accounted */
+    int64_t credit; /* ticks that it may still run in this turn; a debt carries over */
     bool in_turn;
     uint64_t ready_since, slept_since;
-    uint64_t steal;                  /* ticks that it was ready and did not run */
-    uint64_t switches;               /* how often it got the hart */
-    struct seat *next, *prev;        /* in its level's row */
-    struct heap_node node;           /* READY with a reservation: by deadline; else in `timers` */
+    uint64_t steal;           /* ticks that it was ready and did not run */
+    uint64_t switches;        /* how often it got the hart */
+    struct seat *next, *prev; /* in its level's row */
+    struct heap_node node;    /* READY with a reservation: by deadline; else in `timers` */
     bool in_timers;
 };
 
@@ -60,13 +61,13 @@ struct runqueue {
         struct seat *first, *last;
         struct heap reserved;
     } level[PRIORITY_MAX + 2]; /* by priority, the urgent above all */
-    struct heap timers;     /* BLOCKED ones with a timer, THROTTLED ones: when they are due */
+    struct heap timers;        /* BLOCKED ones with a timer, THROTTLED ones: when they are due */
     _Atomic unsigned ready; /* how many wait; read without the lock by harts that look for work */
     unsigned seats;         /* how many have their home here */
     uint64_t reserved_ppm;  /* bandwidth given away here, in millionths of the hart */
     struct seat *current;
-    uint64_t slice;     /* ticks of a turn among equals */
-    uint64_t slice_end; /* UINT64_MAX: the current one is alone at its priority */
+    uint64_t slice;           /* ticks of a turn among equals */
+    uint64_t slice_end;       /* UINT64_MAX: the current one is alone at its priority */
     struct vm *_Atomic owner; /* a pinned VM that has this hart for itself, or NULL */
 };
 
@@ -90,7 +91,8 @@ bool runqueue_has_equal(const struct runqueue *rq, const struct seat *seat);
 /* A seat in no row sleeps until `when` (UINT64_MAX: until it is woken) in the given state. */
 void runqueue_sleep(struct runqueue *rq, struct seat *seat, enum seat_state state, uint64_t when);
 
-/* A BLOCKED seat becomes READY. Its budget begins anew unless the old one still fits its deadline. */
+/* A BLOCKED seat becomes READY. Its budget begins anew unless the old one still fits its deadline.
+ */
 void runqueue_wake(struct runqueue *rq, struct seat *seat, uint64_t now);
 
 /* Wakes and refills all that are due. */

@@ -403,7 +403,8 @@ static bool others_can_go(const struct vm *vm, uint64_t taken)
             for (unsigned id = 0; id < other->vcpu_count; id++)
                 there |= taken >> atomic_load(&sched_seat(&other->vcpus[id])->home) & 1;
             if (!left || there) {
-                vm_error(vm->config->name, "property harts: VM %s is on them and can't go elsewhere",
+                vm_error(vm->config->name,
+                         "property harts: VM %s is on them and can't go elsewhere",
                          other->config->name);
                 return false;
             }
@@ -491,8 +492,10 @@ static bool place_shared(struct vm *vm, uint64_t allowed)
     for (unsigned n = 0; n < config->vcpus; n++) {
         chosen[n] = least_crowded(left, ppm);
         if (!chosen[n]) {
-            vm_error(config->name, "property budget-us: the harts it may run on have given away too "
-                     "much already to give %lu %% of one more", ppm / 10000);
+            vm_error(config->name,
+                     "property budget-us: the harts it may run on have given away too "
+                     "much already to give %lu %% of one more",
+                     ppm / 10000);
             return false;
         }
         left &= ~(1ULL << chosen[n]->index);
@@ -509,7 +512,8 @@ bool sched_place(struct vm *vm)
     if (!allowed)
         return false;
     if (config->vcpus > hart_count) {
-        vm_error(config->name, "property vcpus: %u, each wants a hart of its own; the machine has %u",
+        vm_error(config->name,
+                 "property vcpus: %u, each wants a hart of its own; the machine has %u",
                  config->vcpus, hart_count);
         return false;
     }

@@ -28,13 +28,14 @@ bool sched_place(struct vm *vm);
 /* Takes a VM off its harts. Its vCPUs are asleep, but for the caller's own. */
 void sched_remove(struct vm *vm);
 
-/* Who runs on this hart now, or NULL; called by that hart between turns. The vCPU before it has been
- * taken off the hart. */
+/* Who runs on this hart now, or NULL; called by that hart between turns. The vCPU before it has
+ * been taken off the hart. */
 struct vcpu *sched_next(struct hart *hart);
 
 /*
  * The running vCPU sleeps: until mail with one of `wake_bits` comes, or `until` (host time), in the
- * given mode. Called on its hart; returns at once, and without effect if such mail is there already.
+ * given mode. Called on its hart; returns at once, and without effect if such mail is there
+ * already.
  */
 void sched_sleep(struct vcpu *vcpu, uint32_t wake_bits, uint64_t until, enum vcpu_mode mode);
 
@@ -44,8 +45,8 @@ void sched_yield(struct vcpu *vcpu);
 /* This hart's time to look again has come. */
 void sched_timer(struct hart *hart, uint64_t now);
 
-/* Gives a VM's vCPUs another priority or reservation, from now on; ticks, budget 0: none. False: the
- * harts have not that much to give. */
+/* Gives a VM's vCPUs another priority or reservation, from now on; ticks, budget 0: none. False:
+ * the harts have not that much to give. */
 bool sched_change(struct vm *vm, unsigned priority, uint64_t budget, uint64_t period);
 
 /* Harts that run nothing, a bit each: for those who look for one. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VMs' lives and carrying out wishes. vCPU 0 is its VM's keeper: when all vCPUs are out of the guest
- * and asleep, it alone, in its turn on some hart, does what was wished.
+ * VMs' lives and carrying out wishes. vCPU 0 is its VM's keeper: when all vCPUs are out of the
+ * guest and asleep, it alone, in its turn on some hart, does what was wished.
  */
 #include "host/bare/vms.h"
 
@@ -13,7 +13,6 @@
 #include "core/print.h"
 #include "core/sbi/sbi.h"
 #include "core/watchdog.h"
-#include "engine/h/h.h"
 #include "host/bare/console.h"
 #include "host/bare/hart.h"
 #include "host/bare/machine.h"
@@ -29,7 +28,8 @@ static bool define(struct vm *vm, unsigned index)
     const struct vm_config *config = &configs[index];
     vm->index = index;
     vm->config = config;
-    vm->eng.ops = machine_engine;
+    if (!config->refused)
+        machine_choose_engine(vm, &configs[index]);
     atomic_store(&vm->state, config->refused ? VM_REFUSED : VM_DEFINED);
     snprintf(vm->refused, sizeof(vm->refused), "%s", config->reason);
     if (config->refused)
@@ -60,10 +60,12 @@ static bool define(struct vm *vm, unsigned index)
         vm->vcpus[n].id = n;
         atomic_store(&vm->vcpus[n].hsm, SBI_HSM_STOPPED);
         atomic_store(&vm->vcpus[n].out, true);
-        if (h_features.vector)
-            vm->vcpus[n].eng.h.vector = host_pages_alloc(32 * h_features.vlenb, HOST_PAGE_SIZE);
-        if (h_features.vector && !vm->vcpus[n].eng.h.vector)
+        if (!machine_vlenb)
+            continue;
+        void *room = host_pages_alloc(32 * machine_vlenb, HOST_PAGE_SIZE);
+        if (!room)
             return false;
+        vm->eng.ops->vector_room(&vm->vcpus[n].eng, room);
     }
     return true;
 }
@@ -71,7 +73,8 @@ static bool define(struct vm *vm, unsigned index)
 void vms_define(const void *blob, size_t bytes)
 {
     char option[16];
-    poweroff_when_done = board_option("when-done", option, sizeof(option)) && !strcmp(option, "poweroff");
+    poweroff_when_done =
+        board_option("when-done", option, sizeof(option)) && !strcmp(option, "poweroff");
     if (!bytes) {
         host_error("no bundle: /chosen/linux,initrd-start of the board's tree names none; give one "
                    "as the initrd (qemu: -initrd bundle.dtb)");
@@ -212,8 +215,9 @@ static void carry_out(struct vm *vm)
 }
 
 /*
- * The keeper sleeps with the others and is woken by the last of them. The others are counted when they
- * are off their harts, so that they are asleep, all of them, when the keeper carries a wish out.
+ * The keeper sleeps with the others and is woken by the last of them. The others are counted when
+ * they are off their harts, so that they are asleep, all of them, when the keeper carries a wish
+ * out.
  */
 bool vms_leave(struct vcpu *vcpu)
 {

@@ -11,7 +11,8 @@
 /* Reads the bundle and defines its VMs. Says what is wrong with it if there is none. */
 void vms_define(const void *blob, size_t bytes);
 
-/* Starts each VM that starts by itself; powers off at once if `when-done=poweroff` and none does. */
+/* Starts each VM that starts by itself; powers off at once if `when-done=poweroff` and none does.
+ */
 void vms_autostart(void);
 
 /* Finds harts and starts a VM that is defined or has ended. -1 after one line that says why. */

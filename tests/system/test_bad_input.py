@@ -29,7 +29,7 @@ CASES = {
     "ramdisk over RAM": (vm("bad", mib=72, ramdisk="linux"), "vm bad: property ramdisk: image linux"),
     "passthrough": (vm("bad", passthrough='"/soc/nothing"'),
                     "vm bad: property passthrough: the board has no device \"/soc/nothing\""),
-    "not served yet": (vm("bad", engine='"shadow"'), "vm bad: property engine: \"shadow\" is not"),
+    "not served yet": (vm("bad", console='"virtio"'), "vm bad: property console: \"virtio\" is not"),
     "empty vcpus": (vm("bad", vcpus=0), "vm bad: property vcpus: one number from 1 to 64"),
 }
 
@@ -52,8 +52,8 @@ def test_one_line_and_the_other_runs(tmp_path, case):
 
 
 def test_unknown_option():
-    with Machine(None, smp=1, append="engine=shadow when-done=poweroff frob=1") as machine:
-        machine.expect("option engine=shadow in /chosen/bootargs is unknown or not served yet")
+    with Machine(None, smp=1, append="engine=best frob=1") as machine:
+        machine.expect("option engine=best in /chosen/bootargs is unknown or not served yet")
         machine.expect("option frob=1 in")
 
 

@@ -89,9 +89,18 @@ def test_vector_and_extension_can_be_hidden(tmp_path):
     assert isa.startswith("rv64imafdc_") and "sstc" not in isa and "zve" not in isa
 
 
-def test_no_h_extension_stays_in_the_monitor(tmp_path):
-    with Machine(bundle(tmp_path, vm("linux")), smp=2, cpu="rv64,h=off", append="") as machine:
-        machine.expect("no H extension")
-        assert "hart id" in machine.monitor("harts")
-        machine.send("poweroff\r")
-        machine.wait_end()
+@pytest.mark.parametrize("cpu, append", [("rv64,h=off", ""), ("rv64", " engine=shadow")])
+def test_engine_shadow(tmp_path, cpu, append):
+    path = bundle(tmp_path, vm("linux", vcpus=2, run="echo cpus $(nproc); ls /proc | wc -l"))
+    with Machine(path, smp=2, cpu=cpu, append="when-done=poweroff" + append) as machine:
+        machine.expect("engine .*shadow")
+        machine.expect("cpus 2")
+        machine.expect("status 0")
+        assert "vm linux: powered off" in machine.wait_end()
+
+
+def test_engine_h_is_refused_where_harts_have_none(tmp_path):
+    path = bundle(tmp_path, vm("linux", engine='"h"'))
+    with Machine(path, smp=1, cpu="rv64,h=off", append="") as machine:
+        machine.expect("vm linux: property engine: the harts have no H extension")
+        assert "refused" in machine.monitor("list")

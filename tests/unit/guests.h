@@ -31,9 +31,9 @@ static void fake_vm_fini(struct engine_vm *vm)
 {
     (void)vm;
 }
-static int fake_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size)
+static int fake_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device)
 {
-    (void)vm, (void)gpa, (void)pa, (void)size;
+    (void)vm, (void)gpa, (void)pa, (void)size, (void)device;
     return 0;
 }
 static uint64_t fake_table_bytes(const struct engine_vm *vm)
@@ -81,12 +81,12 @@ uint64_t engine_counter(unsigned which)
 {
     return 1000 + which;
 }
-bool engine_counter_open(const struct engine_vcpu *v, unsigned which)
+static bool fake_counter_open(const struct engine_vcpu *v, unsigned which)
 {
     (void)v, (void)which;
     return true;
 }
-bool engine_in_user(const struct engine_vcpu *v)
+static bool fake_in_user(const struct engine_vcpu *v)
 {
     (void)v;
     return false;
@@ -97,6 +97,8 @@ static const struct engine_ops fake_engine = {
     .vm_init = fake_vm_init,
     .vm_fini = fake_vm_fini,
     .map = fake_map,
+    .in_user = fake_in_user,
+    .counter_open = fake_counter_open,
     .table_bytes = fake_table_bytes,
     .vcpu_reset = fake_begin,
     .vcpu_resume = fake_begin,

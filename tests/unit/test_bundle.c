@@ -128,7 +128,7 @@ static void test_refused_by_name(void **state)
         {"shared-memory", "ring\0\0\0\0\0\xb0\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\x60", 25}, /* 96 */
         {"shared-memory", "ring\0\0\0\0\0\xb0\0\0\0\xff\xff\xff\xff\xff\xff\xf0\0\0\0\0\1", 25},
         {"direct-map", "yes", 4},
-        {"engine", "shadow", 7},
+        {"engine", "other", 6},
         {"console", "virtio", 7},
         {"irqchip", "imsic", 6},
         {"isa-disable", "no-such", 8},
@@ -204,7 +204,8 @@ static void test_no_bundle(void **state)
     size_t whole = fdt_totalsize(blob);
     assert_int_equal(bundle_read(blob, 10, configs), -1);
     assert_int_equal(bundle_read(blob, whole - 1, configs), -1);
-    assert_int_equal(bundle_read("this is no device tree blob, but it is long enough", 48, configs), -1);
+    assert_int_equal(bundle_read("this is no device tree blob, but it is long enough", 48, configs),
+                     -1);
     assert_int_equal(sim_errors, 3);
 }
 

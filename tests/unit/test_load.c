@@ -56,10 +56,10 @@ static void elf_header(void)
     put(32, 64, 8);
     put(54, 56, 2);
     put(56, 1, 2);
-    put(64, 1, 4);                  /* PT_LOAD */
-    put(64 + 8, 0x1000, 8);         /* offset */
+    put(64, 1, 4);          /* PT_LOAD */
+    put(64 + 8, 0x1000, 8); /* offset */
     put(64 + 16, 0xffffffff80000000, 8);
-    put(64 + 24, 0x80300000, 8);    /* physical */
+    put(64 + 24, 0x80300000, 8); /* physical */
     put(64 + 32, 0x2000, 8);
     put(64 + 40, 0x5000, 8);
     put(0x1010, 0x6f, 4);
@@ -196,8 +196,8 @@ static void test_tree(void **state)
     assert_int_equal(fdt32_to_cpu(*timebase), board.timebase);
     unsigned cpus = 0;
     int node;
-    fdt_for_each_subnode(node, fdt, fdt_path_offset(fdt, "/cpus"))
-        cpus += fdt_getprop(fdt, node, "riscv,isa-extensions", NULL) != NULL;
+    fdt_for_each_subnode(node, fdt, fdt_path_offset(fdt, "/cpus")) cpus +=
+        fdt_getprop(fdt, node, "riscv,isa-extensions", NULL) != NULL;
     assert_int_equal(cpus, GUEST_VCPUS);
 }
 

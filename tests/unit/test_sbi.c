@@ -46,8 +46,8 @@ static void test_unknown(void **state)
     (void)state;
     assert_int_equal(call(0x12345678, 0, 0, 0, 0), SBI_ERR_NOT_SUPPORTED);
     assert_int_equal(caller->eng.pc, PC + 4);
-    static const uint64_t extensions[] = {SBI_EXT_BASE, SBI_EXT_TIME, SBI_EXT_IPI, SBI_EXT_RFENCE,
-                                          SBI_EXT_HSM, SBI_EXT_SRST, SBI_EXT_DBCN, SBI_EXT_PMU,
+    static const uint64_t extensions[] = {SBI_EXT_BASE, SBI_EXT_TIME, SBI_EXT_IPI,  SBI_EXT_RFENCE,
+                                          SBI_EXT_HSM,  SBI_EXT_SRST, SBI_EXT_DBCN, SBI_EXT_PMU,
                                           SBI_EXT_SUSP, SBI_EXT_STA};
     for (size_t n = 0; n < sizeof(extensions) / sizeof(*extensions); n++) {
         assert_int_equal(call(extensions[n], 99, 0, 0, 0), SBI_ERR_NOT_SUPPORTED);
@@ -152,7 +152,10 @@ static void test_steal_record(void **state)
     assert_int_equal(call(SBI_EXT_STA, 0, PC, 0, 0), SBI_SUCCESS);
     caller->steal_ticks = 25;
     sbi_sta_update(caller);
-    struct { uint32_t sequence, flags; uint64_t steal; } record;
+    struct {
+        uint32_t sequence, flags;
+        uint64_t steal;
+    } record;
     assert_true(vm_read(&guest, PC, &record, sizeof(record)));
     assert_int_equal(record.sequence % 2, 0);
     assert_int_equal(record.steal, 2500); /* ns, at 10 MHz */
@@ -203,10 +206,20 @@ static void test_reset_types(void **state)
 static void test_random_calls(void **state)
 {
     (void)state;
-    static const uint64_t values[] = {0, 1, 2, 3, 4, 63, 64, 4095, PC, RAM_END, RAM_END - 1, GUEST_RAM,
-                                      UINT32_MAX, 0x80000000, INT64_MAX, UINT64_MAX};
-    static const uint64_t extensions[] = {SBI_EXT_BASE, SBI_EXT_TIME, SBI_EXT_HSM, SBI_EXT_DBCN,
-                                          SBI_EXT_PMU, SBI_EXT_STA, SBI_EXT_SUSP, 0, 1, 2, 3};
+    static const uint64_t values[] = {
+        0,  1,       2,           3,         4,          63,         64,        4095,
+        PC, RAM_END, RAM_END - 1, GUEST_RAM, UINT32_MAX, 0x80000000, INT64_MAX, UINT64_MAX};
+    static const uint64_t extensions[] = {SBI_EXT_BASE,
+                                          SBI_EXT_TIME,
+                                          SBI_EXT_HSM,
+                                          SBI_EXT_DBCN,
+                                          SBI_EXT_PMU,
+                                          SBI_EXT_STA,
+                                          SBI_EXT_SUSP,
+                                          0,
+                                          1,
+                                          2,
+                                          3};
     uint64_t seed = 7;
     for (unsigned n = 0; n < 200000; n++) {
         for (unsigned reg = 10; reg < 16; reg++)

@@ -70,7 +70,7 @@ static void test_refused(void **state)
     assert_false(walk(SATP_MODE_SV39, 0, &leaf)); /* write without read is reserved */
     memory[0][0] = pte(BASE + 4096, PTE_V | PTE_R);
     assert_false(walk(SATP_MODE_SV39, 0, &leaf)); /* a gigabyte page that is not aligned */
-    memory[0][0] = pte(BASE, PTE_V); /* a table that points to itself has no leaf */
+    memory[0][0] = pte(BASE, PTE_V);              /* a table that points to itself has no leaf */
     assert_false(walk(SATP_MODE_SV39, 0, &leaf));
     memory[0][0] = pte(0x1000, PTE_V);
     assert_false(walk(SATP_MODE_SV39, 0, &leaf)); /* a table where nothing is */

@@ -24,24 +24,24 @@
     .endr
 .endm
 
-/* void h_fp_save(uint64_t fp[32]); sstatus.FS is not Off. */
-    .globl  h_fp_save
-h_fp_save:
+/* void fp_save(uint64_t fp[32]); sstatus.FS is not Off. */
+    .globl  fp_save
+fp_save:
     each_fp store
     ret
 
-/* void h_fp_restore(const uint64_t fp[32]); */
-    .globl  h_fp_restore
-h_fp_restore:
+/* void fp_restore(const uint64_t fp[32]); */
+    .globl  fp_restore
+fp_restore:
     each_fp load
     ret
 
 /*
- * void h_vector_save(void *room); room for 32 * VLENB bytes. Whole-register moves of eight registers
+ * void vector_save(void *room); room for 32 * VLENB bytes. Whole-register moves of eight registers
  * at a time (vs8r.v, vl8re8.v) do not depend on vl and vtype. sstatus.VS is not Off.
  */
-    .globl  h_vector_save
-h_vector_save:
+    .globl  vector_save
+vector_save:
     csrr    t0, CSR_VLENB               /* bytes in one register */
     slli    t0, t0, 3                   /* ... in eight */
     .4byte  0xe2850027                  /* vs8r.v v0, (a0) */
@@ -53,9 +53,9 @@ h_vector_save:
     .4byte  0xe2850c27                  /* vs8r.v v24, (a0) */
     ret
 
-/* void h_vector_restore(const void *room); */
-    .globl  h_vector_restore
-h_vector_restore:
+/* void vector_restore(const void *room); */
+    .globl  vector_restore
+vector_restore:
     csrr    t0, CSR_VLENB
     slli    t0, t0, 3
     .4byte  0xe2850007                  /* vl8re8.v v0, (a0) */
@@ -67,9 +67,9 @@ h_vector_restore:
     .4byte  0xe2850c07                  /* vl8re8.v v24, (a0) */
     ret
 
-/* void h_vector_config(uint64_t vl, uint64_t vtype): vsetvl x0, a0, a1. vl only ever came from a
+/* void vector_config(uint64_t vl, uint64_t vtype): vsetvl x0, a0, a1. vl only ever came from a
  * vsetvl with this vtype, so asking for it again gives it back. */
-    .globl  h_vector_config
-h_vector_config:
+    .globl  vector_config
+vector_config:
     .4byte  0x80b57057                  /* vsetvl x0, a0, a1 */
     ret

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The CSRs that a guest's S-mode has, with the WARL behaviour of a hart without H (privileged
+ * manual, "Supervisor-Level ISA"). What isn't here doesn't exist: an illegal instruction.
+ */
+#include "engine/shadow/shadow.h"
+#include "riscv/csr.h"
+
+#define SSTATUS_SD (1UL << 63)
+#define SSTATUS_WRITABLE (SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_SUM | SSTATUS_MXR)
+#define SIE_WRITABLE (IRQ_BIT(IRQ_S_SOFT) | IRQ_BIT(IRQ_S_TIMER) | IRQ_BIT(IRQ_S_EXT))
+
+static uint64_t read_sstatus(const struct s_vcpu *s)
+{
+    uint64_t value = s->sstatus;
+    if ((value & SSTATUS_FS) == SSTATUS_FS || (value & SSTATUS_VS) == SSTATUS_VS)
+        value |= SSTATUS_SD;
+    return value;
+}
+
+static void write_sstatus(struct engine_vcpu *v, uint64_t value)
+{
+    struct s_vcpu *s = &v->s;
+    uint64_t writable = SSTATUS_WRITABLE | (v->vm->s.has_fp ? SSTATUS_FS : 0) |
+                        (v->vm->s.has_vector ? SSTATUS_VS : 0);
+    uint64_t next = (s->sstatus & ~writable) | (value & writable);
+    uint64_t changed = next ^ s->sstatus;
+    /* The guest may call registers clean that were not saved by us yet. */
+    if (changed & SSTATUS_FS && (s->sstatus & SSTATUS_FS) == SSTATUS_FS)
+        s->fp_dirty = true;
+    if (changed & SSTATUS_VS && (s->sstatus & SSTATUS_VS) == SSTATUS_VS)
+        s->vector_dirty = true;
+    s->sstatus = next;
+    if (changed & SSTATUS_MXR)
+        s_tables_flush(v); /* see shadow_flags() in fault.c */
+    if (changed & SSTATUS_SUM)
+        s->stale_root = true;
+}
+
+/* A mode that the hart doesn't have: the whole write has no effect. */
+static void write_satp(struct s_vcpu *s, uint64_t value)
+{
+    uint64_t mode = value >> SATP_MODE_SHIFT;
+    if ((mode && mode != SATP_MODE_SV39) || value == s->satp)
+        return;
+    s->satp = value;
+    s->stale_root = true;
+}
+
+static void write(struct engine_vcpu *v, unsigned csr, uint64_t value)
+{
+    struct s_vcpu *s = &v->s;
+    switch (csr) {
+    case CSR_SSTATUS:
+        write_sstatus(v, value);
+        break;
+    case CSR_SIE:
+        s->sie = value & SIE_WRITABLE;
+        break;
+    case CSR_STVEC:
+        if (!(value & 2)) /* modes 2 and 3 are reserved */
+            s->stvec = value;
+        break;
+    case CSR_SCOUNTEREN:
+        s->scounteren = value & 0xffffffff;
+        break;
+    case CSR_SENVCFG:
+        s->senvcfg = value & v->vm->s.envcfg;
+        break;
+    case CSR_SSCRATCH:
+        s->sscratch = value;
+        break;
+    case CSR_SEPC:
+        s->sepc = value & ~1UL;
+        break;
+    case CSR_SCAUSE:
+        s->scause = value;
+        break;
+    case CSR_STVAL:
+        s->stval = value;
+        break;
+    case CSR_SIP: /* the software interrupt alone is the guest's to change */
+        s->sip = (s->sip & ~IRQ_BIT(IRQ_S_SOFT)) | (value & IRQ_BIT(IRQ_S_SOFT));
+        break;
+    case CSR_SATP:
+        write_satp(s, value);
+        break;
+    }
+}
+
+static bool read(const struct engine_vcpu *v, unsigned csr, uint64_t *value)
+{
+    const struct s_vcpu *s = &v->s;
+    switch (csr) {
+    case CSR_SSTATUS:
+        *value = read_sstatus(s);
+        return true;
+    case CSR_SIE:
+        *value = s->sie;
+        return true;
+    case CSR_STVEC:
+        *value = s->stvec;
+        return true;
+    case CSR_SCOUNTEREN:
+        *value = s->scounteren;
+        return true;
+    case CSR_SENVCFG:
+        *value = s->senvcfg;
+        return s_features.senvcfg;
+    case CSR_SSCRATCH:
+        *value = s->sscratch;
+        return true;
+    case CSR_SEPC:
+        *value = s->sepc;
+        return true;
+    case CSR_SCAUSE:
+        *value = s->scause;
+        return true;
+    case CSR_STVAL:
+        *value = s->stval;
+        return true;
+    case CSR_SIP:
+        *value = s->sip;
+        return true;
+    case CSR_SATP:
+        *value = s->satp;
+        return true;
+    }
+    return false;
+}
+
+bool s_csr_access(struct engine_vcpu *v, const struct riscv_csr_op *op)
+{
+    uint64_t before;
+    if (!read(v, op->csr, &before))
+        return false;
+    uint64_t operand = op->funct3 & 4 ? op->rs1_or_imm : v->gpr[op->rs1_or_imm];
+    if (op->writes) {
+        unsigned kind = op->funct3 & 3;
+        write(v, op->csr, kind == 1 ? operand : kind == 2 ? before | operand : before & ~operand);
+    }
+    if (op->rd)
+        v->gpr[op->rd] = before;
+    return true;
+}

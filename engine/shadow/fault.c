@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The life of a page fault. The hart found no entry in the shadow root, or one with fewer
+ * permissions than the guest needs now. The guest's own tables decide: it is the guest's fault, a
+ * device's register, or an entry to make.
+ */
+#include <stdatomic.h>
+
+#include "engine/hot.h"
+#include "engine/shadow/shadow.h"
+#include "host/host.h"
+#include "riscv/asm.h"
+
+#define LARGE_SHIFT 21
+#define LARGE_MASK ((1UL << LARGE_SHIFT) - 1)
+#define NEIGHBOURS                                                                                 \
+    16 /* entries filled around a missed one, aligned: two cache lines of the guest's table */
+
+static bool sv39_address(uint64_t va)
+{
+    return (uint64_t)((int64_t)(va << 25) >> 25) == va;
+}
+
+/* What the present view may do with a guest's leaf; without D a store has to come back here. */
+static uint64_t shadow_flags(const struct engine_vcpu *v, uint64_t pte)
+{
+    const struct s_vcpu *s = &v->s;
+    uint64_t flags = PTE_V | PTE_A | PTE_D;
+    if (!pte) /* the guest's paging is off */
+        return flags | PTE_R | PTE_W | PTE_X;
+    flags |= pte & (PTE_R | PTE_X);
+    if (pte & PTE_D)
+        flags |= pte & PTE_W;
+    if (s->user)
+        return flags;
+    if (!(pte & PTE_U))
+        return flags | (pte & PTE_G);
+    if (flags & PTE_X && s->sstatus & SSTATUS_MXR)
+        flags |= PTE_R;    /* MXR has no X to go by below; a change of it flushes */
+    return flags & ~PTE_X; /* S-mode never executes U-mode's pages */
+}
+
+/* The page around gpa can be one large entry: all of it one run of memory that is aligned alike. */
+static bool large_fits(const struct s_region *region, uint64_t gpa)
+{
+    uint64_t first = gpa & ~LARGE_MASK;
+    uint64_t inside = first - region->gpa;
+    return first >= region->gpa && region->size - inside > LARGE_MASK &&
+           !((region->pa + inside) & LARGE_MASK);
+}
+
+/* The page's neighbours in the guest's last-level table, as far as they are ready to be used. */
+static void fill_neighbours(struct engine_vcpu *v, uint64_t gva, const struct s_found *found)
+{
+    uint64_t inside = found->at & (NEIGHBOURS * 8 - 1); /* the table is aligned, so this is too */
+    const struct s_region *table = s_region(v->vm, found->at - inside);
+    if (!table)
+        return;
+    const _Atomic uint64_t *entries =
+        (const _Atomic uint64_t *)(table->va + (found->at - inside - table->gpa));
+    uint64_t first = gva - inside / 8 * HOST_PAGE_SIZE;
+    for (unsigned n = 0; n < NEIGHBOURS; n++) {
+        uint64_t pte = atomic_load_explicit(&entries[n], memory_order_relaxed);
+        bool ready = pte & PTE_V && pte & PTE_A && pte & (PTE_R | PTE_X) && !(pte >> 54) &&
+                     (pte & (PTE_R | PTE_W)) != PTE_W &&
+                     (v->s.user ? pte & PTE_U : !(pte & PTE_U) || v->s.sstatus & SSTATUS_SUM);
+        if (!ready || n == inside / 8)
+            continue;
+        uint64_t gpa = pte >> PTE_PPN_SHIFT << 12;
+        const struct s_region *region = s_region(v->vm, gpa);
+        if (region)
+            s_tables_fill(v, first + n * HOST_PAGE_SIZE, region->pa + (gpa - region->gpa), 12,
+                          shadow_flags(v, pte));
+    }
+}
+
+static void fill(struct engine_vcpu *v, uint64_t gva, const struct s_found *found,
+                 const struct s_region *region)
+{
+    uint64_t flags = shadow_flags(v, found->pte);
+    uint64_t pa = region->pa + (found->gpa - region->gpa);
+    if ((!found->pte || found->shift >= LARGE_SHIFT) && large_fits(region, found->gpa) &&
+        gva >> LARGE_SHIFT != s_hole_va[v->s.hole] >> LARGE_SHIFT) {
+        s_tables_fill(v, gva, pa & ~LARGE_MASK, LARGE_SHIFT, flags);
+        return;
+    }
+    s_tables_fill(v, gva & ~0xfffUL, pa & ~0xfffUL, 12, flags);
+    if (found->pte && found->shift == 12)
+        fill_neighbours(v, gva & ~0xfffUL, found);
+}
+
+/* Another place for the hole: the guest wants this one. */
+static void move_hole(struct engine_vcpu *v)
+{
+    v->s.hole = (v->s.hole + 1) % S_HOLES;
+    s_tables_flush(v);
+    s_tables_satp(v);
+    s_hole_enter(v);
+}
+
+/* A device's register, or nothing at all: what does the instruction do there? */
+static bool device(struct engine_vcpu *v, uint64_t gpa, enum s_access access, struct exit *exit)
+{
+    exit->gpa = gpa;
+    if (access == S_FETCH) {
+        exit->reason = EXIT_FETCH_FAULT;
+        exit->cause = CAUSE_INSN_ACCESS;
+        return false;
+    }
+    exit->cause = access == S_LOAD ? CAUSE_LOAD_GUEST_PAGE : CAUSE_STORE_GUEST_PAGE;
+    if (!s_fetch_insn(v, v->pc, &exit->insn))
+        return true; /* another vCPU changed the page under us: the guest runs into it again */
+    if (!riscv_decode_access(exit->insn, &exit->access)) {
+        exit->reason = EXIT_UNDECODED;
+        return false;
+    }
+    if (hot_irqchip(v, gpa, &exit->access)) {
+        v->pc += exit->access.insn_bytes;
+        v->exits[EXIT_HOT_IRQCHIP]++;
+        return true;
+    }
+    exit->reason = EXIT_MMIO;
+    return false;
+}
+
+static const uint64_t access_fault[] = {CAUSE_INSN_ACCESS, CAUSE_LOAD_ACCESS, CAUSE_STORE_ACCESS};
+
+bool s_fault(struct engine_vcpu *v, struct exit *exit)
+{
+    uint64_t gva = exit->gva;
+    enum s_access access = exit->cause == CAUSE_INSN_PAGE   ? S_FETCH
+                           : exit->cause == CAUSE_LOAD_PAGE ? S_LOAD
+                                                            : S_STORE;
+    struct s_found found;
+    uint64_t cause = s_translate(v, gva, access, &found);
+    if (cause == CAUSE_INSN_PAGE || cause == CAUSE_LOAD_PAGE || cause == CAUSE_STORE_PAGE) {
+        v->exits[EXIT_HOT_TRAP]++;
+        s_deliver(v, cause, gva);
+        return true;
+    }
+    if (cause || !sv39_address(gva)) {
+        exit->reason = EXIT_FETCH_FAULT;
+        exit->cause = cause ? cause : access_fault[access];
+        return false;
+    }
+    const struct s_region *region = s_region(v->vm, found.gpa);
+    if (!region)
+        return device(v, found.gpa, access, exit);
+    if (gva >> LARGE_SHIFT == s_hole_va[v->s.hole] >> LARGE_SHIFT)
+        move_hole(v);
+    v->exits[EXIT_HOT_FILL]++;
+    fill(v, gva, &found, region);
+    return true;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hole in a guest's address space. On a hart with Sv39 alone a shadow root has no address that
+ * a guest could not use, so the hole has several places to be, and moves when the guest maps
+ * something where it is (fault.c). Kernels that are known leave the last GiB alone.
+ */
+#include <stddef.h>
+
+#include "engine/shadow/shadow.h"
+#include "host/host.h"
+#include "riscv/asm.h"
+
+extern char s_hole_code[], s_in_asid[], s_in_flush[], s_out_asid[], s_out_flush[];
+void s_trap(void);
+
+const uint64_t s_hole_va[S_HOLES] = {0xffffffffffc00000, 0xffffffffe0000000, 0xffffffffc0000000,
+                                     0x0000002a00000000};
+uint64_t *s_hole_table;
+static struct s_hart_page *pages[S_HARTS];
+
+#define RX (PTE_V | PTE_R | PTE_X | PTE_A)
+#define RW (PTE_V | PTE_R | PTE_W | PTE_A | PTE_D)
+
+_Static_assert(offsetof(struct s_hart_page, sp) == 8, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, host_satp) == 16, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, vcpu) == 24, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, trap) == 32, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, t1) == 40, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, shadow_satp) == 48, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, leave) == 56, "entry.S");
+
+/* Page 0 of the hole is the code, page 1 + n hart n's data. */
+static uint64_t data_va(unsigned hole, unsigned hart)
+{
+    return s_hole_va[hole] + (1 + hart) * HOST_PAGE_SIZE;
+}
+
+static uint64_t code_va(unsigned hole, const char *code)
+{
+    return s_hole_va[hole] + (uint64_t)(code - s_hole_code);
+}
+
+struct s_hart_page *s_hart_page(unsigned hart)
+{
+    return pages[hart];
+}
+
+bool s_hole_build(unsigned harts)
+{
+    s_hole_table = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+    if (!s_hole_table)
+        return false;
+    s_hole_table[0] = host_image_pa(s_hole_code) >> 12 << PTE_PPN_SHIFT | RX;
+    for (unsigned n = 0; n < harts; n++) {
+        pages[n] = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+        if (!pages[n])
+            return false;
+        s_hole_table[1 + n] = host_pa(pages[n]) >> 12 << PTE_PPN_SHIFT | RW;
+        pages[n]->trap = s_trap;
+    }
+    for (unsigned n = 0; n < S_HOLES; n++) {
+        if (!host_table_share(s_hole_va[n], s_hole_table))
+            return false;
+    }
+    return true;
+}
+
+void s_hole_enter(struct engine_vcpu *v)
+{
+    struct s_hart_page *page = pages[v->hart];
+    unsigned hole = v->s.hole;
+    page->vcpu = v;
+    page->host_satp = csr_read(CSR_SATP);
+    page->leave = code_va(hole, s_features.asids ? s_out_asid : s_out_flush);
+    csr_write(CSR_SSCRATCH, data_va(hole, v->hart));
+    csr_write(CSR_STVEC, code_va(hole, s_features.asids ? s_in_asid : s_in_flush));
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Engine shadow's own interior: what its files share. */
+#ifndef ENGINE_SHADOW_SHADOW_H
+#define ENGINE_SHADOW_SHADOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+
+/* What every hart of this machine can do, found by probing at boot (probe.c). */
+struct s_features {
+    bool fp, vector; /* registers to switch */
+    uint64_t vlenb;  /* bytes in a vector register */
+    bool senvcfg;    /* the register exists */
+    uint64_t envcfg; /* its bits that stick */
+    bool h;     /* there is an H extension, whose hstatus has to be told that this is no guest */
+    bool asids; /* enough ASIDs to tell shadow roots apart; else every switch flushes */
+};
+extern struct s_features s_features;
+
+/* Fills s_features and builds the way in and out for `harts` harts; the boot hart, once. False: no
+ * memory. */
+bool s_probe(unsigned harts);
+
+/*
+ * hole.c: the 2 MiB of address space that every shadow root keeps for Caldarium: the page with the
+ * code that changes roots, and a page of data for each hart. Where a guest maps something there,
+ * the hole moves to another place.
+ */
+#define S_HOLES 4
+extern const uint64_t s_hole_va[S_HOLES];
+extern uint64_t
+    *s_hole_table; /* its last-level table: the same in every root, Caldarium's own too */
+struct s_hart_page {
+    uint64_t t0, sp, host_satp; /* the offsets are entry.S's */
+    struct engine_vcpu *vcpu;
+    void (*trap)(void);
+    uint64_t t1, shadow_satp, leave;
+};
+struct s_hart_page *s_hart_page(unsigned hart);
+bool s_hole_build(unsigned harts);
+/* Points this hart's stvec and sscratch into the vCPU's hole. */
+void s_hole_enter(struct engine_vcpu *v);
+
+/* entry.S: runs the guest until any trap; its registers are in `v` then, sepc and scause tell. */
+void s_enter(struct engine_vcpu *v);
+_Noreturn void s_trap_inside(void);
+
+/* memory.c: guest-physical memory. */
+const struct s_region *s_region(const struct engine_vm *vm, uint64_t gpa);
+int s_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device);
+
+/* walk.c: the guest's own tables. */
+enum s_access { S_FETCH, S_LOAD, S_STORE };
+struct s_found {
+    uint64_t gpa;
+    uint64_t pte;   /* 0: the guest's paging is off */
+    uint64_t at;    /* where the pte lies, guest-physical */
+    unsigned shift; /* log2 of the page's bytes */
+};
+/* Translates for the vCPU's present mode. 0, or the cause of the exception that hardware raises. */
+uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
+                     struct s_found *found);
+bool s_fetch_insn(struct engine_vcpu *v, uint64_t gva, uint32_t *insn);
+bool s_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);
+
+/* tables.c: the shadow tables of one vCPU. */
+int s_tables_init(struct engine_vcpu *v);
+void s_tables_fini(struct engine_vcpu *v);
+/* The root for the present satp, mode and SUM, as a satp value. */
+uint64_t s_tables_satp(struct engine_vcpu *v);
+/* Enters a leaf of 4 KiB (shift 12) or 2 MiB (shift 21), with its PTE_* permissions, in the present
+ * root; with PTE_G in `flags` in all roots of the kernel's views. */
+void s_tables_fill(struct engine_vcpu *v, uint64_t gva, uint64_t pa, unsigned shift,
+                   uint64_t flags);
+void s_tables_reset(struct engine_vcpu *v); /* the same as flush, on any hart, while not loaded */
+/* Forgets: everything; an address space; one address, in one address space or (any) in all. */
+void s_tables_flush(struct engine_vcpu *v);
+void s_tables_flush_asid(struct engine_vcpu *v, uint64_t asid);
+void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t asid);
+
+/* fault.c: a page fault of the guest on its shadow root. True: answered, the guest goes on. */
+bool s_fault(struct engine_vcpu *v, struct exit *exit);
+
+/* csr.c: a CSR instruction on the virtual CSR file. False: this guest has no such register. */
+bool s_csr_access(struct engine_vcpu *v, const struct riscv_csr_op *op);
+
+/* privileged.c: an instruction that U-mode can't execute. True: done. */
+bool s_privileged(struct engine_vcpu *v, uint32_t insn, struct exit *exit);
+
+/* trap.c: into the guest's trap handler, and its interrupts. */
+void s_deliver(struct engine_vcpu *v, uint64_t cause, uint64_t tval);
+uint64_t s_interrupts(const struct engine_vcpu *v); /* pending and enabled, whatever the mode */
+void s_deliver_interrupt(struct engine_vcpu *v);
+
+/* switch.c */
+void s_load(struct engine_vcpu *v);
+void s_put(struct engine_vcpu *v);
+void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
+/* senvcfg and scounteren of the hart for the guest's present mode. */
+void s_mode_registers(const struct engine_vcpu *v);
+
+/* run.c */
+void s_run(struct engine_vcpu *v, struct exit *exit);
+
+extern const struct engine_ops engine_shadow;
+
+static inline uint64_t s_asid(uint64_t satp)
+{
+    return satp >> 44 & 0xffff;
+}
+
+#endif

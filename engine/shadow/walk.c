@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest's own page tables, followed as its hart would (privileged manual, "Virtual Address
+ * Translation Process"). Tables are read, and with Svadu written, while other vCPUs may change
+ * them.
+ */
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "engine/shadow/shadow.h"
+#include "riscv/csr.h"
+#include "riscv/walk.h"
+
+static _Atomic uint64_t *word(const struct engine_vm *vm, uint64_t gpa)
+{
+    const struct s_region *region = s_region(vm, gpa);
+    if (!region || !region->va)
+        return NULL;
+    return (_Atomic uint64_t *)(region->va + (gpa - region->gpa));
+}
+
+/* What a walk is told about: where to read, and whether it ran out of RAM. */
+struct walk {
+    const struct engine_vm *vm;
+    bool outside;
+};
+
+static bool read(void *owner, uint64_t gpa, uint64_t *pte)
+{
+    struct walk *walk = owner;
+    _Atomic uint64_t *at = word(walk->vm, gpa);
+    walk->outside = !at;
+    if (at)
+        *pte = atomic_load_explicit(at, memory_order_relaxed);
+    return at != NULL;
+}
+
+static bool allowed(const struct engine_vcpu *v, uint64_t pte, enum s_access access)
+{
+    const struct s_vcpu *s = &v->s;
+    if (s->user) {
+        if (!(pte & PTE_U))
+            return false;
+    } else if (pte & PTE_U && (access == S_FETCH || !(s->sstatus & SSTATUS_SUM))) {
+        return false;
+    }
+    if (access == S_FETCH)
+        return pte & PTE_X;
+    if (access == S_STORE)
+        return pte & PTE_W;
+    return pte & PTE_R || (s->sstatus & SSTATUS_MXR && pte & PTE_X);
+}
+
+/* The accessed and dirty bits as Svadu sets them. False: the entry is another one by now. */
+static bool mark(const struct engine_vm *vm, struct s_found *found, uint64_t bits)
+{
+    _Atomic uint64_t *at = word(vm, found->at);
+    uint64_t before = found->pte;
+    if (!at || !atomic_compare_exchange_strong(at, &before, before | bits))
+        return false;
+    found->pte = before | bits;
+    return true;
+}
+
+static const uint64_t page_fault[] = {CAUSE_INSN_PAGE, CAUSE_LOAD_PAGE, CAUSE_STORE_PAGE};
+static const uint64_t access_fault[] = {CAUSE_INSN_ACCESS, CAUSE_LOAD_ACCESS, CAUSE_STORE_ACCESS};
+
+uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
+                     struct s_found *found)
+{
+    struct walk walk = {.vm = v->vm};
+    for (;;) {
+        struct riscv_leaf leaf;
+        if (!riscv_walk(v->s.satp, gva, read, &walk, &leaf))
+            return walk.outside ? access_fault[access] : page_fault[access];
+        *found = (struct s_found){leaf.pa, leaf.pte, leaf.at, leaf.shift};
+        if (!leaf.pte)
+            return 0;
+        if (!allowed(v, leaf.pte, access))
+            return page_fault[access];
+        uint64_t bits = PTE_A | (access == S_STORE ? PTE_D : 0);
+        if ((leaf.pte & bits) == bits)
+            return 0;
+        if (!v->vm->s.adue)
+            return page_fault[access];
+        if (mark(v->vm, found, bits))
+            return 0;
+    }
+}
+
+static bool fetch_half(struct engine_vcpu *v, uint64_t gva, uint16_t *half)
+{
+    struct s_found found;
+    if (gva & 1 || s_translate(v, gva, S_FETCH, &found))
+        return false;
+    const struct s_region *region = s_region(v->vm, found.gpa);
+    if (!region || !region->va)
+        return false;
+    *half = *(const volatile uint16_t *)(region->va + (found.gpa - region->gpa));
+    return true;
+}
+
+bool s_fetch_insn(struct engine_vcpu *v, uint64_t gva, uint32_t *insn)
+{
+    uint16_t low, high = 0;
+    if (!fetch_half(v, gva, &low))
+        return false;
+    if (riscv_insn_bytes(low) == 4 && !fetch_half(v, gva + 2, &high))
+        return false;
+    *insn = (uint32_t)high << 16 | low;
+    return true;
+}
+
+bool s_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte)
+{
+    struct s_found found;
+    if (s_translate(v, gva, S_LOAD, &found))
+        return false;
+    const struct s_region *region = s_region(v->vm, found.gpa);
+    if (!region || !region->va)
+        return false;
+    *byte = *(const volatile uint8_t *)(region->va + (found.gpa - region->gpa));
+    return true;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which engines this machine has, and which of them a VM gets. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/bundle/property.h"
+#include "core/tree/tree.h"
+#include "engine/h/h.h"
+#include "engine/shadow/shadow.h"
+#include "host/bare/board.h"
+#include "host/bare/hart.h"
+#include "host/bare/machine.h"
+#include "host/host.h"
+#include "riscv/asm.h"
+
+uint64_t machine_vlenb;
+static bool has_h, has_shadow, prefer_shadow;
+
+/* What firmware keeps closed, or the engine can't give, is not there for guests either. */
+static void h_isa(struct riscv_isa *isa)
+{
+    if (!h_features.sstc)
+        isa_clear(isa, ISA_SSTC);
+    if (!h_features.vector)
+        isa_clear(isa, ISA_V);
+    if (!(h_features.henvcfg & ENVCFG_ADUE))
+        isa_clear(isa, ISA_SVADU);
+    if (!(h_features.henvcfg & ENVCFG_PBMTE))
+        isa_clear(isa, ISA_SVPBMT);
+    if (!(h_features.henvcfg & ENVCFG_CBCFE))
+        isa_clear(isa, ISA_ZICBOM);
+    if (!(h_features.henvcfg & ENVCFG_CBZE))
+        isa_clear(isa, ISA_ZICBOZ);
+}
+
+/* What S-mode has beyond the base, this engine would have to do itself. Sstc's register would trap
+ * by way of the firmware, which costs more than the SBI call does. */
+static void shadow_isa(struct riscv_isa *isa)
+{
+    static const enum riscv_ext none[] = {ISA_SSTC, ISA_SVPBMT, ISA_SVNAPOT, ISA_SVINVAL,
+                                          ISA_SVRSW60T59B};
+    for (unsigned n = 0; n < sizeof(none) / sizeof(*none); n++)
+        isa_clear(isa, none[n]);
+    if (!s_features.vector)
+        isa_clear(isa, ISA_V);
+    if (!(s_features.envcfg & ENVCFG_CBCFE))
+        isa_clear(isa, ISA_ZICBOM);
+    if (!(s_features.envcfg & ENVCFG_CBZE))
+        isa_clear(isa, ISA_ZICBOZ);
+}
+
+bool machine_find_engines(void)
+{
+    char option[8];
+    bool ok;
+    csr_try_read(CSR_STIMECMP, ok);
+    hart_has_sstc = ok;
+    prefer_shadow = board_option("engine", option, sizeof(option)) && !strcmp(option, "shadow");
+    has_h = h_probe();
+    has_shadow = s_probe(board_tree.hart_count);
+    if (!has_shadow)
+        host_error("no memory for engine shadow");
+    board.satp_levels = has_h ? h_probe_satp_levels() : 3;
+    board.isa_shadow = board.isa;
+    if (has_h)
+        h_isa(&board.isa);
+    if (has_shadow)
+        shadow_isa(&board.isa_shadow);
+    machine_vlenb = has_h && h_features.vector        ? h_features.vlenb
+                    : has_shadow && s_features.vector ? s_features.vlenb
+                                                      : 0;
+    return has_h || has_shadow;
+}
+
+void machine_hart_init(void)
+{
+    if (has_h)
+        engine_h.hart_init();
+    if (has_shadow)
+        engine_shadow.hart_init();
+}
+
+void machine_choose_engine(struct vm *vm, struct vm_config *config)
+{
+    if (config->engine == ENGINE_ANY)
+        config->engine = has_h && !(prefer_shadow && has_shadow) ? ENGINE_H : ENGINE_SHADOW;
+    vm->eng.ops = config->engine == ENGINE_H ? &engine_h : &engine_shadow;
+    if (config->engine == ENGINE_H && !has_h)
+        property_refuse(config, "property engine: the harts have no H extension; \"shadow\" or "
+                                "nothing is expected");
+}
+
+void machine_describe_engines(char *text, size_t bytes)
+{
+    char h[80] = "";
+    if (has_h)
+        snprintf(h, sizeof(h), "h, Sv%ux4, VMID %u bits", 9 * h_features.gstage_levels + 12,
+                 h_features.vmid_bits);
+    snprintf(text, bytes, "%s%s%s; timer %s", h, has_h && has_shadow ? "; " : "",
+             has_shadow ? (s_features.asids ? "shadow, Sv39" : "shadow, Sv39, without ASIDs") : "",
+             hart_has_sstc ? "Sstc" : "through firmware");
+}
