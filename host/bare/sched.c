@@ -464,33 +464,39 @@ static bool place_pinned(struct vm *vm)
     return true;
 }
 
-/* The least crowded hart of the mask that has room for the reservation. */
-static struct hart *least_crowded(uint64_t mask, uint64_t ppm)
+/* The least crowded hart of the mask that has room for the reservation. given[n]: how many of the
+ * VM's vCPUs go to hart n already. */
+static struct hart *least_crowded(uint64_t mask, uint64_t ppm, const uint8_t *given)
 {
     struct hart *best = NULL;
     for (; mask; mask &= mask - 1) {
         struct hart *hart = &harts[__builtin_ctzll(mask)];
-        if (hart->rq.reserved_ppm + ppm <= 1000000 && (!best || hart->rq.seats < best->rq.seats))
+        if (hart->rq.reserved_ppm + (given[hart->index] + 1) * ppm <= 1000000 &&
+            (!best || hart->rq.seats < best->rq.seats))
             best = hart;
     }
     return best;
 }
 
+/* Each vCPU on a hart that none of its VM's others has, as long as there is one; then once more
+ * around. */
 static bool place_shared(struct vm *vm, uint64_t allowed)
 {
     const struct vm_config *config = vm->config;
     uint64_t open = harts_of(allowed, false), left = open;
     uint64_t ppm = config->budget_us ? config->budget_us * 1000000UL / config->period_us : 0;
-    unsigned count = (unsigned)__builtin_popcountll(open);
+    uint8_t given[BOARD_HARTS] = {0};
     struct hart *chosen[VM_MAX_VCPUS];
-    if (config->vcpus > count) {
-        vm_error(config->name,
-                 "property vcpus: %u, each wants a hart of its own to be on; %u %s open to it",
-                 config->vcpus, count, count == 1 ? "is" : "are");
+    if (!open) {
+        vm_error(config->name, "property harts: pinned VMs have all of them");
         return false;
     }
     for (unsigned n = 0; n < config->vcpus; n++) {
-        chosen[n] = least_crowded(left, ppm);
+        chosen[n] = least_crowded(left, ppm, given);
+        if (!chosen[n]) {
+            left = open;
+            chosen[n] = least_crowded(left, ppm, given);
+        }
         if (!chosen[n]) {
             vm_error(config->name,
                      "property budget-us: the harts it may run on have given away too "
@@ -498,6 +504,7 @@ static bool place_shared(struct vm *vm, uint64_t allowed)
                      ppm / 10000);
             return false;
         }
+        given[chosen[n]->index]++;
         left &= ~(1ULL << chosen[n]->index);
     }
     for (unsigned n = 0; n < config->vcpus; n++)
@@ -507,17 +514,10 @@ static bool place_shared(struct vm *vm, uint64_t allowed)
 
 bool sched_place(struct vm *vm)
 {
-    const struct vm_config *config = vm->config;
-    uint64_t allowed = allowed_harts(config);
+    uint64_t allowed = allowed_harts(vm->config);
     if (!allowed)
         return false;
-    if (config->vcpus > hart_count) {
-        vm_error(config->name,
-                 "property vcpus: %u, each wants a hart of its own; the machine has %u",
-                 config->vcpus, hart_count);
-        return false;
-    }
-    return config->schedule == SCHEDULE_PINNED ? place_pinned(vm) : place_shared(vm, allowed);
+    return vm->config->schedule == SCHEDULE_PINNED ? place_pinned(vm) : place_shared(vm, allowed);
 }
 
 void sched_remove(struct vm *vm)

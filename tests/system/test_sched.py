@@ -108,6 +108,29 @@ def test_harts_are_kept_to(tmp_path):
         assert abs(got["a"] - 0.5) < 0.02 and abs(got["b"] - 0.5) < 0.02, got
 
 
+@pytest.mark.parametrize("harts, vcpus", [(1, 4), (2, 3), (3, 4)])
+def test_vcpus_of_one_vm_share_harts(tmp_path, harts, vcpus):
+    """Fences, IPIs, threads and page tables between vCPUs that are never on a hart together."""
+    path = bundle(tmp_path, vm("linux", vcpus=vcpus, ramdisk="programs",
+                               run="echo cpus $(nproc); stress 5; dmesg -r"))
+    with Machine(path, smp=harts) as machine:
+        text = machine.wait_end()
+    assert f"cpus {vcpus}" in text
+    assert re.search(r"stress: \d+ workers, 0 failed", text), text
+    after = text[text.index("Run /init as init process"):]
+    assert not re.findall(r"^<[0-4]>.*", after, re.MULTILINE)
+
+
+def test_linux_keeps_its_vcpus_when_a_pinned_vm_takes_a_hart(tmp_path):
+    path = bundle(tmp_path, vm("web", vcpus=2), loop("owner", schedule='"pinned"', harts="<1>",
+                                                     autostart="<0>"))
+    with Machine(path, smp=2, append="") as machine:
+        machine.expect(r"web:~#")
+        machine.wish("start owner", "vm owner: started")
+        machine.front(1)
+        assert "cpus 2" in machine.guest("echo cpus $(nproc)")
+
+
 def test_two_linux_share_two_harts(tmp_path):
     command = "i=0; while [ $i -lt 300 ]; do i=$((i+1)); true | true; done; echo did $i"
     path = bundle(tmp_path, vm("web", vcpus=2, run=command), vm("db", vcpus=2, run=command))
