@@ -188,6 +188,10 @@ static inline bool engine_in_user(const struct engine_vcpu *v)
     return v->ops->in_user(v);
 }
 
+/* The identity by which harts kick each other through their IMSICs (AIA specification, chapter 3);
+ * 0: by a software interrupt. The host sets it before harts start. */
+extern unsigned engine_kick_identity;
+
 /* This hart's counter CSR: 0 cycle, 2 instret. */
 uint64_t engine_counter(unsigned which);
 

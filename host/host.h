@@ -69,9 +69,10 @@ void host_timer_arm(struct vcpu *vcpu, uint64_t deadline);
  */
 void host_watch(void);
 
-/* Interrupts of devices that a VM has. A forwarded source pulses at the VM's PLIC and stays shut at
- * the board's until the guest has completed it. */
-void host_irq_attach(struct vm *vm, unsigned source);
+/* Interrupts of devices that a VM has. A forwarded source pulses at the VM's interrupt controller
+ * and stays shut at the board's until the guest has completed it. `type`: how its wire tells, as
+ * the device tree has it (rising 1, falling 2, high 4, low 8); 0: the board's tree doesn't say. */
+void host_irq_attach(struct vm *vm, unsigned source, unsigned type);
 void host_irq_detach(struct vm *vm, unsigned source);
 void host_irq_complete(struct vm *vm, unsigned source);
 

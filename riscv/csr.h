@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CSR numbers and fields that Caldarium uses. Source: RISC-V privileged manual 20240411. Numbers,
- * not names, reach the assembler, since neither gcc 12 nor clang 14 knows them all.
+ * CSR numbers and fields that Caldarium uses. Source: RISC-V privileged manual 20240411, AIA
+ * specification 1.0. Numbers, not names, reach the assembler, since neither gcc 12 nor clang 14
+ * knows them all.
  */
 #ifndef RISCV_CSR_H
 #define RISCV_CSR_H
@@ -30,7 +31,11 @@
 #define CSR_STVAL 0x143
 #define CSR_SIP 0x144
 #define CSR_STIMECMP 0x14d
+#define CSR_SISELECT 0x150
+#define CSR_SIREG 0x151
+#define CSR_STOPEI 0x15c
 #define CSR_SATP 0x180
+#define CSR_STOPI 0xdb0
 
 /* Hypervisor. */
 #define CSR_HSTATUS 0x600
@@ -39,6 +44,8 @@
 #define CSR_HIE 0x604
 #define CSR_HTIMEDELTA 0x605
 #define CSR_HCOUNTEREN 0x606
+#define CSR_HGEIE 0x607
+#define CSR_HVICTL 0x609
 #define CSR_HENVCFG 0x60a
 #define CSR_HSTATEEN0 0x60c
 #define CSR_HTVAL 0x643
@@ -46,6 +53,7 @@
 #define CSR_HVIP 0x645
 #define CSR_HTINST 0x64a
 #define CSR_HGATP 0x680
+#define CSR_HGEIP 0xe12
 
 /* Virtual supervisor. */
 #define CSR_VSSTATUS 0x200
@@ -57,7 +65,20 @@
 #define CSR_VSTVAL 0x243
 #define CSR_VSIP 0x244
 #define CSR_VSTIMECMP 0x24d
+#define CSR_VSISELECT 0x250
+#define CSR_VSIREG 0x251
+#define CSR_VSTOPEI 0x25c
 #define CSR_VSATP 0x280
+
+/* An interrupt file's registers, by siselect or vsiselect (AIA specification 3.8). On RV64 the
+ * arrays have even numbers only, 64 identities a register. */
+#define IMSIC_IPRIO0 0x30
+#define IMSIC_IPRIO15 0x3f
+#define IMSIC_EIDELIVERY 0x70
+#define IMSIC_EITHRESHOLD 0x72
+#define IMSIC_EIP0 0x80
+#define IMSIC_EIE0 0xc0
+#define IMSIC_EIE63 0xff
 
 /* sstatus and vsstatus. */
 #define SSTATUS_SIE (1UL << 1)
@@ -77,6 +98,8 @@
 #define HSTATUS_GVA (1UL << 6)
 #define HSTATUS_SPV (1UL << 7)
 #define HSTATUS_SPVP (1UL << 8)
+#define HSTATUS_VGEIN_SHIFT 12
+#define HSTATUS_VGEIN (63UL << HSTATUS_VGEIN_SHIFT)
 #define HSTATUS_VTW (1UL << 21)
 #define HSTATUS_VSXL_64 (2UL << 32)
 
@@ -87,6 +110,7 @@
 #define IRQ_VS_TIMER 6
 #define IRQ_S_EXT 9
 #define IRQ_VS_EXT 10
+#define IRQ_S_GUEST_EXT 12
 #define IRQ_BIT(n) (1UL << (n))
 
 /* scause. */
@@ -119,8 +143,9 @@
 #define HGATP_VMID_MASK 0x3fffUL
 
 /* henvcfg and senvcfg. */
-#define ENVCFG_CBIE_INVAL (3UL << 4) /* cbo.inval invalidates, as hardware without control would   \
-                                      */
+#define ENVCFG_CBIE_INVAL                                                                          \
+    (3UL << 4) /* cbo.inval invalidates, as hardware without control would                         \
+                */
 #define ENVCFG_CBIE_FLUSH (1UL << 4)
 #define ENVCFG_CBCFE (1UL << 6)
 #define ENVCFG_CBZE (1UL << 7)
@@ -129,6 +154,9 @@
 #define ENVCFG_STCE (1UL << 63)
 
 /* hstateen0: which state a guest reaches (Smstateen/Ssstateen). */
+#define HSTATEEN_IMSIC (1UL << 58)
+#define HSTATEEN_AIA (1UL << 59)
+#define HSTATEEN_CSRIND (1UL << 60)
 #define HSTATEEN_SENVCFG (1UL << 62)
 
 /* scounteren, hcounteren. */

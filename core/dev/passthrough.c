@@ -86,22 +86,35 @@ static int interrupt_parent(int node)
     return -1;
 }
 
+/* One cell a source at a PLIC, source and type at an APLIC; 0: neither of them. */
+static unsigned interrupt_cells(int controller)
+{
+    if (controller < 0)
+        return 0;
+    const fdt32_t *width = fdt_getprop(board.fdt, controller, "#interrupt-cells", NULL);
+    unsigned cells = width ? fdt32_ld(width) : 0;
+    if (fdt_getprop(board.fdt, controller, "riscv,ndev", NULL))
+        return cells == 1 ? 1 : 0;
+    if (fdt_getprop(board.fdt, controller, "riscv,num-sources", NULL))
+        return cells == 2 ? 2 : 0;
+    return 0;
+}
+
 static bool read_irqs(struct vm_config *config, struct passthrough *device)
 {
     int bytes;
     const fdt32_t *cells = fdt_getprop(board.fdt, device->node, "interrupts-extended", &bytes);
-    unsigned stride = cells ? 2 : 1, skip = cells ? 1 : 0;
+    unsigned skip = cells ? 1 : 0;
     int parent = cells && bytes >= 8 ? fdt_node_offset_by_phandle(board.fdt, fdt32_ld(cells))
                                      : interrupt_parent(device->node);
     if (!cells)
         cells = fdt_getprop(board.fdt, device->node, "interrupts", &bytes);
     if (!cells)
         return true;
-    const fdt32_t *width =
-        parent < 0 ? NULL : fdt_getprop(board.fdt, parent, "#interrupt-cells", NULL);
-    if (parent < 0 || !fdt_getprop(board.fdt, parent, "riscv,ndev", NULL) || !width ||
-        fdt32_ld(width) != 1) {
-        property_refuse(config, "property passthrough: %s does not interrupt through the PLIC",
+    unsigned width = interrupt_cells(parent), stride = skip + width;
+    if (!width) {
+        property_refuse(config,
+                        "property passthrough: %s does not interrupt through the PLIC or APLIC",
                         device->path);
         return false;
     }
@@ -111,10 +124,14 @@ static bool read_irqs(struct vm_config *config, struct passthrough *device)
         if (!source || source >= GUEST_PLIC_SOURCES || taken || n == PASSTHROUGH_IRQS) {
             property_refuse(config, "property passthrough: %s: interrupt %u %s", device->path,
                             source,
-                            taken ? "is the virtual UART's" : "is more than a guest's PLIC has");
+                            taken ? "is the virtual UART's"
+                                  : "is more than a guest's interrupt controller has");
             return false;
         }
-        device->irqs[device->irq_count++] = source;
+        device->irqs[device->irq_count] = source;
+        if (width == 2)
+            device->irq_types[device->irq_count] = (uint8_t)fdt32_ld(cells + n * stride + skip + 1);
+        device->irq_count++;
     }
     return true;
 }
@@ -228,7 +245,7 @@ bool passthrough_attach(struct vm *vm)
             }
         }
         for (unsigned i = 0; i < device->irq_count; i++)
-            host_irq_attach(vm, device->irqs[i]);
+            host_irq_attach(vm, device->irqs[i], device->irq_types[i]);
     }
     return true;
 }

@@ -24,6 +24,8 @@ struct passthrough {
     struct config_range regs[PASSTHROUGH_REGS];
     unsigned reg_count;
     unsigned irqs[PASSTHROUGH_IRQS];
+    uint8_t irq_types[PASSTHROUGH_IRQS]; /* as the device tree has them: rising 1, falling 2, high
+                                            4, low 8; 0: the board's tree doesn't say */
     unsigned irq_count;
     volatile void *host_regs; /* the first range as the host sees it, where it needs to; or NULL */
     bool dma;                 /* reads and writes memory by itself, for all that is known */

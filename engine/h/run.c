@@ -3,6 +3,7 @@
  * not SBI calls are answered here too, before h_enter() returns. */
 #include <stddef.h>
 
+#include "engine/common/kick.h"
 #include "engine/h/h.h"
 #include "engine/h/offsets.h"
 #include "engine/hot.h"
@@ -40,24 +41,20 @@ bool h_hot_fault(struct engine_vcpu *v)
 
 bool h_hot_interrupt(struct engine_vcpu *v, uint64_t cause)
 {
-    switch (cause & ~CAUSE_INTERRUPT) {
-    case IRQ_S_SOFT:
-        csr_clear(CSR_SIP, IRQ_BIT(IRQ_S_SOFT));
+    uint64_t number = cause & ~CAUSE_INTERRUPT;
+    if (engine_kick_taken(number)) {
         v->exits[EXIT_HOT_KICK]++;
         return hot_mail(v);
-    case IRQ_S_TIMER:
-        /* Without Sstc the guest's timer is ours. Anything else that waits for this timer sees to
-         * it in the slow path, which comes next if the host's own deadline has passed too. */
-        if (h_features.sstc || v->h.timer > host_time())
-            return false;
-        v->h.timer = UINT64_MAX;
-        csr_set(CSR_HVIP, IRQ_BIT(IRQ_VS_TIMER));
-        host_timer_arm((struct vcpu *)v, UINT64_MAX);
-        v->exits[EXIT_HOT_TIMER]++;
-        return true;
-    default:
-        return false;
     }
+    /* Without Sstc the guest's timer is ours. Anything else that waits for this timer sees to it in
+     * the slow path, which comes next if the host's own deadline has passed too. */
+    if (number != IRQ_S_TIMER || h_features.sstc || v->h.timer > host_time())
+        return false;
+    v->h.timer = UINT64_MAX;
+    csr_set(CSR_HVIP, IRQ_BIT(IRQ_VS_TIMER));
+    host_timer_arm((struct vcpu *)v, UINT64_MAX);
+    v->exits[EXIT_HOT_TIMER]++;
+    return true;
 }
 
 void h_trap_inside(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Running a guest until core is needed: what the guest's own hart would have done is done here. */
+#include "engine/common/kick.h"
 #include "engine/hot.h"
 #include "engine/shadow/shadow.h"
 #include "host/host.h"
@@ -14,8 +15,7 @@ _Noreturn void s_trap_inside(void)
 /* As engine h's: false: the world outside has to look. */
 static bool interrupt(struct engine_vcpu *v, uint64_t number)
 {
-    if (number == IRQ_S_SOFT) {
-        csr_clear(CSR_SIP, IRQ_BIT(IRQ_S_SOFT));
+    if (engine_kick_taken(number)) {
         v->exits[EXIT_HOT_KICK]++;
         return hot_mail(v);
     }

@@ -143,36 +143,82 @@ static uint64_t chosen_address(int chosen, const char *name)
     return bytes == 8 ? value << 32 | fdt32_to_cpu(cells[1]) : value;
 }
 
-static void read_plic(void)
+/* Linux' bindings sifive,plic-1.0.0.yaml, riscv,aplic.yaml, riscv,imsics.yaml. A node's pairs of
+ * hart interrupt controller and line name its contexts in order; line 9 is S-mode external. */
+#define LINE_S_EXT 9
+
+static bool at_supervisor_level(int node)
 {
-    struct board_tree *t = &board_tree;
-    static const char *const names[] = {"sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic"};
-    t->irqchip = "none";
-    if (fdt_node_offset_by_compatible(fdt, -1, "riscv,imsics") >= 0)
-        t->irqchip = "imsic";
-    else if (fdt_node_offset_by_compatible(fdt, -1, "riscv,aplic") >= 0)
-        t->irqchip = "aplic";
-    for (unsigned n = 0; n < sizeof(names) / sizeof(*names); n++) {
-        int node = fdt_node_offset_by_compatible(fdt, -1, names[n]);
-        if (node < 0 || !fdt_reg(fdt, node, 0, &t->plic_base, &t->plic_bytes))
-            continue;
-        t->plic_sources = u32_or(node, "riscv,ndev", 0);
-        t->irqchip = "plic";
-        return;
-    }
+    int bytes;
+    const fdt32_t *pairs = fdt_getprop(fdt, node, "interrupts-extended", &bytes);
+    return pairs && bytes >= 8 && fdt32_to_cpu(pairs[1]) == LINE_S_EXT;
 }
 
-static int plic_node(void)
+static bool use(int node, enum board_irqchip kind, const char *name, const char *sources)
 {
+    struct board_tree *t = &board_tree;
+    if (!enabled(node) || !fdt_reg(fdt, node, 0, &t->irqchip_base, &t->irqchip_bytes))
+        return false;
+    t->irqchip_node = node;
+    t->irqchip_kind = kind;
+    t->irqchip = name;
+    t->irqchip_sources = u32_or(node, sources, 0);
+    return true;
+}
+
+/* As many bits as it takes to number `count` things. */
+static unsigned bits_for(unsigned count)
+{
+    unsigned bits = 0;
+    while (1u << bits < count)
+        bits++;
+    return bits;
+}
+
+static void read_imsic(int node)
+{
+    struct imsic_layout *layout = &board_tree.imsic;
+    int bytes = 0;
+    board_tree.imsic_node = node;
+    fdt_getprop(fdt, node, "interrupts-extended", &bytes);
+    layout->guest_bits = u32_or(node, "riscv,guest-index-bits", 0);
+    layout->hart_bits = u32_or(node, "riscv,hart-index-bits", bits_for((unsigned)bytes / 8));
+    layout->group_bits = u32_or(node, "riscv,group-index-bits", 0);
+    layout->group_shift = u32_or(node, "riscv,group-index-shift", 24);
+    layout->ids = u32_or(node, "riscv,num-ids", 0);
+    layout->guest_ids = u32_or(node, "riscv,num-guest-ids", layout->ids);
+    while (layout->ranges < IMSIC_RANGES &&
+           fdt_reg(fdt, node, layout->ranges, &layout->range[layout->ranges].base,
+                   &layout->range[layout->ranges].size))
+        layout->ranges++;
+}
+
+/* The APLIC's domain that S-mode has: it speaks to the harts' S-mode, or to files of S-mode. */
+static bool read_aplic(int node)
+{
+    if (at_supervisor_level(node))
+        return use(node, BOARD_APLIC, "aplic", "riscv,num-sources");
+    int imsic = fdt_node_offset_by_phandle(fdt, u32_or(node, "msi-parent", 0));
+    if (imsic < 0 || !at_supervisor_level(imsic) ||
+        !use(node, BOARD_IMSIC, "imsic", "riscv,num-sources"))
+        return false;
+    read_imsic(imsic);
+    return true;
+}
+
+static void read_irqchip(void)
+{
+    static const char *const plics[] = {"sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic"};
+    board_tree.irqchip = "none";
+    for (unsigned n = 0; n < sizeof(plics) / sizeof(*plics); n++) {
+        int node = fdt_node_offset_by_compatible(fdt, -1, plics[n]);
+        if (node >= 0 && use(node, BOARD_PLIC, "plic", "riscv,ndev"))
+            return;
+    }
     int node = -1;
-    for (;;) {
-        uint64_t base, size;
-        node = fdt_next_node(fdt, node, NULL);
-        if (node < 0)
-            return node;
-        if (fdt_getprop(fdt, node, "riscv,ndev", NULL) && fdt_reg(fdt, node, 0, &base, &size) &&
-            base == board_tree.plic_base)
-            return node;
+    while ((node = fdt_node_offset_by_compatible(fdt, node, "riscv,aplic")) >= 0) {
+        if (read_aplic(node))
+            return;
     }
 }
 
@@ -192,8 +238,14 @@ static void read_uart(int chosen)
     uint32_t parent = 0;
     for (int at = node; at >= 0 && !parent; at = fdt_parent_offset(fdt, at))
         parent = u32_or(at, "interrupt-parent", 0);
-    if (t->plic_base && parent && fdt_node_offset_by_phandle(fdt, parent) == plic_node())
-        t->uart_irq = u32_or(node, "interrupts", 0);
+    int bytes;
+    const fdt32_t *cells = fdt_getprop(fdt, node, "interrupts", &bytes);
+    if (t->irqchip_kind == BOARD_NONE || !parent || !cells || bytes < 4 ||
+        fdt_node_offset_by_phandle(fdt, parent) != t->irqchip_node)
+        return;
+    t->uart_irq = fdt32_to_cpu(cells[0]);
+    if (bytes >= 8 && u32_or(t->irqchip_node, "#interrupt-cells", 1) == 2)
+        t->uart_irq_type = fdt32_to_cpu(cells[1]);
 }
 
 void board_read(uint64_t fdt_pa)
@@ -216,20 +268,20 @@ void board_read(uint64_t fdt_pa)
         t->initrd_end = t->initrd_start;
     read_memory();
     read_cpus();
-    read_plic();
+    read_irqchip();
     read_uart(chosen);
 }
 
-int board_plic_context(const struct board_hart *hart)
+int board_irq_context(const struct board_hart *hart)
 {
-    int bytes, node = plic_node();
-    if (!board_tree.plic_base || node < 0)
+    const struct board_tree *t = &board_tree;
+    int bytes, node = t->irqchip_kind == BOARD_IMSIC ? t->imsic_node : t->irqchip_node;
+    if (t->irqchip_kind == BOARD_NONE)
         return -1;
-    /* Pairs of interrupt controller and its line: context n is the n-th pair; 9 is S-mode external.
-     */
     const fdt32_t *pairs = fdt_getprop(fdt, node, "interrupts-extended", &bytes);
     for (int n = 0; pairs && n < bytes / 8; n++) {
-        if (fdt32_to_cpu(pairs[2 * n]) == hart->intc && fdt32_to_cpu(pairs[2 * n + 1]) == 9)
+        if (fdt32_to_cpu(pairs[2 * n]) == hart->intc &&
+            fdt32_to_cpu(pairs[2 * n + 1]) == LINE_S_EXT)
             return n;
     }
     return -1;

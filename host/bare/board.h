@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/config.h"
+#include "drivers/imsic/imsic.h"
 #include "host/bare/paging.h"
 
 #define BOARD_HARTS 64
@@ -18,6 +19,8 @@ struct board_hart {
     uint32_t intc; /* phandle of its interrupt controller node */
     struct riscv_isa isa;
 };
+
+enum board_irqchip { BOARD_NONE, BOARD_PLIC, BOARD_APLIC, BOARD_IMSIC };
 
 struct board_tree {
     const void *fdt;
@@ -36,19 +39,23 @@ struct board_tree {
     int uart_compatible_bytes;
     uint64_t uart_base, uart_bytes;
     unsigned uart_shift, uart_width;
-    uint32_t uart_irq; /* source at the PLIC; 0: none */
+    uint32_t uart_irq; /* its source at the interrupt controller; 0: none */
+    uint32_t uart_irq_type;
 
-    uint64_t plic_base, plic_bytes; /* 0: there is none */
-    unsigned plic_sources;
-    const char *irqchip; /* for the boot table: "plic", "aplic", "imsic", "none" */
+    enum board_irqchip irqchip_kind;
+    const char *irqchip; /* its name, for people */
+    int irqchip_node, imsic_node;
+    uint64_t irqchip_base, irqchip_bytes; /* PLIC or APLIC */
+    unsigned irqchip_sources;
+    struct imsic_layout imsic;
 };
 extern struct board_tree board_tree;
 
 /* Reads the tree at a physical address that the early tables map. Panics if it is no tree. */
 void board_read(uint64_t fdt_pa);
 
-/* The PLIC's context for a hart's S-mode, or -1. */
-int board_plic_context(const struct board_hart *hart);
+/* The context of a hart's S-mode at the interrupt controller, or -1. */
+int board_irq_context(const struct board_hart *hart);
 
 /* The value of `name=` in bootargs, copied to out (cut to size); false: not there. */
 bool board_option(const char *name, char *out, size_t size);

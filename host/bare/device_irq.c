@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Device interrupts through the board's PLIC: the console's, and those of devices that belong to
- * VMs.
+ * Device interrupts through the board's interrupt controller: the console's, and those of devices
+ * that belong to VMs.
  *
  * A forwarded source is claimed here and completed when its guest has completed it at the virtual
- * PLIC: until then the board's gateway stays shut, so that a level that only the guest can lower
- * does not interrupt again and again.
+ * controller: until then the board's stays shut, so that a level that only the guest can lower does
+ * not interrupt again and again.
  */
 #include "host/bare/device_irq.h"
 
@@ -13,17 +13,16 @@
 
 #include "core/vm.h"
 #include "drivers/mmio.h"
-#include "drivers/plic/plic.h"
 #include "host/bare/board.h"
 #include "host/bare/console.h"
+#include "host/bare/irqchip.h"
 #include "host/bare/paging.h"
 #include "host/host.h"
 #include "riscv/asm.h"
 
 #define NOT_CLAIMED (-1)
 
-static struct plic_hw plic;
-static struct lock lock; /* enable registers hold 32 sources each */
+static struct lock lock; /* enable registers hold 32 sources each, identities are given out */
 static struct uart *port;
 static bool usable;
 
@@ -35,31 +34,24 @@ static struct forward {
 
 void device_irq_init(struct uart *uart)
 {
-    const struct board_tree *t = &board_tree;
     port = uart;
     for (unsigned n = 0; n < GUEST_PLIC_SOURCES; n++)
         atomic_store(&forwards[n].context, NOT_CLAIMED);
-    if (!t->plic_base)
-        return;
-    volatile void *base = paging_map_device(t->plic_base, t->plic_bytes);
-    usable = base && plic_hw_init(&plic, base, t->plic_bytes, t->plic_sources);
-    if (!usable)
-        host_error("board's PLIC at %#lx can't be used; the console is polled", t->plic_base);
+    usable = irqchip_init();
 }
 
 void device_irq_begin(struct hart *hart)
 {
-    int context = board_plic_context(hart->board);
-    if (usable && context >= 0 && plic_hw_context_init(&plic, (unsigned)context))
-        hart->plic_context = context;
+    hart->irq_context = usable ? irqchip_hart_init(hart) : -1;
 }
 
 bool device_irq_console(const struct hart *hart)
 {
-    if (hart->plic_context < 0 || !board_tree.uart_irq)
+    if (hart->irq_context < 0 || !board_tree.uart_irq)
         return false;
     lock_take(&lock);
-    bool enabled = plic_hw_enable(&plic, (unsigned)hart->plic_context, board_tree.uart_irq, 1);
+    bool enabled =
+        irqchip_enable(board_tree.uart_irq, board_tree.uart_irq_type, (unsigned)hart->irq_context);
     lock_release(&lock);
     return enabled && port->driver->enable_rx_irq(port);
 }
@@ -67,7 +59,7 @@ bool device_irq_console(const struct hart *hart)
 void device_irq_serve(unsigned context)
 {
     /* One a call: what is still pending brings us here again, after other work had its turn. */
-    unsigned source = plic_hw_claim(&plic, context);
+    unsigned source = irqchip_claim(context);
     if (!source)
         return;
     if (source < GUEST_PLIC_SOURCES) {
@@ -80,14 +72,14 @@ void device_irq_serve(unsigned context)
     }
     if (source == board_tree.uart_irq)
         console_poll();
-    plic_hw_complete(&plic, context, source);
+    irqchip_complete(source, context);
 }
 
 static void complete(struct forward *forward, unsigned source)
 {
     int context = atomic_exchange(&forward->context, NOT_CLAIMED);
     if (context != NOT_CLAIMED)
-        plic_hw_complete(&plic, (unsigned)context, source);
+        irqchip_complete(source, (unsigned)context);
 }
 
 void host_irq_complete(struct vm *vm, unsigned source)
@@ -97,19 +89,21 @@ void host_irq_complete(struct vm *vm, unsigned source)
         complete(forward, source);
 }
 
-void host_irq_attach(struct vm *vm, unsigned source)
+void host_irq_attach(struct vm *vm, unsigned source, unsigned type)
 {
     /* To the hart where the VM's first vCPU is: most kernels take device interrupts there. */
     const struct hart *hart = &harts[atomic_load(&vm->vcpus[0].hart)];
     struct forward *forward = &forwards[source];
-    if (!usable || hart->plic_context < 0)
+    if (!usable || hart->irq_context < 0)
         return;
     complete(forward, source); /* from an earlier life, if it was claimed just as that ended */
     atomic_store(&forward->vm, vm);
-    forward->enabled_at = (unsigned)hart->plic_context;
+    forward->enabled_at = (unsigned)hart->irq_context;
     lock_take(&lock);
-    plic_hw_enable(&plic, forward->enabled_at, source, 1);
+    bool enabled = irqchip_enable(source, type, forward->enabled_at);
     lock_release(&lock);
+    if (!enabled)
+        host_error("the board's interrupt controller has no place left for source %u", source);
 }
 
 void host_irq_detach(struct vm *vm, unsigned source)
@@ -118,7 +112,7 @@ void host_irq_detach(struct vm *vm, unsigned source)
     if (atomic_load(&forward->vm) != vm)
         return;
     lock_take(&lock);
-    plic_hw_enable(&plic, forward->enabled_at, source, 0);
+    irqchip_disable(source, forward->enabled_at);
     lock_release(&lock);
     atomic_store(&forward->vm, NULL);
     complete(forward, source);
@@ -130,8 +124,9 @@ bool host_uses_device(uint64_t base)
            port->driver != &uart_sbi;
 }
 
-#define VIRTIO_STATUS 0x70 /* virtio 1.2, 4.2.2: writing 0 resets the device, which ends its DMA   \
-                            */
+#define VIRTIO_STATUS                                                                              \
+    0x70 /* virtio 1.2, 4.2.2: writing 0 resets the device, which ends its DMA                     \
+          */
 
 void host_device_adopt(struct passthrough *device)
 {

@@ -8,16 +8,16 @@
 #include "drivers/uart/uart.h"
 #include "host/bare/hart.h"
 
-/* Boot hart, once, before harts run: maps the PLIC where the board has one. */
+/* Boot hart, once, before harts run: maps the interrupt controller where the board has one. */
 void device_irq_init(struct uart *uart);
 
-/* On each hart: finds its context at the PLIC, if it has one. */
+/* On each hart: finds its context there, if it has one. */
 void device_irq_begin(struct hart *hart);
 
 /* On the console's hart: lets the port interrupt here. False: it has to be polled. */
 bool device_irq_console(const struct hart *hart);
 
-/* A device interrupt is pending at this PLIC context. */
+/* A device interrupt is pending at this context. */
 void device_irq_serve(unsigned context);
 
 #endif

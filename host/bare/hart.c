@@ -7,6 +7,7 @@
 #include "core/sbi/sbi.h"
 #include "core/vm.h"
 #include "core/watchdog.h"
+#include "drivers/mmio.h"
 #include "host/bare/console.h"
 #include "host/bare/device_irq.h"
 #include "host/bare/firmware.h"
@@ -58,6 +59,11 @@ void hart_sched_deadline(struct hart *hart, uint64_t when)
 
 void hart_kick(const struct hart *hart)
 {
+    if (hart->doorbell) {
+        mmio_fence(); /* what it is to look at comes first */
+        mmio_write32(hart->doorbell, engine_kick_identity);
+        return;
+    }
     /* A mask of one hart, based at its own id. */
     firmware_call(SBI_EXT_IPI, 0, 1, hart->board->id, 0);
 }
@@ -131,7 +137,7 @@ static void service_interrupts(struct hart *hart)
     if (pending & IRQ_BIT(IRQ_S_TIMER))
         on_timer(hart);
     if (pending & IRQ_BIT(IRQ_S_EXT))
-        device_irq_serve((unsigned)hart->plic_context);
+        device_irq_serve((unsigned)hart->irq_context);
 }
 
 /* A suspended vCPU sleeps until its interrupt comes; mail has to be looked at to know. */
@@ -224,13 +230,13 @@ static void hart_begin(struct hart *hart)
     hart->tick_deadline = UINT64_MAX;
     hart->rq.slice_end = UINT64_MAX;
     hart->rq.slice = host_timebase() / RUNQUEUE_SLICE_HZ;
-    hart->plic_context = -1;
+    hart->irq_context = -1;
     device_irq_begin(hart);
     if (hart->serves_console && !device_irq_console(hart))
         hart->poll_deadline = 0;
     timer_program(hart);
     csr_write(CSR_SIE, IRQ_BIT(IRQ_S_SOFT) | IRQ_BIT(IRQ_S_TIMER) |
-                           (hart->plic_context >= 0 ? IRQ_BIT(IRQ_S_EXT) : 0));
+                           (hart->irq_context >= 0 ? IRQ_BIT(IRQ_S_EXT) : 0));
     atomic_store(&hart->online, true);
 }
 

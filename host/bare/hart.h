@@ -35,7 +35,8 @@ struct hart {
     uint64_t guest_deadline; /* this hart's vCPU's timer, where it is the host's to keep */
     uint64_t poll_deadline;  /* when to look at the console; UINT64_MAX: never */
     bool serves_console;     /* the boot hart does */
-    int plic_context;        /* -1: this hart takes no device interrupts */
+    int irq_context;         /* -1: this hart takes no device interrupts */
+    volatile void *doorbell; /* its interrupt file, where others kick it; NULL: through firmware */
 };
 
 extern struct hart harts[BOARD_HARTS];

@@ -86,9 +86,9 @@ SIM void host_watch(void)
 {
 }
 
-SIM void host_irq_attach(struct vm *vm, unsigned source)
+SIM void host_irq_attach(struct vm *vm, unsigned source, unsigned type)
 {
-    (void)vm, (void)source;
+    (void)vm, (void)source, (void)type;
 }
 
 SIM void host_irq_detach(struct vm *vm, unsigned source)

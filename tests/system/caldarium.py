@@ -15,6 +15,10 @@ IMAGE = os.environ.get("CALDARIUM_BIN", os.path.join(BUILD, "caldarium.bin"))
 LINUX = os.path.join(BUILD, "guests", "linux")
 QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
 
+# The board that tests run on which don't ask for a certain one: CALDARIUM_MACHINE=virt,aia=aplic-imsic
+# runs them all on that.
+MACHINE = os.environ.get("CALDARIUM_MACHINE", "virt")
+
 # Waits end with an event. This is only how long a test waits before it says that none came; the
 # machines that run it are slow and shared.
 PATIENCE_S = int(os.environ.get("CALDARIUM_PATIENCE", "180"))
@@ -72,7 +76,7 @@ def board_tree(folder, edit, *, smp, memory="1G", cpu="rv64", append=""):
     """The tree that QEMU makes for such a machine, as source through `edit`; returns the blob's path,
     for Machine(extra=["-dtb", path])."""
     path = os.path.join(folder, "board.dtb")
-    subprocess.run([QEMU, "-M", f"virt,dumpdtb={path}", "-smp", str(smp), "-m", memory, "-cpu", cpu,
+    subprocess.run([QEMU, "-M", f"{MACHINE},dumpdtb={path}", "-smp", str(smp), "-m", memory, "-cpu", cpu,
                     "-kernel", IMAGE, "-append", append, "-display", "none"], check=True,
                    capture_output=True)
     source = subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", path], check=True,
@@ -98,7 +102,7 @@ def guest_image(name):
 class Machine:
     """QEMU with its serial port on our pipe."""
 
-    def __init__(self, initrd=None, *, smp=4, memory="1G", cpu="rv64", machine="virt",
+    def __init__(self, initrd=None, *, smp=4, memory="1G", cpu="rv64", machine=MACHINE,
                  append="when-done=poweroff", kernel=IMAGE, extra=()):
         args = ["-M", machine, "-smp", str(smp), "-m", memory, "-display", "none",
                 "-monitor", "none", "-serial", "stdio", "-kernel", kernel]

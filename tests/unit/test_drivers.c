@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Links: all of drivers/uart, drivers/plic/plic.c. Registers are plain memory: what is shown is
- * that each access lands where it should, and that nothing waits for ever. */
+/* Links: all of drivers/uart, and the interrupt controllers. Registers are plain memory: what is
+ * shown is that each access lands where it should, and that nothing waits for ever. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drivers/aplic/aplic.h"
+#include "drivers/imsic/imsic.h"
 #include "drivers/plic/plic.h"
 #include "drivers/uart/uart.h"
 
@@ -156,11 +158,103 @@ static void plic(void **state)
     free(regs);
 }
 
+static void aplic_direct(void **state)
+{
+    (void)state;
+    uint64_t bytes = 0x4000 + 3 * 32;
+    uint32_t *words = calloc(1, bytes);
+    struct aplic_hw aplic;
+
+    assert_non_null(words);
+    assert_false(aplic_hw_init(&aplic, words, bytes, 0, false));
+    assert_false(aplic_hw_init(&aplic, words, bytes, 1024, false));
+    assert_false(aplic_hw_init(&aplic, words, 0x4000, 96, false));
+    assert_false(aplic_hw_init(&aplic, words, 0x3000, 96, true));
+    assert_true(aplic_hw_init(&aplic, words, bytes, 96, false));
+    assert_int_equal(words[0], 0x100);
+    assert_int_equal(words[0x1f0c / 4], 0xffffffff); /* source 96 is masked too */
+    assert_int_equal(words[0x1f10 / 4], 0);
+    words[0x4048 / 4] = 5;
+    assert_true(aplic_hw_idc_init(&aplic, 2));
+    assert_false(aplic_hw_idc_init(&aplic, 3));
+    assert_int_equal(words[0x4040 / 4], 1);
+    assert_int_equal(words[0x4048 / 4], 0);
+    static const struct {
+        unsigned type, mode;
+    } modes[] = {{0, 6}, {1, 4}, {2, 5}, {4, 6}, {8, 7}};
+    for (unsigned n = 0; n < 5; n++) {
+        assert_true(aplic_hw_enable(&aplic, 96, modes[n].type, aplic_hw_target(2, 0, 1)));
+        assert_int_equal(words[96], modes[n].mode);
+    }
+    assert_int_equal(words[0x3000 / 4 + 96], 2u << 18 | 1);
+    assert_int_equal(words[0x1edc / 4], 96);
+    assert_false(aplic_hw_enable(&aplic, 0, 4, 1));
+    assert_false(aplic_hw_enable(&aplic, 97, 4, 1));
+    words[0x405c / 4] = 96u << 16 | 1;
+    assert_int_equal(aplic_hw_claim(&aplic, 2), 96);
+    aplic_hw_mask(&aplic, 96);
+    assert_int_equal(words[0x1fdc / 4], 96);
+    free(words);
+}
+
+static void aplic_msi(void **state)
+{
+    (void)state;
+    uint32_t *words = calloc(1, 0x4000);
+    struct aplic_hw aplic;
+
+    assert_non_null(words);
+    assert_true(aplic_hw_init(&aplic, words, 0x4000, 96, true));
+    assert_int_equal(words[0], 0x104);
+    assert_false(aplic_hw_idc_init(&aplic, 0));
+    assert_true(aplic_hw_enable(&aplic, 7, 4, aplic_hw_target(3, 2, 40)));
+    assert_int_equal(words[0x301c / 4], 3u << 18 | 2u << 12 | 40);
+    aplic_hw_retrigger(&aplic, 7);
+    assert_int_equal(words[0x1cdc / 4], 7);
+    free(words);
+}
+
+static void imsic(void **state)
+{
+    (void)state;
+    /* Two sockets of two harts, each hart with a file of its own and three for guests. */
+    struct imsic_layout layout = {.range = {{0x28000000, 0x8000}, {0x29000000, 0x8000}},
+                                  .ranges = 2,
+                                  .guest_bits = 2,
+                                  .hart_bits = 1,
+                                  .group_bits = 1,
+                                  .group_shift = 24,
+                                  .ids = 255,
+                                  .guest_ids = 63};
+    assert_true(imsic_layout_check(&layout));
+    assert_int_equal(imsic_file_address(&layout, 0), 0x28000000);
+    assert_int_equal(imsic_file_address(&layout, 1), 0x28004000);
+    assert_int_equal(imsic_file_address(&layout, 2), 0x29000000);
+    assert_int_equal(imsic_file_address(&layout, 3), 0x29004000);
+    assert_int_equal(imsic_file_address(&layout, 4), 0);
+    assert_int_equal(imsic_file_address(&layout, UINT32_MAX), 0);
+    for (unsigned n = 0; n < 4; n++)
+        assert_int_equal(imsic_hart_index(&layout, imsic_file_address(&layout, n)), n);
+    struct imsic_layout wrong = layout;
+    wrong.ids = 64;
+    assert_false(imsic_layout_check(&wrong));
+    wrong = layout;
+    wrong.guest_ids = 4095;
+    assert_false(imsic_layout_check(&wrong));
+    wrong = layout;
+    wrong.ranges = 0;
+    assert_false(imsic_layout_check(&wrong));
+    wrong = layout;
+    wrong.guest_bits = 8;
+    assert_false(imsic_layout_check(&wrong));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finding), cmocka_unit_test(ns16550a), cmocka_unit_test(sifive),
-        cmocka_unit_test(sbi),     cmocka_unit_test(plic),
+        cmocka_unit_test(finding),   cmocka_unit_test(ns16550a), cmocka_unit_test(sifive),
+        cmocka_unit_test(sbi),       cmocka_unit_test(plic),     cmocka_unit_test(aplic_direct),
+        cmocka_unit_test(aplic_msi), cmocka_unit_test(imsic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
