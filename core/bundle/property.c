@@ -274,6 +274,14 @@ static bool console(struct vm_config *config, const struct property *p)
     return n >= 0;
 }
 
+static bool legacy_getchar(struct vm_config *config, const struct property *p)
+{
+    static const char *const served[] = {"minus-one", "zero", NULL};
+    int n = choice(config, p, served, NULL);
+    config->getchar_zero = n == 1;
+    return n >= 0;
+}
+
 static bool irqchip(struct vm_config *config, const struct property *p)
 {
     static const char *const served[] = {"plic", NULL};
@@ -432,6 +440,7 @@ static const struct {
     {"shared-memory", shared_memory},
     {"engine", engine},
     {"console", console},
+    {"legacy-getchar", legacy_getchar},
     {"irqchip", irqchip},
     {"isa-disable", isa_disable},
     {"autostart", autostart},

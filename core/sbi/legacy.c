@@ -52,7 +52,10 @@ static struct sbi_ret handle(struct vcpu *vcpu, uint64_t call, uint64_t function
         host_console_write(vcpu->vm, &out, 1);
         break;
     case SBI_EXT_LEGACY_GETCHAR:
-        answer = ns16550a_take(&vcpu->vm->uart, &in) ? in : -1;
+        if (ns16550a_take(&vcpu->vm->uart, &in))
+            answer = in;
+        else
+            answer = vcpu->vm->config->getchar_zero ? 0 : -1;
         break;
     case SBI_EXT_LEGACY_CLEAR_IPI:
         vcpu->eng.ops->irq(&vcpu->eng, GUEST_IRQ_SOFT, false);

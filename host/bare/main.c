@@ -79,17 +79,25 @@ static void add_free(uint64_t base, uint64_t end, const struct ram_range *used, 
     }
 }
 
+/* What is reserved or loaded, but for the image. */
+static unsigned find_used(struct ram_range *used)
+{
+    struct board_tree *t = &board_tree;
+    unsigned count = 0;
+    for (unsigned n = 0; n < t->reserved_count; n++)
+        used[count++] = t->reserved[n];
+    used[count++] = (struct ram_range){t->fdt_pa, t->fdt_bytes};
+    used[count++] = (struct ram_range){t->initrd_start, t->initrd_end - t->initrd_start};
+    return count;
+}
+
 /* All RAM that the direct map reaches, less what is reserved, loaded, or firmware's. */
 static void find_memory(void)
 {
     struct board_tree *t = &board_tree;
     struct ram_range used[BOARD_RANGES + 4];
-    unsigned count = 0;
-    for (unsigned n = 0; n < t->reserved_count; n++)
-        used[count++] = t->reserved[n];
+    unsigned count = find_used(used);
     used[count++] = (struct ram_range){image_pa(), image_size()};
-    used[count++] = (struct ram_range){t->fdt_pa, t->fdt_bytes};
-    used[count++] = (struct ram_range){t->initrd_start, t->initrd_end - t->initrd_start};
     /* Firmware that reserves nothing in the tree sits below us all the same (RustSBI does). */
     for (unsigned n = 0; n < t->ram_count && !t->reserved_count; n++) {
         if (image_pa() - t->ram[n].base < t->ram[n].size)
@@ -105,6 +113,17 @@ static void find_memory(void)
         }
         add_free(ram->base, ram->base + ram->size, used, count);
     }
+}
+
+/* The real tables, and Caldarium at the top of RAM; where it was loaded is free then. */
+static void settle(void)
+{
+    struct ram_range used[BOARD_RANGES + 4];
+    uint64_t loaded = image_pa();
+    paging_init(board_tree.ram, board_tree.ram_count);
+    firmware_console();
+    if (image_pa() != loaded)
+        add_free(loaded, loaded + image_size(), used, find_used(used));
 }
 
 /* A word in bootargs that nobody reads would mislead the one who wrote it. */
@@ -163,7 +182,7 @@ void boot_main(uint64_t hart_id, uint64_t fdt_pa)
     firmware_console();
     board_read(fdt_pa);
     find_memory();
-    paging_init(board_tree.ram, board_tree.ram_count);
+    settle();
     board_console();
     device_irq_init(&uart);
     char colour[8];

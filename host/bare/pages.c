@@ -2,8 +2,9 @@
 /*
  * Free memory as a list of runs, in address order, each run described in its own first bytes. There
  * are few takers (VMs being made) and few runs, so the first run that fits is good enough, and any
- * number of runs can be had. Large blocks come from the low end, single pages from the high end, so
- * that page tables don't cut up what VMs need whole.
+ * number of runs can be had. Large blocks come from the low end, single pages and what Caldarium
+ * takes for itself from the high end, so that they neither cut up what VMs need whole nor lie where
+ * a VM with direct-map has to be.
  *
  * Memory given back is zeroed at once and known to be zero, so that no guest's data outlives it and
  * nothing is zeroed twice.
@@ -25,6 +26,7 @@ struct run {
 static struct lock lock;
 static struct run *runs;
 static uint64_t free_bytes, total_bytes;
+static bool sealed;
 
 static void insert(uint8_t *start, uint64_t bytes, bool zeroed)
 {
@@ -59,15 +61,15 @@ void pages_add(uint64_t pa, uint64_t bytes)
 void pages_seal(void)
 {
     total_bytes = free_bytes;
+    sealed = true;
 }
 
-static uint8_t *place(const struct run *run, uint64_t bytes, uint64_t align)
+static uint8_t *place(const struct run *run, uint64_t bytes, uint64_t align, bool high)
 {
     uint64_t from = (uint64_t)run, to = from + run->bytes;
     if (run->bytes < bytes)
         return NULL;
-    uint64_t at = bytes <= 4 * HOST_PAGE_SIZE ? (to - bytes) & ~(align - 1)
-                                              : (from + align - 1) & ~(align - 1);
+    uint64_t at = high ? (to - bytes) & ~(align - 1) : (from + align - 1) & ~(align - 1);
     return at >= from && at <= to - bytes ? (uint8_t *)at : NULL;
 }
 
@@ -75,13 +77,17 @@ void *host_pages_alloc(uint64_t bytes, uint64_t align)
 {
     bytes = (bytes + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
     uint8_t *block = NULL;
-    bool zeroed = false;
+    struct run **at = NULL;
+    bool zeroed = false, high = bytes <= 4 * HOST_PAGE_SIZE;
     lock_take(&lock);
-    for (struct run **at = &runs; *at && bytes; at = &(*at)->next) {
+    high |= !sealed;
+    for (struct run **next = &runs; *next && bytes && (high || !at); next = &(*next)->next) {
+        uint8_t *found = place(*next, bytes, align, high);
+        if (found)
+            block = found, at = next;
+    }
+    if (block) {
         struct run *run = *at;
-        block = place(run, bytes, align);
-        if (!block)
-            continue;
         uint8_t *start = (uint8_t *)run, *end = start + run->bytes;
         zeroed = run->zeroed;
         *at = run->next;
@@ -91,12 +97,25 @@ void *host_pages_alloc(uint64_t bytes, uint64_t align)
         if (block + bytes < end)
             insert(block + bytes, (uint64_t)(end - block) - bytes, zeroed);
         free_bytes -= bytes;
-        break;
     }
     lock_release(&lock);
     if (block && !zeroed)
         bulk_zero(block, bytes);
     return block;
+}
+
+void *pages_take_top(uint64_t bytes)
+{
+    struct run *last = NULL;
+    for (struct run *run = runs; run; run = run->next) {
+        if (run->bytes > bytes) /* what is left begins with its header */
+            last = run;
+    }
+    if (!last)
+        return NULL;
+    last->bytes -= bytes;
+    free_bytes -= bytes;
+    return (uint8_t *)last + last->bytes;
 }
 
 void *host_pages_claim(uint64_t pa, uint64_t bytes)

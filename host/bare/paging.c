@@ -3,6 +3,7 @@
 #include "host/bare/paging.h"
 
 #include "host/bare/layout.h"
+#include "host/bare/pages.h"
 #include "host/host.h"
 #include "riscv/asm.h"
 
@@ -142,8 +143,18 @@ bool host_table_share(uint64_t va, const uint64_t *table)
     return true;
 }
 
+/* start.S: copies the image and goes on in the copy, by the tables of that satp. */
+void image_move(void *to, const void *from, uint64_t bytes, uint64_t satp);
+
+/*
+ * The image goes to the top of RAM. Where the board's loader puts it is where kernels are linked
+ * to run, and a guest with direct-map has to be at just those addresses.
+ */
 void paging_init(const struct ram_range *ram, unsigned ranges)
 {
+    uint8_t *home = pages_take_top(image_size());
+    if (home)
+        load_pa = host_pa(home);
     root = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
     bool ok = root != NULL;
     for (uint64_t offset = 0; ok && offset < image_size(); offset += HOST_PAGE_SIZE)
@@ -152,6 +163,10 @@ void paging_init(const struct ram_range *ram, unsigned ranges)
         ok = map_ram(ram[n].base, ram[n].base + ram[n].size);
     if (!ok)
         host_panic("no memory for Caldarium's own page tables");
+    if (home) {
+        image_move(home, image_start, image_size(), paging_satp());
+        return;
+    }
     csr_write(CSR_SATP, paging_satp());
     sfence_vma_all();
 }

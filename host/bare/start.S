@@ -94,6 +94,24 @@ hart_switch_stack:
     mv      a0, a1
     jr      a2
 
+/*
+ * void image_move(void *to, const void *from, uint64_t bytes, uint64_t satp): uses no stack, since
+ * that is copied with the image, and what was stored after its copy would be lost.
+ */
+    .globl  image_move
+image_move:
+    add     a2, a2, a1
+1:  ld      t0, 0(a1)
+    sd      t0, 0(a0)
+    addi    a0, a0, 8
+    addi    a1, a1, 8
+    bltu    a1, a2, 1b
+    fence   rw, rw                      /* the copy is there before the tables lead to it */
+    csrw    CSR_SATP, a3                /* the next fetch is from the copy, which is the same */
+    sfence.vma
+    fence.i                             /* nothing fetched before the copy was whole is used */
+    ret
+
     .bss
     .balign 4096
 boot_stack:

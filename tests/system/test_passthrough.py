@@ -101,8 +101,8 @@ CASES = {
     "console": (devices("/soc/serial@10000000"), {"console": '"none"'}, "is Caldarium's own"),
     "virtual UART": (devices("/soc/serial@10000000"), {}, "interrupt 10 is the virtual UART's"),
     "no registers": (devices("/soc"), {}, "/soc has no registers"),
-    "not the machine's RAM": (devices(SLOTS[0]), {**DIRECT, "memory": "<0 0x80200000 0 0x1000000>"},
-                              "direct-map: the machine's RAM from 0x80200000 to 0x811fffff is not free"),
+    "not the machine's RAM": (devices(SLOTS[0]), {**DIRECT, "memory": "<0 0x80000000 0 0x1000000>"},
+                              "direct-map: the machine's RAM from 0x80000000 to 0x80ffffff is not free"),
 }
 
 

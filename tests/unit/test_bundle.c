@@ -63,6 +63,7 @@ static void test_every_served_property(void **state)
     fdt_property_string(blob, "schedule", "pinned");
     fdt_property(blob, "isa-disable", "v\0sstc", 7);
     fdt_property_string(blob, "console", "none");
+    fdt_property_string(blob, "legacy-getchar", "zero");
     fdt_property_string(blob, "irqchip", "plic");
     fdt_property_string(blob, "engine", "h");
     fdt_property_string(blob, "autostart", "false");
@@ -85,6 +86,7 @@ static void test_every_served_property(void **state)
     assert_int_equal(c->isa_disable[ISA_SSTC], 1);
     assert_int_equal(c->isa_disable[ISA_F], 0);
     assert_int_equal(c->console, CONSOLE_NONE);
+    assert_true(c->getchar_zero);
     assert_false(c->autostart);
     assert_int_equal(c->on_fault, ON_RESTART);
     assert_int_equal(c->on_reset, ON_PAUSE);
