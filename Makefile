@@ -104,7 +104,7 @@ $(OBJ)/%.o: %.c
 $(OBJ)/core/bundle/%.o $(OBJ)/core/tree/%.o $(OBJ)/core/load/%.o $(OBJ)/core/monitor/%.o \
 $(OBJ)/host/bare/%.o $(OBJ)/drivers/%.o: CFLAGS += $(SMALL)
 $(addprefix $(OBJ)/core/,report.o watchdog.o trace.o vm.o memory.o \
-	dev/passthrough.o dev/shared_memory.o): CFLAGS += $(SMALL)
+	dev/passthrough.o dev/pci.o dev/shared_memory.o): CFLAGS += $(SMALL)
 
 $(OBJ)/%.o: %.S
 	@mkdir -p $(@D)

@@ -107,7 +107,7 @@ int vm_create(struct vm *vm)
         return -1;
     }
     if (memory_take(vm) < 0 || !load_images(vm, &loaded) || !passthrough_attach(vm) ||
-        !shared_memory_attach(vm)) {
+        !shared_memory_attach(vm) || !passthrough_start(vm)) {
         vm_destroy(vm);
         return -1;
     }
@@ -205,6 +205,8 @@ bool vm_mmio_read(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t *val
         return plic_read(&vm->plic, (uint32_t)(gpa - GUEST_PLIC_BASE), width, value);
     if (gpa - GUEST_UART_BASE < GUEST_UART_SIZE && vm->config->console == CONSOLE_UART)
         return ns16550a_read(&vm->uart, (uint32_t)(gpa - GUEST_UART_BASE), width, value);
+    if (gpa - GUEST_PCI_BASE < GUEST_PCI_SIZE && passthrough_has_pci(vm))
+        return pci_read(vm, (uint32_t)(gpa - GUEST_PCI_BASE), width, value);
     return shared_memory_read(vm, gpa, width, value);
 }
 
@@ -215,5 +217,7 @@ bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t val
         return plic_write(&vm->plic, (uint32_t)(gpa - GUEST_PLIC_BASE), width, value);
     if (gpa - GUEST_UART_BASE < GUEST_UART_SIZE && vm->config->console == CONSOLE_UART)
         return ns16550a_write(&vm->uart, (uint32_t)(gpa - GUEST_UART_BASE), width, value);
+    if (gpa - GUEST_PCI_BASE < GUEST_PCI_SIZE && passthrough_has_pci(vm))
+        return pci_write(vm, (uint32_t)(gpa - GUEST_PCI_BASE), width, value);
     return shared_memory_write(vm, gpa, width, value);
 }

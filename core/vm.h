@@ -71,6 +71,7 @@ struct vm {
     struct ns16550a uart;
     struct passthrough devices[PASSTHROUGH_DEVICES];
     unsigned device_count;
+    struct lock pci_lock; /* of its functions' configuration spaces */
     struct shared_window shared[VM_MAX_SHARED];
     unsigned shared_count;
 

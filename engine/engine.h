@@ -121,6 +121,10 @@ struct engine_ops {
      * a device's registers. 0, or -1: out of memory. */
     int (*map)(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device);
 
+    /* The table that says where the VM's memory is, for an IOMMU to use as well. NULL: this engine
+     * has none of that kind. */
+    const struct gstage *(*second_stage)(const struct engine_vm *vm);
+
     /* Takes and gives back what a vCPU needs besides, between vm_init and vm_fini. NULL: nothing.
      */
     int (*vcpu_init)(struct engine_vcpu *v);

@@ -14,7 +14,9 @@
 
 struct vm;
 struct vcpu;
+struct vm_config;
 struct passthrough;
+struct pci_function;
 
 #define HOST_PAGE_SIZE 4096UL
 
@@ -79,8 +81,22 @@ void host_irq_complete(struct vm *vm, unsigned source);
 /* A VM has this device from now on, once: the host does what host_device_stop() will need. */
 void host_device_adopt(struct passthrough *device);
 
-/* Ends a device's DMA; false: nobody knows how to. */
-bool host_device_stop(const struct passthrough *device);
+/* The VM starts with this device, or ends. Behind an IOMMU it reaches the VM's memory, all of which
+ * is mapped, in between, and only in between. Start: false after one line. Stop ends its DMA;
+ * false: nobody knows how to, or it does not answer. host_devices_stopped() comes after all of
+ * them. */
+bool host_device_start(struct vm *vm, const struct passthrough *device);
+bool host_device_stop(struct vm *vm, const struct passthrough *device);
+void host_devices_stopped(struct vm *vm);
+
+/* A PCI function that device->path names: fills device->pci and its registers in. 0: the path names
+ * none; -1: it can't be given, and the VM has been refused; 1: here it is. Boot hart. */
+int host_pci_find(struct passthrough *device, struct vm_config *config);
+
+/* The guest's command register, as far as the real function may know of it; and whether that holds
+ * its INTx up. */
+void host_pci_command(struct pci_function *function, uint16_t command);
+bool host_pci_interrupt(const struct pci_function *function);
 
 /* Whether the host itself drives the device whose registers begin there. */
 bool host_uses_device(uint64_t base);

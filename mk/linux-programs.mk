@@ -11,7 +11,8 @@ $(LINUX_PROGRAM_FILES): $(BUILD)/guests/linux/%: guests/linux/%.c
 	@$(LINUX_CC) -std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread -o $@ $<
 
 # Drivers that the distribution's kernel has as modules, in the order in which they load.
-LINUX_MODULES := virtio_mmio virtio_blk failover net_failover virtio_net
+LINUX_MODULES := virtio_mmio virtio_blk failover net_failover virtio_net \
+	nvme-keyring nvme-auth nvme-core nvme
 LINUX_MODULE_FILES := $(LINUX_MODULES:%=$(BUILD)/guests/linux/modules/%.ko)
 
 $(LINUX_MODULE_FILES): $(BUILD)/guests/linux/modules/%.ko: $(CACHE)/guest/Image

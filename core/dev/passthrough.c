@@ -100,6 +100,21 @@ static unsigned interrupt_cells(int controller)
     return 0;
 }
 
+static bool add_irq(struct vm_config *config, struct passthrough *device, uint32_t source,
+                    uint32_t type)
+{
+    bool taken = source == GUEST_UART_IRQ && config->console == CONSOLE_UART;
+    if (!source || source >= GUEST_PLIC_SOURCES || taken || device->irq_count == PASSTHROUGH_IRQS) {
+        property_refuse(config, "property passthrough: %s: interrupt %u %s", device->path, source,
+                        taken ? "is the virtual UART's"
+                              : "is more than a guest's interrupt controller has");
+        return false;
+    }
+    device->irq_types[device->irq_count] = (uint8_t)type;
+    device->irqs[device->irq_count++] = source;
+    return true;
+}
+
 static bool read_irqs(struct vm_config *config, struct passthrough *device)
 {
     int bytes;
@@ -120,24 +135,25 @@ static bool read_irqs(struct vm_config *config, struct passthrough *device)
     }
     for (unsigned n = 0; 4 * (n + 1) * stride <= (unsigned)bytes; n++) {
         uint32_t source = fdt32_ld(cells + n * stride + skip);
-        bool taken = source == GUEST_UART_IRQ && config->console == CONSOLE_UART;
-        if (!source || source >= GUEST_PLIC_SOURCES || taken || n == PASSTHROUGH_IRQS) {
-            property_refuse(config, "property passthrough: %s: interrupt %u %s", device->path,
-                            source,
-                            taken ? "is the virtual UART's"
-                                  : "is more than a guest's interrupt controller has");
+        uint32_t type = width == 2 ? fdt32_ld(cells + n * stride + skip + 1) : 0;
+        if (!add_irq(config, device, source, type))
             return false;
-        }
-        device->irqs[device->irq_count] = source;
-        if (width == 2)
-            device->irq_types[device->irq_count] = (uint8_t)fdt32_ld(cells + n * stride + skip + 1);
-        device->irq_count++;
     }
     return true;
 }
 
 static bool place_is_free(struct vm_config *config, const struct passthrough *device)
 {
+    for (unsigned n = 0; device->pci && n < config->memory_ranges; n++) {
+        if (config_overlap(config->memory[n],
+                           (struct config_range){GUEST_PCI_BASE, GUEST_PCI_SIZE})) {
+            property_refuse(config,
+                            "property passthrough: the VM's memory lies where the virtual PCI bus "
+                            "is (%#lx)",
+                            GUEST_PCI_BASE);
+            return false;
+        }
+    }
     for (unsigned r = 0; r < device->reg_count; r++) {
         struct config_range regs = device->regs[r];
         const char *what = NULL;
@@ -159,52 +175,111 @@ static bool place_is_free(struct vm_config *config, const struct passthrough *de
     return true;
 }
 
-static const struct vm *owner(const struct vm *vm, int node)
+static bool same(const struct passthrough *a, const struct passthrough *b)
 {
-    for (const struct vm *other = vms; other < vm; other++) {
+    return a->pci || b->pci ? a->pci == b->pci : a->node == b->node;
+}
+
+/* The VM that has the device, this one included. */
+static const struct vm *owner(const struct vm *vm, const struct passthrough *device)
+{
+    for (const struct vm *other = vms; other <= vm; other++) {
         for (unsigned n = 0; n < other->device_count; n++) {
-            if (other->devices[n].node == node)
+            if (same(&other->devices[n], device))
                 return other;
         }
     }
     return NULL;
 }
 
-static bool resolve(struct vm *vm, struct vm_config *config, const char *path)
+/* Two VMs can't share an interrupt: who of them is to lower it? */
+static bool irqs_are_free(const struct vm *vm, struct vm_config *config,
+                          const struct passthrough *device)
 {
-    struct passthrough *device = &vm->devices[vm->device_count];
-    *device = (struct passthrough){.path = path, .node = fdt_path_offset(board.fdt, path)};
-    if (device->node < 0) {
-        property_refuse(config, "property passthrough: the board has no device \"%.60s\"", path);
-        return false;
+    for (const struct vm *other = vms; other < vm; other++) {
+        for (unsigned n = 0; n < other->device_count; n++) {
+            const struct passthrough *theirs = &other->devices[n];
+            for (unsigned i = 0; i < theirs->irq_count * device->irq_count; i++) {
+                unsigned irq = device->irqs[i % device->irq_count];
+                if (theirs->irqs[i / device->irq_count] != irq)
+                    continue;
+                property_refuse(config,
+                                "property passthrough: %s: interrupt %u is %s's too, of VM %s",
+                                device->path, irq, theirs->path, other->config->name);
+                return false;
+            }
+        }
     }
-    const struct vm *other = owner(vm, device->node);
+    return true;
+}
+
+/* A slot for the function on the guest's bus: the board's, if that is free. There are more slots
+ * than devices of a VM. */
+static void take_slot(const struct vm *vm, struct pci_function *function)
+{
+    uint32_t taken = 0;
+    for (unsigned n = 0; n < vm->device_count; n++)
+        taken |= vm->devices[n].pci ? 1U << vm->devices[n].pci->slot : 0;
+    function->slot = function->board_slot;
+    for (unsigned n = 0; taken >> function->slot & 1 && n < PCI_SLOTS; n++)
+        function->slot = (uint8_t)n;
+}
+
+/* By the tree, or by where it is on the PCI bus. */
+static bool find(struct vm *vm, struct vm_config *config, struct passthrough *device)
+{
+    device->node = fdt_path_offset(board.fdt, device->path);
+    int found = device->node >= 0 ? 1 : host_pci_find(device, config);
+    if (!found)
+        property_refuse(config, "property passthrough: the board has no device \"%.60s\"",
+                        device->path);
+    if (found <= 0)
+        return false;
+    const struct vm *other = owner(vm, device);
     if (other) {
-        property_refuse(config, "property passthrough: %s belongs to VM %s", path,
+        property_refuse(config, "property passthrough: %s belongs to VM %s", device->path,
                         other->config->name);
         return false;
     }
-    if (!read_regs(config, device) || !read_irqs(config, device) || !place_is_free(config, device))
+    if (!device->pci)
+        return read_regs(config, device) && read_irqs(config, device);
+    take_slot(vm, device->pci);
+    for (unsigned n = 0; n < PCI_BARS; n++) {
+        const struct pci_bar *bar = &device->pci->bars[n];
+        if (bar->size)
+            device->regs[device->reg_count++] =
+                (struct config_range){bar->base, PAGE_UP(bar->size)};
+    }
+    return !device->pci->pin ||
+           add_irq(config, device, device->pci->source, device->pci->source_type);
+}
+
+static bool resolve(struct vm *vm, struct vm_config *config, const char *path)
+{
+    struct passthrough *device = &vm->devices[vm->device_count];
+    *device = (struct passthrough){.path = path};
+    if (!find(vm, config, device) || !place_is_free(config, device) ||
+        !irqs_are_free(vm, config, device))
         return false;
-    int sharer = neighbour(device);
+    int sharer = device->pci ? -1 : neighbour(device);
     if (sharer >= 0) {
         property_refuse(config, "property passthrough: %s shares a page with the board's %s", path,
                         fdt_get_name(board.fdt, sharer, NULL));
         return false;
     }
-    if (host_uses_device(device->regs[0].base)) {
+    if (device->reg_count && host_uses_device(device->regs[0].base)) {
         property_refuse(config, "property passthrough: %s is Caldarium's own", path);
         return false;
     }
-    device->dma = can_dma(device->node);
-    if (device->dma && !(config->direct_map && config->unprotected_dma)) {
+    device->dma = device->pci || can_dma(device->node);
+    host_device_adopt(device);
+    if (device->dma && !device->iommu && !(config->direct_map && config->unprotected_dma)) {
         property_refuse(config,
                         "property passthrough: %s can do DMA and is behind no IOMMU; expected "
                         "are direct-map and allow-unprotected-dma",
                         path);
         return false;
     }
-    host_device_adopt(device);
     vm->device_count++;
     return true;
 }
@@ -223,7 +298,7 @@ void passthrough_resolve(struct vm *vm, struct vm_config *config)
             vm->device_count = 0;
             return;
         }
-        dma += vm->devices[vm->device_count - 1].dma;
+        dma += vm->devices[vm->device_count - 1].dma && !vm->devices[vm->device_count - 1].iommu;
     }
     if (dma)
         vm_info(config->name,
@@ -250,14 +325,33 @@ bool passthrough_attach(struct vm *vm)
     return true;
 }
 
+bool passthrough_start(struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->device_count; n++) {
+        if (!host_device_start(vm, &vm->devices[n]))
+            return false;
+    }
+    return true;
+}
+
+bool passthrough_has_pci(const struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->device_count; n++) {
+        if (vm->devices[n].pci)
+            return true;
+    }
+    return false;
+}
+
 void passthrough_detach(struct vm *vm)
 {
     for (unsigned n = 0; n < vm->device_count; n++) {
         const struct passthrough *device = &vm->devices[n];
-        if (device->dma && !host_device_stop(device))
-            vm_error(vm->config->name,
-                     "%s may still write to its memory: how to stop it is not known", device->path);
+        if (device->dma && !host_device_stop(vm, device))
+            vm_error(vm->config->name, "%s may still write to its memory: it can't be stopped",
+                     device->path);
         for (unsigned i = 0; i < device->irq_count; i++)
             host_irq_detach(vm, device->irqs[i]);
     }
+    host_devices_stopped(vm);
 }

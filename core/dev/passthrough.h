@@ -11,16 +11,18 @@
 #include <stdint.h>
 
 #include "core/config.h"
+#include "core/dev/pci.h"
 
 struct vm;
 
 #define PASSTHROUGH_DEVICES 16 /* of one VM */
-#define PASSTHROUGH_REGS 4
+#define PASSTHROUGH_REGS 6     /* a PCI function has so many BARs */
 #define PASSTHROUGH_IRQS 8
 
 struct passthrough {
-    const char *path; /* as the bundle names it */
-    int node;         /* in board.fdt */
+    const char *path;         /* as the bundle names it */
+    int node;                 /* in board.fdt; -1: a PCI function */
+    struct pci_function *pci; /* or NULL */
     struct config_range regs[PASSTHROUGH_REGS];
     unsigned reg_count;
     unsigned irqs[PASSTHROUGH_IRQS];
@@ -28,6 +30,7 @@ struct passthrough {
                                             4, low 8; 0: the board's tree doesn't say */
     unsigned irq_count;
     volatile void *host_regs; /* the first range as the host sees it, where it needs to; or NULL */
+    void *iommu;              /* the host's own: it translates for this device; NULL: none does */
     bool dma;                 /* reads and writes memory by itself, for all that is known */
 };
 
@@ -40,6 +43,12 @@ void passthrough_resolve(struct vm *vm, struct vm_config *config);
 
 /* Maps registers and begins to forward interrupts; as part of vm_create(). False: out of memory. */
 bool passthrough_attach(struct vm *vm);
+
+/* Lets them reach the VM's memory, now that all of it is mapped. False after one line. */
+bool passthrough_start(struct vm *vm);
+
+/* The guest has a PCI bus. */
+bool passthrough_has_pci(const struct vm *vm);
 
 /* Stops the devices' DMA where it is known how, and forwards nothing more. Before RAM is freed. */
 void passthrough_detach(struct vm *vm);

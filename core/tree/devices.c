@@ -85,10 +85,82 @@ static void add_clocks(struct tree *t, int node, int from)
         tree_prop(t, node, "clocks", copies, (int)(4 * count));
 }
 
+#define PCI_MEMORY 0x02000000U /* of 32 bits; PCI Bus Binding to Open Firmware 2.1, 2.2.1.1 */
+#define PCI_MEMORY64 0x03000000U
+#define WINDOW_ALIGN 0x100000UL
+
+/* The least window that holds the BARs below 4 GiB, or those above; seven cells, or none. */
+static unsigned add_window(const struct vm *vm, bool high, fdt32_t *cells)
+{
+    uint64_t base = UINT64_MAX, end = 0;
+    for (unsigned d = 0; d < vm->device_count; d++) {
+        for (unsigned r = 0; vm->devices[d].pci && r < vm->devices[d].reg_count; r++) {
+            struct config_range bar = vm->devices[d].regs[r];
+            if (bar.base >> 32 ? !high : high)
+                continue;
+            base = bar.base < base ? bar.base & ~(WINDOW_ALIGN - 1) : base;
+            end = bar.base + bar.size > end ? bar.base + bar.size : end;
+        }
+    }
+    if (!end)
+        return 0;
+    uint64_t size = (end - base + WINDOW_ALIGN - 1) & ~(WINDOW_ALIGN - 1);
+    const uint64_t words[] = {base, base, size};
+    cells[0] = cpu_to_fdt32(high ? PCI_MEMORY64 : PCI_MEMORY);
+    for (unsigned n = 0; n < 3; n++) {
+        cells[1 + 2 * n] = cpu_to_fdt32((uint32_t)(words[n] >> 32));
+        cells[2 + 2 * n] = cpu_to_fdt32((uint32_t)words[n]);
+    }
+    return 7;
+}
+
+/* The bus with the VM's functions; core/dev/pci.h. Source: Linux' host-generic-pci.yaml. */
+static void add_pci(struct tree *t, int soc)
+{
+    const struct vm *vm = t->vm;
+    fdt32_t cells[6 * PASSTHROUGH_DEVICES];
+    char name[24];
+    snprintf(name, sizeof(name), "pci@%lx", GUEST_PCI_BASE);
+    int node = tree_node(t, soc, name);
+    unsigned count = 0;
+    for (unsigned n = 0; n < vm->device_count; n++) {
+        const struct pci_function *function = vm->devices[n].pci;
+        if (!function || !function->pin)
+            continue;
+        const uint32_t entry[] = {(uint32_t)function->slot << 11,
+                                  0,
+                                  0,
+                                  function->pin,
+                                  TREE_PHANDLE_PLIC,
+                                  function->source};
+        for (unsigned c = 0; c < 6; c++)
+            cells[count++] = cpu_to_fdt32(entry[c]);
+    }
+    const fdt32_t mask[] = {cpu_to_fdt32(0xf800), 0, 0, cpu_to_fdt32(7)};
+    tree_prop(t, node, "interrupt-map", cells, (int)(4 * count));
+    tree_prop(t, node, "interrupt-map-mask", mask, sizeof(mask));
+    count = add_window(vm, true, cells);
+    count += add_window(vm, false, cells + count);
+    tree_prop(t, node, "ranges", cells, (int)(4 * count));
+    const fdt32_t buses[] = {0, 0};
+    tree_prop(t, node, "bus-range", buses, sizeof(buses));
+    tree_prop(t, node, "dma-coherent", NULL, 0);
+    tree_u32(t, node, "#interrupt-cells", 1);
+    tree_u32(t, node, "#size-cells", 2);
+    tree_u32(t, node, "#address-cells", 3);
+    tree_string(t, node, "device_type", "pci");
+    tree_string(t, node, "compatible", "pci-host-ecam-generic");
+    tree_prop_reg(t, node, GUEST_PCI_BASE, GUEST_PCI_SIZE);
+}
+
 void tree_add_devices(struct tree *t, int soc)
 {
+    if (passthrough_has_pci(t->vm))
+        add_pci(t, soc);
     for (unsigned n = t->vm->device_count; n-- > 0;) {
         const struct passthrough *device = &t->vm->devices[n];
+        if (device->pci)
+            continue;
         int node = tree_node(t, soc, fdt_get_name(board.fdt, device->node, NULL)), at;
         fdt_for_each_property_offset(at, board.fdt, device->node)
         {

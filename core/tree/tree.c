@@ -186,6 +186,8 @@ void tree_fill_chosen(struct tree *t, int chosen)
         tree_prop(t, chosen, "linux,initrd-end", &end, sizeof(end));
         tree_prop(t, chosen, "linux,initrd-start", &start, sizeof(start));
     }
+    if (passthrough_has_pci(t->vm))
+        tree_u32(t, chosen, "linux,pci-probe-only", 1); /* BARs stay where they are */
     if (*t->vm->config->bootargs || !t->vm->config->fdt.size)
         tree_string(t, chosen, "bootargs", t->vm->config->bootargs);
 }

@@ -62,12 +62,28 @@ static int vm_init(struct engine_vm *vm)
         open |= ENVCFG_CBZE;
     h->henvcfg = open & h_features.henvcfg;
     h->hstateen0 = h_features.hstateen ? HSTATEEN_SENVCFG : 0;
-    return h_gstage_init(vm);
+    return gstage_init(&h->gstage, h_features.gstage_levels);
 }
 
 static uint64_t table_bytes(const struct engine_vm *vm)
 {
-    return vm->h.table_pages * HOST_PAGE_SIZE;
+    return vm->h.gstage.pages * HOST_PAGE_SIZE;
+}
+
+static void vm_fini(struct engine_vm *vm)
+{
+    gstage_fini(&vm->h.gstage);
+}
+
+static int map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device)
+{
+    (void)device; /* what is behind it makes no difference to the second stage */
+    return gstage_map(&vm->h.gstage, gpa, pa, size);
+}
+
+static const struct gstage *second_stage(const struct engine_vm *vm)
+{
+    return &vm->h.gstage;
 }
 
 static void inject(struct engine_vcpu *v, uint64_t cause, uint64_t tval)
@@ -222,8 +238,9 @@ const struct engine_ops engine_h = {
     .name = "h",
     .hart_init = hart_init,
     .vm_init = vm_init,
-    .vm_fini = h_gstage_fini,
-    .map = h_gstage_map,
+    .vm_fini = vm_fini,
+    .map = map,
+    .second_stage = second_stage,
     .table_bytes = table_bytes,
     .vcpu_reset = h_vcpu_reset,
     .vcpu_resume = vcpu_resume,

@@ -5,9 +5,8 @@
  * Translation": the formats of Sv39/48/57 with a root of four pages (two more address bits), every
  * leaf with U set.
  */
-#include <string.h>
+#include "engine/h/gstage.h"
 
-#include "engine/h/h.h"
 #include "host/host.h"
 #include "riscv/csr.h"
 
@@ -24,26 +23,33 @@ static uint64_t pte_pa(uint64_t pte)
     return pte >> PTE_PPN_SHIFT << 12;
 }
 
-int h_gstage_init(struct engine_vm *vm)
+int gstage_init(struct gstage *table, unsigned levels)
 {
-    vm->h.root = host_pages_alloc(ROOT_BYTES, ROOT_BYTES);
-    vm->h.table_pages = vm->h.root ? 4 : 0;
-    return vm->h.root ? 0 : -1;
+    table->root = host_pages_alloc(ROOT_BYTES, ROOT_BYTES);
+    table->pages = table->root ? 4 : 0;
+    table->levels = levels;
+    return table->root ? 0 : -1;
 }
 
-/* The largest page that starts at both addresses and fits in `size`. */
+uint64_t gstage_atp(const struct gstage *table)
+{
+    uint64_t mode = SATP_MODE_SV39 + table->levels - 3;
+    return mode << SATP_MODE_SHIFT | host_pa(table->root) >> 12;
+}
+
+/* The largest page that starts at both addresses and fits in `size`; at most 1 GiB. */
 static unsigned leaf_level(uint64_t gpa, uint64_t pa, uint64_t size)
 {
-    unsigned level = h_features.gstage_levels - 1 > 2 ? 2 : h_features.gstage_levels - 1;
+    unsigned level = 2;
     while (level && ((gpa | pa) & (level_bytes(level) - 1) || size < level_bytes(level)))
         level--;
     return level;
 }
 
-static int map_leaf(struct engine_vm *vm, uint64_t gpa, uint64_t pa, unsigned leaf)
+static int map_leaf(struct gstage *stage, uint64_t gpa, uint64_t pa, unsigned leaf)
 {
-    uint64_t *table = vm->h.root;
-    unsigned top = h_features.gstage_levels - 1;
+    uint64_t *table = stage->root;
+    unsigned top = stage->levels - 1;
     for (unsigned level = top;; level--) {
         uint64_t index = gpa >> (12 + 9 * level) & (level == top ? 2047 : 511);
         if (level == leaf) {
@@ -54,19 +60,18 @@ static int map_leaf(struct engine_vm *vm, uint64_t gpa, uint64_t pa, unsigned le
             void *page = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
             if (!page)
                 return -1;
-            vm->h.table_pages++;
+            stage->pages++;
             table[index] = host_pa(page) >> 12 << PTE_PPN_SHIFT | PTE_V;
         }
         table = host_va(pte_pa(table[index]));
     }
 }
 
-int h_gstage_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device)
+int gstage_map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size)
 {
-    (void)device; /* what is behind it makes no difference to the second stage */
     while (size) {
         unsigned leaf = leaf_level(gpa, pa, size);
-        if (map_leaf(vm, gpa, pa, leaf) < 0)
+        if (map_leaf(table, gpa, pa, leaf) < 0)
             return -1;
         uint64_t step = level_bytes(leaf);
         gpa += step;
@@ -77,14 +82,14 @@ int h_gstage_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size,
 }
 
 /* Frees the tables below: a walk with one index a level instead of recursion. */
-void h_gstage_fini(struct engine_vm *vm)
+void gstage_fini(struct gstage *stage)
 {
-    if (!vm->h.root)
+    if (!stage->root)
         return;
-    unsigned top = h_features.gstage_levels - 1, level = top;
+    unsigned top = stage->levels - 1, level = top;
     uint64_t *table[5] = {0};
     unsigned index[5] = {0};
-    table[top] = vm->h.root;
+    table[top] = stage->root;
     for (;;) {
         unsigned entries = level == top ? 2048 : 512;
         if (index[level] == entries) {
@@ -102,6 +107,6 @@ void h_gstage_fini(struct engine_vm *vm)
             index[level] = 0;
         }
     }
-    vm->h.root = NULL;
-    vm->h.table_pages = 0;
+    stage->root = NULL;
+    stage->pages = 0;
 }

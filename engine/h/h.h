@@ -35,11 +35,6 @@ bool h_hot_fault(struct engine_vcpu *v);
 bool h_hot_interrupt(struct engine_vcpu *v, uint64_t cause);
 _Noreturn void h_trap_inside(void);
 
-/* gstage.c */
-int h_gstage_init(struct engine_vm *vm);
-void h_gstage_fini(struct engine_vm *vm);
-int h_gstage_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device);
-
 /* vmid.c: the hgatp value to run this VM with here and now, and the generation of its VMID. */
 uint64_t h_hgatp(struct engine_vm *vm, uint64_t *generation);
 

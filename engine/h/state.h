@@ -7,11 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/h/gstage.h"
+
 #define H_HARTS 64 /* harts of the host, at most */
 
 struct h_vm {
-    uint64_t *root; /* 16 KiB, the G-stage root (Svnnx4) */
-    uint64_t table_pages;
+    struct gstage gstage;
     uint64_t henvcfg, hcounteren, hstateen0; /* what this VM's guests may use */
     _Atomic uint64_t vmid;                   /* generation << 16 | VMID; 0: none yet */
     uint64_t time_delta;                     /* htimedelta */

@@ -36,7 +36,5 @@ uint64_t h_hgatp(struct engine_vm *vm, uint64_t *now)
     }
     *now = generation;
     lock_release(&lock);
-    uint64_t mode = SATP_MODE_SV39 + h_features.gstage_levels - 3;
-    return mode << SATP_MODE_SHIFT | (vmid & 0xffff) << HGATP_VMID_SHIFT |
-           host_pa(vm->h.root) >> 12;
+    return gstage_atp(&vm->h.gstage) | (vmid & 0xffff) << HGATP_VMID_SHIFT;
 }

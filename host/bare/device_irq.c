@@ -15,8 +15,10 @@
 #include "drivers/mmio.h"
 #include "host/bare/board.h"
 #include "host/bare/console.h"
+#include "host/bare/iommu.h"
 #include "host/bare/irqchip.h"
 #include "host/bare/paging.h"
+#include "host/bare/pci.h"
 #include "host/host.h"
 #include "riscv/asm.h"
 
@@ -31,6 +33,12 @@ static struct forward {
     _Atomic int context; /* where it is claimed, or NOT_CLAIMED */
     unsigned enabled_at; /* the context that takes it */
 } forwards[GUEST_PLIC_SOURCES];
+
+static struct {
+    unsigned source;
+    void (*handler)(void);
+} listeners[DEVICE_IRQ_LISTENERS];
+static unsigned listener_count;
 
 void device_irq_init(struct uart *uart)
 {
@@ -56,6 +64,20 @@ bool device_irq_console(const struct hart *hart)
     return enabled && port->driver->enable_rx_irq(port);
 }
 
+int device_irq_listen(unsigned source, unsigned type, void (*handler)(void))
+{
+    const struct hart *hart = &harts[console_hart];
+    if (!usable || hart->irq_context < 0 || listener_count == DEVICE_IRQ_LISTENERS)
+        return -1;
+    listeners[listener_count].source = source;
+    listeners[listener_count].handler = handler;
+    listener_count++; /* before it can interrupt */
+    lock_take(&lock);
+    bool enabled = irqchip_enable(source, type, (unsigned)hart->irq_context);
+    lock_release(&lock);
+    return enabled ? 0 : -1;
+}
+
 void device_irq_serve(unsigned context)
 {
     /* One a call: what is still pending brings us here again, after other work had its turn. */
@@ -72,6 +94,10 @@ void device_irq_serve(unsigned context)
     }
     if (source == board_tree.uart_irq)
         console_poll();
+    for (unsigned n = 0; n < listener_count; n++) {
+        if (listeners[n].source == source)
+            listeners[n].handler();
+    }
     irqchip_complete(source, context);
 }
 
@@ -120,25 +146,8 @@ void host_irq_detach(struct vm *vm, unsigned source)
 
 bool host_uses_device(uint64_t base)
 {
-    return board_tree.uart_bytes && base == (board_tree.uart_base & ~(HOST_PAGE_SIZE - 1)) &&
-           port->driver != &uart_sbi;
-}
-
-#define VIRTIO_STATUS                                                                              \
-    0x70 /* virtio 1.2, 4.2.2: writing 0 resets the device, which ends its DMA                     \
-          */
-
-void host_device_adopt(struct passthrough *device)
-{
-    if (!fdt_node_check_compatible(board_tree.fdt, device->node, "virtio,mmio"))
-        device->host_regs = paging_map_device(device->regs[0].base, device->regs[0].size);
-}
-
-bool host_device_stop(const struct passthrough *device)
-{
-    if (!device->host_regs)
-        return false;
-    sfence_vma_all(); /* it was mapped on another hart */
-    mmio_write32((volatile uint8_t *)device->host_regs + VIRTIO_STATUS, 0);
-    return true;
+    bool console = board_tree.uart_bytes &&
+                   base == (board_tree.uart_base & ~(HOST_PAGE_SIZE - 1)) &&
+                   port->driver != &uart_sbi;
+    return console || pci_owns(base) || iommu_owns(base);
 }

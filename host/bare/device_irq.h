@@ -17,6 +17,11 @@ void device_irq_begin(struct hart *hart);
 /* On the console's hart: lets the port interrupt here. False: it has to be polled. */
 bool device_irq_console(const struct hart *hart);
 
+/* A source of Caldarium's own: `handler` is called for it, on the hart that calls this, which is
+ * the console's. -1: it can't be had. At most DEVICE_IRQ_LISTENERS of them. */
+#define DEVICE_IRQ_LISTENERS 8
+int device_irq_listen(unsigned source, unsigned type, void (*handler)(void));
+
 /* A device interrupt is pending at this context. */
 void device_irq_serve(unsigned context);
 

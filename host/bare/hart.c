@@ -11,6 +11,7 @@
 #include "host/bare/console.h"
 #include "host/bare/device_irq.h"
 #include "host/bare/firmware.h"
+#include "host/bare/iommu.h"
 #include "host/bare/machine.h"
 #include "host/bare/paging.h"
 #include "host/bare/sched.h"
@@ -27,7 +28,7 @@ void hart_start(void);   /* start.S */
 void hart_virtual(void); /* start.S */
 _Noreturn void hart_switch_stack(void *top, struct hart *hart, void (*go)(struct hart *));
 
-/* How often the console is looked at where it can't interrupt: 50 times a second. */
+/* How often the console and IOMMUs are looked at where they can't interrupt: 50 times a second. */
 #define POLLS_PER_SECOND 50
 
 /* The earliest of this hart's deadlines, into its timer. */
@@ -54,6 +55,14 @@ static void timer_program(struct hart *hart)
 void hart_sched_deadline(struct hart *hart, uint64_t when)
 {
     hart->sched_deadline = when;
+    timer_program(hart);
+}
+
+void hart_poll_soon(struct hart *hart)
+{
+    if (hart->poll_deadline != UINT64_MAX)
+        return;
+    hart->poll_deadline = host_time() + host_timebase() / POLLS_PER_SECOND;
     timer_program(hart);
 }
 
@@ -116,8 +125,11 @@ static void on_timer(struct hart *hart)
     if (hart->loaded && hart->loaded->eng.loaded)
         hart->loaded->eng.ops->timer_check(&hart->loaded->eng);
     if (hart->poll_deadline <= now) {
-        console_poll();
-        hart->poll_deadline = now + host_timebase() / POLLS_PER_SECOND;
+        if (hart->polls_console)
+            console_poll();
+        hart->poll_deadline = iommu_poll() || hart->polls_console
+                                  ? now + host_timebase() / POLLS_PER_SECOND
+                                  : UINT64_MAX;
     }
     sched_timer(hart, now);
     hart->timer = 0; /* it went off: write it anew, also with the same time */
@@ -232,8 +244,12 @@ static void hart_begin(struct hart *hart)
     hart->rq.slice = host_timebase() / RUNQUEUE_SLICE_HZ;
     hart->irq_context = -1;
     device_irq_begin(hart);
-    if (hart->serves_console && !device_irq_console(hart))
-        hart->poll_deadline = 0;
+    if (hart->serves_console) {
+        hart->polls_console = !device_irq_console(hart);
+        if (hart->polls_console)
+            hart->poll_deadline = 0;
+        iommu_begin();
+    }
     timer_program(hart);
     csr_write(CSR_SIE, IRQ_BIT(IRQ_S_SOFT) | IRQ_BIT(IRQ_S_TIMER) |
                            (hart->irq_context >= 0 ? IRQ_BIT(IRQ_S_EXT) : 0));

@@ -35,6 +35,7 @@ struct hart {
     uint64_t guest_deadline; /* this hart's vCPU's timer, where it is the host's to keep */
     uint64_t poll_deadline;  /* when to look at the console; UINT64_MAX: never */
     bool serves_console;     /* the boot hart does */
+    bool polls_console;      /* because the port can't interrupt */
     int irq_context;         /* -1: this hart takes no device interrupts */
     volatile void *doorbell; /* its interrupt file, where others kick it; NULL: through firmware */
 };
@@ -49,6 +50,9 @@ void harts_start(uint64_t boot_id);
 
 /* Makes a hart leave the guest or its wait soon. On any hart. */
 void hart_kick(const struct hart *hart);
+
+/* Something has to be looked at by time, not by interrupt; on the console's hart. */
+void hart_poll_soon(struct hart *hart);
 
 /* When the scheduler wants this hart to look again; on the hart itself. */
 void hart_sched_deadline(struct hart *hart, uint64_t when);

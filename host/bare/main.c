@@ -10,10 +10,12 @@
 #include "host/bare/device_irq.h"
 #include "host/bare/firmware.h"
 #include "host/bare/hart.h"
+#include "host/bare/iommu.h"
 #include "host/bare/layout.h"
 #include "host/bare/machine.h"
 #include "host/bare/pages.h"
 #include "host/bare/paging.h"
+#include "host/bare/pci.h"
 #include "host/bare/vms.h"
 #include "host/host.h"
 #include "riscv/asm.h"
@@ -158,6 +160,8 @@ static void print_machine(void)
                image_size() >> 10, image_pa());
     host_print("irqchip  %s", board_tree.irqchip);
     host_print("console  %s", uart.driver->name);
+    pci_print();
+    iommu_print();
 }
 
 static void print_vms(void)
@@ -191,6 +195,8 @@ void boot_main(uint64_t hart_id, uint64_t fdt_pa)
     host_print("Caldarium, a hypervisor for RISC-V");
     check_options();
     bool engine = machine_find_engines();
+    pci_init();
+    iommu_init();
     harts_start(hart_id);
     if (!hart_count)
         host_panic("board tree: no usable hart; boot hart %lu is not among its cpus", hart_id);

@@ -18,7 +18,8 @@
 uint64_t sim_time, sim_timebase = 10000000, sim_pages_total = 256UL << 20, sim_pages_taken;
 char sim_messages[SIM_CAPTURE], sim_console[SIM_CAPTURE];
 size_t sim_message_bytes, sim_console_bytes;
-unsigned sim_errors, sim_kicks, sim_timer_arms;
+unsigned sim_errors, sim_kicks, sim_timer_arms, sim_pci_command;
+bool sim_pci_interrupt;
 struct vcpu *sim_kicked, *sim_timer_vcpu;
 uint64_t sim_timer_deadline;
 
@@ -106,10 +107,39 @@ SIM void host_device_adopt(struct passthrough *device)
     (void)device;
 }
 
-SIM bool host_device_stop(const struct passthrough *device)
+SIM bool host_device_start(struct vm *vm, const struct passthrough *device)
 {
-    (void)device;
+    (void)vm, (void)device;
     return true;
+}
+
+SIM bool host_device_stop(struct vm *vm, const struct passthrough *device)
+{
+    (void)vm, (void)device;
+    return true;
+}
+
+SIM void host_devices_stopped(struct vm *vm)
+{
+    (void)vm;
+}
+
+SIM int host_pci_find(struct passthrough *device, struct vm_config *config)
+{
+    (void)device, (void)config;
+    return 0;
+}
+
+SIM void host_pci_command(struct pci_function *function, uint16_t command)
+{
+    (void)function;
+    sim_pci_command = command;
+}
+
+SIM bool host_pci_interrupt(const struct pci_function *function)
+{
+    (void)function;
+    return sim_pci_interrupt;
 }
 
 SIM bool host_uses_device(uint64_t base)

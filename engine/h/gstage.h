@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A second-stage table: guest-physical to host-physical. Its maker says how many levels it has, so
+ * that the same code serves harts (hgatp) and IOMMUs (iohgatp), which share tables where both have
+ * the mode. Needs no H extension.
+ */
+#ifndef ENGINE_H_GSTAGE_H
+#define ENGINE_H_GSTAGE_H
+
+#include <stdint.h>
+
+struct gstage {
+    uint64_t *root;  /* 16 KiB: two more address bits than Svnn (Svnnx4); NULL: there is none */
+    uint64_t pages;  /* taken for it */
+    unsigned levels; /* 3, 4, 5: Sv39x4, Sv48x4, Sv57x4 */
+};
+
+/* An empty table. 0, or -1: out of memory. */
+int gstage_init(struct gstage *table, unsigned levels);
+
+/* Maps [gpa, gpa+size) to pa, all page-aligned, with the largest pages that fit. 0, or -1: out of
+ * memory, with a part mapped. */
+int gstage_map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size);
+
+/* Gives everything back; nothing translates by it any more. */
+void gstage_fini(struct gstage *table);
+
+/* MODE and PPN as hgatp and iohgatp have them, VMID or GSCID 0. */
+uint64_t gstage_atp(const struct gstage *table);
+
+#endif

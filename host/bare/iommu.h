@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The board's IOMMUs: which devices are behind them, and what each VM's devices may reach. */
+#ifndef HOST_BARE_IOMMU_H
+#define HOST_BARE_IOMMU_H
+
+#include <stdbool.h>
+
+#include "core/dev/passthrough.h"
+
+struct vm;
+
+/* Boot hart, once, after pci_init(): finds and starts them. All devices behind them are blocked. */
+void iommu_init(void);
+
+/* Their lines in the boot table. */
+void iommu_print(void);
+
+/* An IOMMU's registers begin there. */
+bool iommu_owns(uint64_t base);
+
+/* On the console's hart: lets them interrupt there. */
+void iommu_begin(void);
+
+/* Tells the console of faults. True: to be called again soon, since one doesn't interrupt or has
+ * been kept from it for a while. On the console's hart. */
+bool iommu_poll(void);
+
+/* Finds the IOMMU that a device is behind, and makes room for it there. Boot hart, once a device.
+ */
+void iommu_adopt(struct passthrough *device);
+
+/* The device reaches its VM's memory and nothing else; false after one line. */
+bool iommu_start(struct vm *vm, const struct passthrough *device);
+
+/* The device reaches nothing, and nothing that it sent is on its way any more; false: the IOMMU
+ * does not say so. */
+bool iommu_stop(struct vm *vm, const struct passthrough *device);
+
+/* After all devices of a VM have been stopped. */
+void iommu_forget(struct vm *vm);
+
+#endif
