@@ -264,6 +264,25 @@ bool iommu_hw_flush(struct iommu_hw *iommu, unsigned vm)
     return finish(iommu);
 }
 
+/* By the cause, where it says so; TTYPE is 1..3 for untranslated requests, 5..7 for translated
+ * ones. (QEMU 10.0's TTYPE says "write" of reads too.) */
+static enum iommu_access access_of(unsigned cause, unsigned type)
+{
+    switch (cause) {
+    case 1:
+    case 20:
+        return IOMMU_FETCH;
+    case 5:
+    case 21:
+        return IOMMU_READ;
+    case 7:
+    case 23:
+        return IOMMU_WRITE;
+    }
+    static const enum iommu_access access[] = {IOMMU_OTHER, IOMMU_FETCH, IOMMU_READ, IOMMU_WRITE};
+    return type < 8 ? access[type & 3] : IOMMU_OTHER;
+}
+
 bool iommu_hw_fault(struct iommu_hw *iommu, struct iommu_fault *fault)
 {
     uint32_t head = get32(iommu, FQH) % FAULTS;
@@ -271,13 +290,11 @@ bool iommu_hw_fault(struct iommu_hw *iommu, struct iommu_fault *fault)
         return false;
     mmio_fence(); /* the record was written before the tail moved */
     const uint64_t *record = iommu->faults + (size_t)4 * head;
-    unsigned type = record[0] >> 34 & 63; /* TTYPE: 1..3 untranslated, 5..7 translated requests */
+    unsigned cause = record[0] & 0xfff;
     *fault = (struct iommu_fault){.device = (uint32_t)(record[0] >> 40),
-                                  .cause = record[0] & 0xfff,
-                                  .access = IOMMU_OTHER,
+                                  .cause = cause,
+                                  .access = access_of(cause, record[0] >> 34 & 63),
                                   .address = record[2]};
-    if (type < 8 && type & 3)
-        fault->access = (type & 3) == 1 ? IOMMU_FETCH : (type & 3) == 2 ? IOMMU_READ : IOMMU_WRITE;
     put32(iommu, FQH, (head + 1) % FAULTS);
     return true;
 }

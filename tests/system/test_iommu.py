@@ -12,8 +12,7 @@ from test_passthrough import devices
 from test_pci import IOMMUS, blk, check_disk, disk, MODULES, sums
 
 EDU = ("-device", "edu,addr=2,dma_mask=0xffffffffffffffff")
-IMAGE_AT = 0x80200000    # Caldarium's own; its first 64 bytes, the Image header, are used by nobody any more
-VICTIM = 0xa0400000      # in the victim's memory, which lies at the same addresses of the machine
+VICTIM = 0xb0400000      # in the victim's memory, which lies at the same addresses of the machine
 EVIL = b"\xee" * 8
 
 
@@ -41,6 +40,13 @@ class Qmp:
             return saved.read()
 
 
+@pytest.fixture(scope="module")
+def image():
+    """Where Caldarium's image is: it moves. Its first 64 bytes, the Image header, nobody uses any more."""
+    with Machine(smp=1, append="") as machine:
+        return int(re.search(r"Caldarium \d+ KiB at (0x\w+)", machine.expect("console  ns16550a"))[1], 16)
+
+
 def attacker(targets, *, times=1, after="wait", **properties):
     numbers = " ".join(f"{name}={target}" for name, target in zip(("first", "second"), targets))
     return vm("evil", kernel="dma", memory="<0 0x90000000 0 0x1000000>",
@@ -48,49 +54,47 @@ def attacker(targets, *, times=1, after="wait", **properties):
               passthrough=devices("0000:00:02.0"), **properties)
 
 
-WATCHER = vm("victim", kernel="dma", memory="<0 0xa0000000 0 0x1000000>", bootargs=f"role=watch first={VICTIM}",
+WATCHER = vm("victim", kernel="dma", memory="<0 0xb0000000 0 0x1000000>", bootargs=f"role=watch first={VICTIM}",
              direct_map=True)
 
 
 @pytest.mark.parametrize("engine", ["h", "shadow"])
 @pytest.mark.parametrize("iommu", IOMMUS)
-def test_writes_and_reads_are_blocked(tmp_path, iommu, engine):
+def test_writes_and_reads_are_blocked(tmp_path, image, iommu, engine):
     """Show 5. The fault names VM, device and address; Caldarium's and the other VM's memory is as it was."""
     machine_type, more = IOMMUS[iommu]
     qmp = Qmp(tmp_path)
     linux = vm("linux", run="for n in 1 2 3 4 5; do echo alive-$n; sleep 1; done")
-    path = bundle(tmp_path, WATCHER, attacker((IMAGE_AT, VICTIM), engine=f'"{engine}"'), linux)
+    path = bundle(tmp_path, WATCHER, attacker((image, VICTIM), engine=f'"{engine}"'), linux)
     with Machine(path, smp=3, append="", machine=machine_type, extra=(*EDU, *more, *qmp.args)) as machine:
         machine.expect("watch: begins")
         machine.expect("dma: own memory: read 112233445566778f, wrote eeeeeeeeeeeeeeee")
         machine.expect("dma: done")
-        image = qmp.memory(IMAGE_AT, 64)
-        assert image[0x30:0x38] == b"RISCV\0\0\0" and EVIL not in image, image
+        header = qmp.memory(image, 64)
+        assert header[0x30:0x38] == b"RISCV\0\0\0" and EVIL not in header, header
         assert EVIL not in qmp.memory(VICTIM, 0x10000)
         machine.expect("linux: powered off")
-        machine.front(1)
         machine.send("?")
         machine.expect(r"watch: unchanged in [1-9]\d* rounds")
         text = machine.output
-    for target in (IMAGE_AT, VICTIM):
-        assert f"dma: {target:x}: read eeeeeeeeeeeeeeee" in text, text
+    for target in (image, VICTIM):
+        assert re.search(rf"dma: {target:x}: read (0|eeeeeeeeeeeeeeee)\s", text), text  # nothing of what is there
     fault = "vm evil: 0000:00:02.0: DMA {} {:#x} is blocked: not the VM's memory"
-    assert fault.format("read from", IMAGE_AT) in text, text
+    assert fault.format("read from", image) in text, text
     assert len(re.findall(r"is blocked", text)) >= 1
     assert "alive-5" in text, text
 
 
-def test_without_iommu_it_gets_through(tmp_path):
+def test_without_iommu_it_gets_through(tmp_path, image):
     """The same guest, the same device, nobody in between: the test above can fail."""
     qmp = Qmp(tmp_path)
-    path = bundle(tmp_path, WATCHER, attacker((IMAGE_AT, VICTIM), direct_map=True, allow_unprotected_dma=True))
+    path = bundle(tmp_path, WATCHER, attacker((image, VICTIM), direct_map=True, allow_unprotected_dma=True))
     with Machine(path, smp=2, append="", extra=(*EDU, *qmp.args)) as machine:
         machine.expect("1 of its devices can write to all of the machine's memory")
         machine.expect("watch: begins")
         machine.expect("dma: done")
-        assert qmp.memory(IMAGE_AT, 64) == EVIL * 8
+        assert qmp.memory(image, 64) == EVIL * 8
         assert qmp.memory(VICTIM, 64) == EVIL * 8
-        machine.front(1)
         machine.send("?")
         machine.expect(f"watch: changed at {VICTIM:x}")
         text = machine.output
@@ -98,10 +102,10 @@ def test_without_iommu_it_gets_through(tmp_path):
     assert "is blocked" not in text, text
 
 
-def test_a_flood_of_faults(tmp_path):
+def test_a_flood_of_faults(tmp_path, image):
     """Each is counted, few are told, and the other VM has its turn."""
     linux = vm("linux", run="for n in 1 2 3; do echo alive-$n; sleep 1; done")
-    path = bundle(tmp_path, attacker((IMAGE_AT, VICTIM), times=40, after="end"), linux)
+    path = bundle(tmp_path, attacker((image, VICTIM), times=40, after="end"), linux)
     with Machine(path, smp=1, machine="virt,iommu-sys=on", extra=EDU) as machine:
         text = machine.wait_end(more_s=600)
     told = re.findall(r"is blocked: not the VM's memory \((\d+) more before\)", text)
@@ -126,12 +130,12 @@ def test_after_the_end_nothing_is_reached(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ["h", "shadow"])
-def test_beside_it_a_disk_works(tmp_path, engine):
+def test_beside_it_a_disk_works(tmp_path, image, engine):
     """One IOMMU, two VMs: the disk's sums are right while the other's device does nothing but faults."""
-    path = disk(tmp_path, mib=16)
+    path = disk(tmp_path)
     linux = vm("linux", ramdisk="programs", run=f"{MODULES} {check_disk('vda')}", engine=f'"{engine}"',
                passthrough=devices("0000:00:01.0"))
-    with Machine(bundle(tmp_path, attacker((IMAGE_AT, VICTIM), times=100000), linux), smp=2, append="",
+    with Machine(bundle(tmp_path, attacker((image, VICTIM), times=100000), linux), smp=2, append="",
                  machine="virt,iommu-sys=on", extra=(*EDU, *blk(path))) as machine:
         machine.expect("vm linux: stopped")
         text = machine.output

@@ -10,7 +10,7 @@ from caldarium import MIB, Machine, bundle, vm
 from test_passthrough import DIRECT, devices, served  # noqa: F401 (a fixture)
 
 LONG = bool(os.environ.get("CALDARIUM_LONG"))
-MIB_EACH = 256 if LONG else 16
+MIB_EACH = 256 if LONG else 8
 BEHIND = "iommu_platform=on,disable-legacy=on"
 MODULES = ("for m in failover net_failover virtio_net virtio_blk nvme-keyring nvme-auth nvme-core nvme; do "
            "insmod /lib/modules/$m.ko; done; ")

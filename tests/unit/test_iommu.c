@@ -304,15 +304,28 @@ static void faults(void **state)
     assert_false(iommu_hw_fault(&iommu, &fault));
     for (uint64_t n = 0; n < 3 * size; n++) {
         uint64_t *record = queue + 4 * (n % size);
-        record[0] = (n % 10) << 34 | n << 40 | 23;
+        record[0] = (n % 10) << 34 | n << 40 | 258;
         record[2] = 0x80200000 + n;
         REG32(0x34) = (uint32_t)(n + 1) % size;
         assert_true(iommu_hw_fault(&iommu, &fault));
         assert_int_equal(fault.device, n);
-        assert_int_equal(fault.cause, 23);
+        assert_int_equal(fault.cause, 258);
         assert_int_equal(fault.address, 0x80200000 + n);
         assert_int_equal(fault.access, n % 10 < 8 ? access[n % 10] : IOMMU_OTHER);
         assert_false(iommu_hw_fault(&iommu, &fault));
+    }
+    /* The cause knows it better. */
+    static const struct {
+        unsigned cause;
+        enum iommu_access access;
+    } causes[] = {{1, IOMMU_FETCH}, {20, IOMMU_FETCH}, {5, IOMMU_READ},
+                  {21, IOMMU_READ}, {7, IOMMU_WRITE},  {23, IOMMU_WRITE}};
+    for (unsigned n = 0; n < 6; n++) {
+        uint64_t *record = queue + 4 * (REG32(0x30) % size);
+        record[0] = 3UL << 34 | causes[n].cause;
+        REG32(0x34) = (REG32(0x30) + 1) % size;
+        assert_true(iommu_hw_fault(&iommu, &fault));
+        assert_int_equal(fault.access, causes[n].access);
     }
     /* Whatever the registers say, an index stays inside the queue. */
     REG32(0x34) = 0xffffffff;
