@@ -95,12 +95,13 @@ static void on_csr(struct vcpu *vcpu, const struct exit *exit)
     vcpu->eng.pc += 4;
 }
 
-/* Where WFI exits, somebody else can have the hart until an interrupt comes. Zawrs's waits end with
- * a store that nobody tells us of: they let others go first. User mode may do neither, as on a
- * machine whose WFI takes its time (privileged manual, "Wait for Interrupt"). */
+/* Where WFI exits, somebody else can have the hart until an interrupt comes. User mode may not wait
+ * for one, as on a machine whose WFI takes its time (privileged manual, "Wait for Interrupt").
+ * Zawrs's waits, which are for user mode too, end with a store that nobody tells us of: they let
+ * others go first. */
 static void on_wfi(struct vcpu *vcpu, const struct exit *exit)
 {
-    if (engine_in_user(&vcpu->eng)) {
+    if (exit->insn == INSN_WFI && engine_in_user(&vcpu->eng)) {
         on_illegal(vcpu, exit);
         return;
     }

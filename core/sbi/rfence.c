@@ -16,7 +16,8 @@ struct sbi_ret sbi_hot_rfence(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3
         return (struct sbi_ret){SBI_ERR_NOT_SUPPORTED, 0};
     if (!sbi_hart_mask(vcpu, a0, a1, &set))
         return (struct sbi_ret){SBI_ERR_INVALID_PARAM, 0};
-    if (function != REMOTE_FENCE_I && a3 != UINT64_MAX && a2 + a3 < a2)
+    /* A range may end where the addresses do. */
+    if (function != REMOTE_FENCE_I && a3 && a3 != UINT64_MAX && a2 + a3 - 1 < a2)
         return (struct sbi_ret){SBI_ERR_INVALID_ADDRESS, 0};
     vcpu->eng.exits[EXIT_HOT_SBI_RFENCE]++;
     vcpu->fw_count[FW_FENCE_I_SENT + 2 * function]++; /* each sent is followed by its received */

@@ -127,6 +127,17 @@ static void test_fence_of_the_caller(void **state)
     assert_int_equal(guest_fence.asid, 9);
 }
 
+static void test_fence_up_to_the_last_address(void **state)
+{
+    (void)state;
+    caller->eng.gpr[13] = 0x2000;
+    assert_int_equal(call(SBI_EXT_RFENCE, 1, 1, 0, 0xffffffffffffe000), SBI_SUCCESS);
+    assert_int_equal(guest_fences, 1);
+    assert_int_equal(call(SBI_EXT_RFENCE, 1, 1, 0, 0xfffffffffffff000), SBI_ERR_INVALID_ADDRESS);
+    caller->eng.gpr[13] = 0;
+    assert_int_equal(call(SBI_EXT_RFENCE, 1, 1, 0, 0xfffffffffffff000), SBI_SUCCESS);
+}
+
 static void test_debug_console(void **state)
 {
     (void)state;
@@ -242,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hsm_suspend, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hart_masks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fence_of_the_caller, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_fence_up_to_the_last_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_debug_console, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_steal_record, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_last_hart_stops, set_up, tear_down),
