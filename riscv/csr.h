@@ -147,6 +147,7 @@
     (3UL << 4) /* cbo.inval invalidates, as hardware without control would                         \
                 */
 #define ENVCFG_CBIE_FLUSH (1UL << 4)
+#define ENVCFG_CBIE_RESERVED (2UL << 4)
 #define ENVCFG_CBCFE (1UL << 6)
 #define ENVCFG_CBZE (1UL << 7)
 #define ENVCFG_ADUE (1UL << 61)
@@ -174,5 +175,6 @@
 #define PTE_A (1UL << 6)
 #define PTE_D (1UL << 7)
 #define PTE_PPN_SHIFT 10
+#define PTE_ABOVE_PPN (0x3ffUL << 54) /* reserved, or of Svnapot, Svpbmt, Svrsw60t59b */
 
 #endif

@@ -6,6 +6,7 @@
 #define PAGE_SHIFT 12
 #define INDEX_BITS 9
 #define PPN_MASK ((1UL << 44) - 1)
+#define NONLEAF_RESERVED (PTE_A | PTE_D | PTE_U | PTE_ABOVE_PPN)
 
 int riscv_satp_levels(uint64_t satp)
 {
@@ -54,6 +55,8 @@ bool riscv_walk(uint64_t satp, uint64_t va, bool (*read)(void *owner, uint64_t p
             *leaf = (struct riscv_leaf){base | (va & inside), pte, at, shift};
             return true;
         }
+        if (pte & NONLEAF_RESERVED)
+            return false;
         table = base;
     }
     return false;

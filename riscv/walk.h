@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Address translation as the hart does it, in software (privileged manual, "Virtual Address
- * Translation Process"), without permissions: those are for the caller, who has the leaf's bits. */
+ * Translation Process"), without permissions and what extensions say of a leaf's
+ * upper bits: those are for the caller, who has the leaf. */
 #ifndef RISCV_WALK_H
 #define RISCV_WALK_H
 

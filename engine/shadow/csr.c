@@ -65,6 +65,8 @@ static void write(struct engine_vcpu *v, unsigned csr, uint64_t value)
         s->scounteren = value & 0xffffffff;
         break;
     case CSR_SENVCFG:
+        if ((value & ENVCFG_CBIE_INVAL) == ENVCFG_CBIE_RESERVED)
+            value &= ~ENVCFG_CBIE_INVAL;
         s->senvcfg = value & v->vm->s.envcfg;
         break;
     case CSR_SSCRATCH:

@@ -23,7 +23,7 @@ static int vm_init(struct engine_vm *vm)
     s->adue = !vm->isa_disable[ISA_SVADU];
     s->envcfg = s_features.envcfg;
     if (vm->isa_disable[ISA_ZICBOM])
-        s->envcfg &= ~(ENVCFG_CBCFE | ENVCFG_CBIE_FLUSH);
+        s->envcfg &= ~(ENVCFG_CBCFE | ENVCFG_CBIE_INVAL);
     if (vm->isa_disable[ISA_ZICBOZ])
         s->envcfg &= ~ENVCFG_CBZE;
     return 0;

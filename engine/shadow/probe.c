@@ -5,7 +5,7 @@
 
 struct s_features s_features;
 
-#define ENVCFG_GUEST (1UL | ENVCFG_CBIE_FLUSH | ENVCFG_CBCFE | ENVCFG_CBZE) /* bit 0: FIOM */
+#define ENVCFG_GUEST (1UL | ENVCFG_CBIE_INVAL | ENVCFG_CBCFE | ENVCFG_CBZE) /* bit 0: FIOM */
 #define ASID_MASK 0xffffUL
 
 /* As many as a vCPU has roots, and Caldarium's own. */

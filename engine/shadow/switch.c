@@ -64,8 +64,12 @@ void s_mode_registers(const struct engine_vcpu *v)
 {
     const struct s_vcpu *s = &v->s;
     csr_write(CSR_SCOUNTEREN, s->user ? s->scounteren & COUNTEREN_TM : COUNTEREN_TM);
-    if (s_features.senvcfg)
-        csr_write(CSR_SENVCFG, s->user ? s->senvcfg : v->vm->s.envcfg);
+    if (!s_features.senvcfg)
+        return;
+    uint64_t envcfg = s->user ? s->senvcfg : v->vm->s.envcfg;
+    if (envcfg & ENVCFG_CBIE_INVAL) /* an invalidation could show what was there before: a flush */
+        envcfg = (envcfg & ~ENVCFG_CBIE_INVAL) | ENVCFG_CBIE_FLUSH;
+    csr_write(CSR_SENVCFG, envcfg);
 }
 
 void s_load(struct engine_vcpu *v)

@@ -38,6 +38,8 @@ static bool read(void *owner, uint64_t gpa, uint64_t *pte)
 static bool allowed(const struct engine_vcpu *v, uint64_t pte, enum s_access access)
 {
     const struct s_vcpu *s = &v->s;
+    if (pte & PTE_ABOVE_PPN) /* the guest has no extension that gives them a meaning */
+        return false;
     if (s->user) {
         if (!(pte & PTE_U))
             return false;
@@ -62,6 +64,19 @@ static bool mark(const struct engine_vm *vm, struct s_found *found, uint64_t bit
     return true;
 }
 
+/*
+ * A store fault can be a cache-block operation's: cbo.clean, .flush and .inval need no more than a
+ * load does, and change nothing (CMO extensions, "Traps"). Reading the instruction is for where it
+ * makes a difference.
+ */
+static bool is_block_operation(struct engine_vcpu *v)
+{
+    uint64_t open = v->s.user ? v->s.senvcfg : v->vm->s.envcfg;
+    uint32_t insn;
+    return open & (ENVCFG_CBCFE | ENVCFG_CBIE_INVAL) && s_fetch_insn(v, v->pc, &insn) &&
+           (insn & 0xfff07fff & ~(3U << 20)) == 0x200f && (insn >> 20 & 3) != 3;
+}
+
 static const uint64_t page_fault[] = {CAUSE_INSN_PAGE, CAUSE_LOAD_PAGE, CAUSE_STORE_PAGE};
 static const uint64_t access_fault[] = {CAUSE_INSN_ACCESS, CAUSE_LOAD_ACCESS, CAUSE_STORE_ACCESS};
 
@@ -76,9 +91,12 @@ uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
         *found = (struct s_found){leaf.pa, leaf.pte, leaf.at, leaf.shift};
         if (!leaf.pte)
             return 0;
-        if (!allowed(v, leaf.pte, access))
+        bool store = access == S_STORE;
+        if (store && (!allowed(v, leaf.pte, S_STORE) || !(leaf.pte & PTE_D)))
+            store = !is_block_operation(v);
+        if (!allowed(v, leaf.pte, access == S_STORE && !store ? S_LOAD : access))
             return page_fault[access];
-        uint64_t bits = PTE_A | (access == S_STORE ? PTE_D : 0);
+        uint64_t bits = PTE_A | (store ? PTE_D : 0);
         if ((leaf.pte & bits) == bits)
             return 0;
         if (!v->vm->s.adue)

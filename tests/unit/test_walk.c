@@ -80,12 +80,30 @@ static void test_refused(void **state)
     assert_false(walk(SATP_MODE_SV39, 1UL << 38, &leaf));
 }
 
+static void test_reserved_bits_of_a_table(void **state)
+{
+    (void)state;
+    struct riscv_leaf leaf;
+    memset(memory, 0, sizeof(memory));
+    memory[1][0] = pte(0x40000000, PTE_V | PTE_R);
+    memory[0][0] = pte(BASE + 4096, PTE_V);
+    assert_true(walk(SATP_MODE_SV39, 0, &leaf));
+    static const uint64_t reserved[] = {PTE_A, PTE_D, PTE_U, 1UL << 54, 1UL << 61, 1UL << 63};
+    for (unsigned n = 0; n < sizeof(reserved) / sizeof(*reserved); n++) {
+        memory[0][0] = pte(BASE + 4096, PTE_V | reserved[n]);
+        assert_false(walk(SATP_MODE_SV39, 0, &leaf));
+    }
+    memory[0][0] = pte(BASE + 4096, PTE_V | PTE_G | 3UL << 8); /* global; the software's own bits */
+    assert_true(walk(SATP_MODE_SV39, 0, &leaf));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bare),
         cmocka_unit_test(test_every_level),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_reserved_bits_of_a_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
