@@ -49,6 +49,7 @@ enum config_schedule { SCHEDULE_SHARED, SCHEDULE_PINNED };
 #define PERIOD_MAX_US 1000000U
 enum config_engine { ENGINE_ANY, ENGINE_H, ENGINE_SHADOW };
 enum config_console { CONSOLE_UART, CONSOLE_NONE };
+enum config_irqchip { IRQCHIP_ANY, IRQCHIP_PLIC, IRQCHIP_APLIC, IRQCHIP_IMSIC };
 
 struct vm_config {
     char name[VM_NAME_MAX];
@@ -69,9 +70,10 @@ struct vm_config {
     uint8_t isa_disable[ISA_EXT_COUNT]; /* 1: hidden from this guest */
     const char *passthrough;            /* a string list of paths and aliases of the board's tree */
     size_t passthrough_bytes;
-    enum config_engine engine; /* as wished; the host decides before any VM starts */
-    bool direct_map;           /* RAM lies at the same address in the machine */
-    bool unprotected_dma;      /* devices that no IOMMU confines are accepted */
+    enum config_engine engine;   /* as wished; the host decides before any VM starts */
+    enum config_irqchip irqchip; /* likewise */
+    bool direct_map;             /* RAM lies at the same address in the machine */
+    bool unprotected_dma;        /* devices that no IOMMU confines are accepted */
     struct config_shared shared[VM_MAX_SHARED];
     unsigned shared_count;
     bool autostart;
@@ -91,6 +93,7 @@ struct board {
     unsigned cbom_block, cboz_block, cbop_block; /* bytes, 0: not given */
     unsigned satp_levels; /* 3, 4 or 5: Sv39, Sv48, Sv57 as a guest of engine h can use them */
     unsigned harts;       /* usable harts */
+    unsigned imsic_ids;   /* identities 1..imsic_ids that a guest's interrupt file has */
     const void *fdt;      /* the board's own tree, whole and checked */
 };
 extern struct board board;

@@ -104,7 +104,7 @@ uint32_t vcpu_take_mail(struct vcpu *vcpu)
         ops->irq(&vcpu->eng, GUEST_IRQ_SOFT, true);
     }
     if (bits & MAIL_EXTERNAL)
-        ops->irq(&vcpu->eng, GUEST_IRQ_EXTERNAL, plic_line(&vcpu->vm->plic, vcpu->id));
+        vm_irq_show(vcpu);
     if (bits & MAIL_FLUSH) {
         ops->fence(&vcpu->eng, &(struct fence){.kind = FENCE_I});
         ops->fence(&vcpu->eng, &(struct fence){.kind = FENCE_ALL});
@@ -124,29 +124,71 @@ bool hot_mail(struct engine_vcpu *eng)
 }
 
 /*
- * A PLIC register. While it is answered the vCPU counts as in HOST mode, so that a change of its
- * own line arrives as mail without a kick; the mailbox is read once more before the guest goes on.
+ * An interrupt controller's register. While it is answered the vCPU counts as in HOST mode, so that
+ * a change of its own line arrives as mail without a kick; the mailbox is read once more before the
+ * guest goes on.
  */
+static inline void begin(struct vcpu *vcpu)
+{
+    atomic_store_explicit(&vcpu->mode, VCPU_HOST, memory_order_relaxed);
+}
+
+static inline void end(struct vcpu *vcpu)
+{
+    atomic_store(&vcpu->mode, VCPU_GUEST);
+    if (atomic_load(&vcpu->mailbox) && !hot_mail(&vcpu->eng))
+        host_kick(vcpu); /* control work came in between: be interrupted at once */
+}
+
+static bool aia_register(struct vcpu *vcpu, uint64_t gpa, const struct riscv_access *access)
+{
+    uint64_t *gpr = vcpu->eng.gpr, raw;
+    bool found, served;
+    begin(vcpu);
+    if (access->store) {
+        served = vm_irq_write(vcpu->vm, gpa, access->width, gpr[access->reg], &found);
+    } else {
+        served = vm_irq_read(vcpu->vm, gpa, access->width, &raw, &found);
+        if (served && access->reg)
+            gpr[access->reg] = riscv_load_value(access, raw);
+    }
+    end(vcpu);
+    return served;
+}
+
 bool hot_irqchip(struct engine_vcpu *eng, uint64_t gpa, const struct riscv_access *access)
 {
     struct vcpu *vcpu = vcpu_of(eng);
     uint64_t offset = gpa - GUEST_PLIC_BASE;
+    if (vcpu->vm->config->irqchip != IRQCHIP_PLIC)
+        return aia_register(vcpu, gpa, access);
     if (offset >= GUEST_PLIC_SIZE)
         return false;
     bool served;
     if (access->store) {
-        atomic_store_explicit(&vcpu->mode, VCPU_HOST, memory_order_relaxed);
+        begin(vcpu);
         served =
             plic_write(&vcpu->vm->plic, (uint32_t)offset, access->width, eng->gpr[access->reg]);
     } else {
         uint64_t raw;
-        atomic_store_explicit(&vcpu->mode, VCPU_HOST, memory_order_relaxed);
+        begin(vcpu);
         served = plic_read(&vcpu->vm->plic, (uint32_t)offset, access->width, &raw);
         if (served && access->reg)
             eng->gpr[access->reg] = riscv_load_value(access, raw);
     }
-    atomic_store(&vcpu->mode, VCPU_GUEST);
-    if (atomic_load(&vcpu->mailbox) && !hot_mail(eng))
-        host_kick(vcpu); /* control work came in between: be interrupted at once */
+    end(vcpu);
     return served;
+}
+
+bool hot_csr(struct engine_vcpu *eng, const struct riscv_csr_op *op, uint64_t select)
+{
+    struct vcpu *vcpu = vcpu_of(eng);
+    uint64_t before, value = op->funct3 & 4 ? op->rs1_or_imm : eng->gpr[op->rs1_or_imm];
+    if (vcpu->vm->config->irqchip != IRQCHIP_IMSIC ||
+        !imsic_csr(&vcpu->imsic, op, select, value, &before))
+        return false;
+    if (op->rd)
+        eng->gpr[op->rd] = before;
+    eng->ops->irq(eng, GUEST_IRQ_EXTERNAL, imsic_line(&vcpu->imsic));
+    return true;
 }

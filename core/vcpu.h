@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/config.h"
+#include "core/irq/imsic.h"
 #include "engine/engine.h"
 #include "riscv/sbi.h"
 
@@ -21,7 +22,7 @@ struct vm;
 
 /* Mailbox bits. The first three are answered by hot handlers, the rest in the slow loop. */
 #define MAIL_SOFT (1u << 0)     /* show a software interrupt (SBI IPI) */
-#define MAIL_EXTERNAL (1u << 1) /* the PLIC's line to this vCPU may have changed: look */
+#define MAIL_EXTERNAL (1u << 1) /* the external interrupt of this vCPU may have changed: look */
 #define MAIL_FENCE (1u << 2)    /* somebody in fence_from waits for a fence */
 #define MAIL_FLUSH (1u << 3)    /* a full fence is owed before the next guest instruction */
 #define MAIL_WAKE (1u << 4)     /* HSM state changed: started, or woken */
@@ -101,6 +102,8 @@ struct vcpu {
 
     uint64_t fw_count[FW_EVENTS];
     struct vcpu_pmu pmu;
+
+    struct imsic imsic; /* its interrupt file, where its VM has such */
 
     struct trace *_Atomic trace; /* core/trace.h; NULL: never wanted so far */
 

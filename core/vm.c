@@ -31,18 +31,6 @@ const char *vm_state_name(enum vm_state state)
     return names[state];
 }
 
-static void plic_changed(struct plic *plic, unsigned context)
-{
-    struct vm *vm = (struct vm *)((char *)plic - offsetof(struct vm, plic));
-    vcpu_mail(&vm->vcpus[context], MAIL_EXTERNAL);
-}
-
-/* Also called for sources of our own, which the host does not know. */
-static void plic_completed(struct plic *plic, unsigned source)
-{
-    host_irq_complete((struct vm *)((char *)plic - offsetof(struct vm, plic)), source);
-}
-
 static void uart_send(void *owner, uint8_t byte)
 {
     host_console_write(owner, (const char *)&byte, 1);
@@ -51,14 +39,12 @@ static void uart_send(void *owner, uint8_t byte)
 static void uart_irq(void *owner, bool level)
 {
     struct vm *vm = owner;
-    plic_set_level(&vm->plic, GUEST_UART_IRQ, level);
+    vm_irq_level(vm, GUEST_UART_IRQ, level);
 }
 
 static void init_devices(struct vm *vm)
 {
-    plic_init(&vm->plic, vm->vcpu_count);
-    vm->plic.changed = plic_changed;
-    vm->plic.completed = vm->device_count ? plic_completed : NULL;
+    vm_irq_init(vm);
     lock_take(&vm->uart.lock); /* the console may be delivering a key */
     ns16550a_init(&vm->uart);
     vm->uart.owner = vm;
@@ -201,8 +187,9 @@ void vm_guest_fault(struct vcpu *vcpu, const char *format, ...)
 bool vm_mmio_read(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t *value)
 {
     struct vm *vm = vcpu->vm;
-    if (gpa - GUEST_PLIC_BASE < GUEST_PLIC_SIZE)
-        return plic_read(&vm->plic, (uint32_t)(gpa - GUEST_PLIC_BASE), width, value);
+    bool found, served = vm_irq_read(vm, gpa, width, value, &found);
+    if (found)
+        return served;
     if (gpa - GUEST_UART_BASE < GUEST_UART_SIZE && vm->config->console == CONSOLE_UART)
         return ns16550a_read(&vm->uart, (uint32_t)(gpa - GUEST_UART_BASE), width, value);
     if (gpa - GUEST_PCI_BASE < GUEST_PCI_SIZE && passthrough_has_pci(vm))
@@ -213,8 +200,9 @@ bool vm_mmio_read(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t *val
 bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t value)
 {
     struct vm *vm = vcpu->vm;
-    if (gpa - GUEST_PLIC_BASE < GUEST_PLIC_SIZE)
-        return plic_write(&vm->plic, (uint32_t)(gpa - GUEST_PLIC_BASE), width, value);
+    bool found, served = vm_irq_write(vm, gpa, width, value, &found);
+    if (found)
+        return served;
     if (gpa - GUEST_UART_BASE < GUEST_UART_SIZE && vm->config->console == CONSOLE_UART)
         return ns16550a_write(&vm->uart, (uint32_t)(gpa - GUEST_UART_BASE), width, value);
     if (gpa - GUEST_PCI_BASE < GUEST_PCI_SIZE && passthrough_has_pci(vm))

@@ -20,7 +20,9 @@
 #include "core/dev/ns16550a.h"
 #include "core/dev/passthrough.h"
 #include "core/dev/shared_memory.h"
+#include "core/irq/aplic.h"
 #include "core/irq/plic.h"
+#include "core/irq/vm_irq.h"
 #include "core/lock.h"
 #include "core/vcpu.h"
 #include "engine/engine.h"
@@ -67,7 +69,8 @@ struct vm {
     uint64_t taken;       /* bytes of host memory this VM holds, all told */
     uint64_t table_bytes; /* of these, for its page tables */
 
-    struct plic plic;
+    struct plic plic; /* one of these two, as config->irqchip says: core/irq/vm_irq.h */
+    struct aplic aplic;
     struct ns16550a uart;
     struct passthrough devices[PASSTHROUGH_DEVICES];
     unsigned device_count;
@@ -135,6 +138,11 @@ bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t val
 /* Guest-physical places of the virtual devices (QEMU virt's familiar map). */
 #define GUEST_PLIC_BASE 0x0c000000UL
 #define GUEST_PLIC_SIZE 0x00600000UL
+#define GUEST_APLIC_BASE 0x0d000000UL
+#define GUEST_APLIC_SIZE 0x8000UL
+#define GUEST_IMSIC_BASE 0x28000000UL /* vCPU n's interrupt file: the n-th page */
+#define GUEST_IMSIC_PAGE 0x1000UL
+#define GUEST_IMSIC_SIZE (GUEST_IMSIC_PAGE * VM_MAX_VCPUS)
 #define GUEST_UART_BASE 0x10000000UL
 #define GUEST_UART_SIZE 0x100UL
 #define GUEST_UART_IRQ 10

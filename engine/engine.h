@@ -43,6 +43,7 @@ enum exit_reason {
     EXIT_HOT_KICK,
     EXIT_HOT_TIMER,
     EXIT_HOT_IRQCHIP,
+    EXIT_HOT_FILE, /* a CSR of an interrupt file that is in memory */
     /* Engine shadow's own. */
     EXIT_HOT_PRIVILEGED, /* a privileged instruction */
     EXIT_HOT_FILL,       /* a shadow entry was missing */

@@ -20,4 +20,9 @@ bool hot_mail(struct engine_vcpu *v);
  * the pc is the engine's to move. False: not ours. */
 bool hot_irqchip(struct engine_vcpu *v, uint64_t gpa, const struct riscv_access *access);
 
+/* The guest's S-mode executes a CSR instruction on stopei, or on sireg while its siselect holds
+ * `select`, and its interrupt file is in memory. Answers it: gpr[] is updated, the pc is the
+ * engine's to move. False: there is no such register. */
+bool hot_csr(struct engine_vcpu *v, const struct riscv_csr_op *op, uint64_t select);
+
 #endif

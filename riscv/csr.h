@@ -103,6 +103,8 @@
 #define HSTATUS_VTW (1UL << 21)
 #define HSTATUS_VSXL_64 (2UL << 32)
 
+#define HVICTL_IID_SHIFT 16
+
 /* Interrupt bits: sip/sie for our own, hip/hie/hvip for the guest's. */
 #define IRQ_S_SOFT 1
 #define IRQ_VS_SOFT 2

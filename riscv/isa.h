@@ -24,6 +24,7 @@ enum riscv_ext_rule {
     EXT_FP,     /* F, D, Zfh...: needs FS and the FP registers switched */
     EXT_VECTOR, /* V and what builds on it: needs VS and the vector registers switched */
     EXT_SSTC,   /* henvcfg.STCE */
+    EXT_SSAIA,  /* for guests with an IMSIC: hstateen0, hstatus.VGEIN */
     EXT_SVADU,  /* henvcfg.ADUE */
     EXT_SVPBMT, /* henvcfg.PBMTE */
     EXT_ZICBOM, /* henvcfg.CBIE, CBCFE */

@@ -153,7 +153,7 @@ RISCV_EXT(SMSTATEEN, "smstateen", EXT_HIDDEN)
 
 /* Supervisor level. Ssnpm and its kin need PMM in henvcfg and senvcfg; Ssstrict would promise that
  * nothing else exists. */
-RISCV_EXT(SSAIA, "ssaia", EXT_HIDDEN)
+RISCV_EXT(SSAIA, "ssaia", EXT_SSAIA)
 RISCV_EXT(SSCCFG, "ssccfg", EXT_HIDDEN)
 RISCV_EXT(SSCCPTR, "ssccptr", EXT_PLAIN)
 RISCV_EXT(SSCOFPMF, "sscofpmf", EXT_HIDDEN)

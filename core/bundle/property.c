@@ -93,6 +93,8 @@ static const char *window_at(struct config_range r, uint64_t *base)
         struct config_range range;
     } windows[] = {
         {"PLIC", {GUEST_PLIC_BASE, GUEST_PLIC_SIZE}},
+        {"APLIC", {GUEST_APLIC_BASE, GUEST_APLIC_SIZE}},
+        {"IMSIC", {GUEST_IMSIC_BASE, GUEST_IMSIC_SIZE}},
         {"UART", {GUEST_UART_BASE, 0x1000}},
         {"virtio-mmio", {0x10001000, 0x8000}},
     };
@@ -284,8 +286,10 @@ static bool legacy_getchar(struct vm_config *config, const struct property *p)
 
 static bool irqchip(struct vm_config *config, const struct property *p)
 {
-    static const char *const served[] = {"plic", NULL};
-    return choice(config, p, served, "aplic imsic") >= 0;
+    static const char *const served[] = {"plic", "aplic", "imsic", NULL};
+    int n = choice(config, p, served, NULL);
+    config->irqchip = (enum config_irqchip)(IRQCHIP_PLIC + n);
+    return n >= 0;
 }
 
 static bool on_event(struct vm_config *config, const struct property *p, enum config_on *out)

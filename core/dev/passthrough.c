@@ -161,8 +161,10 @@ static bool place_is_free(struct vm_config *config, const struct passthrough *de
             if (config_overlap(regs, config->memory[n]))
                 what = "the VM's memory";
         }
-        if (config_overlap(regs, (struct config_range){GUEST_PLIC_BASE, GUEST_PLIC_SIZE}))
-            what = "the virtual PLIC";
+        if (config_overlap(regs, (struct config_range){GUEST_PLIC_BASE, GUEST_PLIC_SIZE}) ||
+            config_overlap(regs, (struct config_range){GUEST_APLIC_BASE, GUEST_APLIC_SIZE}) ||
+            config_overlap(regs, (struct config_range){GUEST_IMSIC_BASE, GUEST_IMSIC_SIZE}))
+            what = "the virtual interrupt controller";
         if (config->console == CONSOLE_UART &&
             config_overlap(regs, (struct config_range){GUEST_UART_BASE, HOST_PAGE_SIZE}))
             what = "the virtual UART";
@@ -319,8 +321,10 @@ bool passthrough_attach(struct vm *vm)
                 return false;
             }
         }
-        for (unsigned i = 0; i < device->irq_count; i++)
+        for (unsigned i = 0; i < device->irq_count; i++) {
+            vm_irq_forward(vm, device->irqs[i], device->irq_types[i]);
             host_irq_attach(vm, device->irqs[i], device->irq_types[i]);
+        }
     }
     return true;
 }

@@ -175,7 +175,7 @@ static void ring(struct shared_region *region, unsigned from, unsigned to)
     if (from == to || !atomic_load(&region->peer[to].open))
         return;
     atomic_fetch_or(&region->peer[to].rang, 1U << from);
-    plic_pulse(&region->peer[to].vm->plic, region->peer[to].irq);
+    vm_irq_pulse(region->peer[to].vm, region->peer[to].irq);
 }
 
 bool shared_memory_write(struct vm *vm, uint64_t gpa, unsigned width, uint64_t value)

@@ -261,9 +261,17 @@ void show_map(struct vm *vm)
 
     monitor_print("%-12s  %-12s  %10s  %s", "FIRST", "LAST", "SIZE", "WHAT");
     map_ram(vm, alive, 0, GUEST_PLIC_BASE);
-    map_line(GUEST_PLIC_BASE, GUEST_PLIC_SIZE, "interrupt controller (PLIC), emulated", 0, false);
+    if (vm->config->irqchip == IRQCHIP_APLIC || vm->config->irqchip == IRQCHIP_IMSIC)
+        map_line(GUEST_APLIC_BASE, GUEST_APLIC_SIZE, "interrupt controller (APLIC), emulated", 0,
+                 false);
+    else
+        map_line(GUEST_PLIC_BASE, GUEST_PLIC_SIZE, "interrupt controller (PLIC), emulated", 0,
+                 false);
     if (vm->config->console == CONSOLE_UART)
         map_line(GUEST_UART_BASE, GUEST_UART_SIZE, "serial port (ns16550a), emulated", 0, false);
+    if (vm->config->irqchip == IRQCHIP_IMSIC)
+        map_line(GUEST_IMSIC_BASE, GUEST_IMSIC_PAGE * vm->config->vcpus,
+                 "interrupt files, a page each vCPU", 0, false);
     for (unsigned n = 0; n < vm->device_count; n++) {
         const struct passthrough *device = &vm->devices[n];
         for (unsigned r = 0; r < device->reg_count; r++)

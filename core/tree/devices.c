@@ -44,13 +44,10 @@ static void add_regs(struct tree *t, int node, int from)
 
 static void add_irqs(struct tree *t, int node, const struct passthrough *device)
 {
-    fdt32_t cells[PASSTHROUGH_IRQS];
+    struct tree_irq irqs[PASSTHROUGH_IRQS];
     for (unsigned n = 0; n < device->irq_count; n++)
-        cells[n] = cpu_to_fdt32(device->irqs[n]);
-    if (!device->irq_count)
-        return;
-    tree_prop(t, node, "interrupts", cells, (int)(4 * device->irq_count));
-    tree_u32(t, node, "interrupt-parent", TREE_PHANDLE_PLIC);
+        irqs[n] = (struct tree_irq){device->irqs[n], device->irq_types[n]};
+    tree_interrupts(t, node, irqs, device->irq_count);
 }
 
 /* Clocks that never change are copied; others are the board's to set, and the guest is told none.

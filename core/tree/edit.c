@@ -5,6 +5,7 @@
 
 #include "core/tree/blob.h"
 #include "core/tree/edit.h"
+#include "host/host.h"
 
 /* The user's interrupt controller nodes refer to harts by phandle: those of the user's cpus stay
  * valid, so they are carried over to the generated ones. */
@@ -35,6 +36,25 @@ static void remove_memory(struct tree *t)
     while (!t->error &&
            (node = fdt_node_offset_by_prop_value(t->fdt, -1, "device_type", "memory", 7)) >= 0)
         t->error = fdt_del_node(t->fdt, node);
+}
+
+enum config_irqchip tree_irqchip(const struct vm_config *config)
+{
+    enum config_irqchip found = IRQCHIP_PLIC;
+    void *copy = config->fdt.size <= TREE_MAX_BYTES
+                     ? host_pages_alloc(TREE_MAX_BYTES, HOST_PAGE_SIZE)
+                     : NULL;
+    if (!copy)
+        return found; /* building the tree will say what is wrong with it */
+    memcpy(copy, config->fdt.data, config->fdt.size);
+    if (!tree_blob_check(copy, config->fdt.size)) {
+        if (fdt_node_offset_by_compatible(copy, -1, "riscv,imsics") >= 0)
+            found = IRQCHIP_IMSIC;
+        else if (fdt_node_offset_by_compatible(copy, -1, "riscv,aplic") >= 0)
+            found = IRQCHIP_APLIC;
+    }
+    host_pages_free(copy, TREE_MAX_BYTES);
+    return found;
 }
 
 void tree_edit(struct tree *t, size_t size)

@@ -16,7 +16,8 @@ struct tree {
     uint32_t intc[VM_MAX_VCPUS]; /* phandles of the harts' interrupt controllers */
 };
 
-#define TREE_PHANDLE_PLIC 0x1000
+#define TREE_PHANDLE_IRQCHIP 0x1000 /* PLIC or APLIC */
+#define TREE_PHANDLE_IMSIC 0x1001
 #define TREE_PHANDLE_CPU 0x1100
 #define TREE_PHANDLE_INTC 0x1200
 #define TREE_PHANDLE_CLOCK 0x1300
@@ -27,6 +28,18 @@ void tree_prop(struct tree *t, int node, const char *name, const void *value, in
 void tree_string(struct tree *t, int node, const char *name, const char *value);
 void tree_u32(struct tree *t, int node, const char *name, uint32_t value);
 void tree_prop_reg(struct tree *t, int node, uint64_t base, uint64_t size);
+
+/* `interrupts` and `interrupt-parent`, in the cells that the guest's controller has. Types as the
+ * device tree has them, 0: a level that is high. */
+#define TREE_RISING 1
+#define TREE_HIGH 4
+struct tree_irq {
+    uint32_t source, type;
+};
+void tree_interrupts(struct tree *t, int node, const struct tree_irq *irqs, unsigned count);
+
+/* The guest's interrupt controller, irqchip.c. */
+void tree_add_irqchip(struct tree *t, int soc);
 
 void tree_add_devices(struct tree *t, int soc);
 void tree_add_shared(struct tree *t, int soc);

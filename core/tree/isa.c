@@ -12,6 +12,8 @@ void tree_guest_isa(const struct vm_config *config, struct riscv_isa *isa)
         enum riscv_ext_rule rule = isa_rule(ext);
         if (!isa_has(has, ext) || config->isa_disable[ext] || rule == EXT_HIDDEN)
             continue;
+        if (rule == EXT_SSAIA && config->irqchip != IRQCHIP_IMSIC)
+            continue;
         if ((rule == EXT_FP && !fp) || (rule == EXT_VECTOR && !vector))
             continue;
         isa_set(isa, ext);

@@ -15,8 +15,8 @@ void tree_add_shared(struct tree *t, int soc)
         snprintf(name, sizeof(name), "doorbell@%lx", bell);
         int node = tree_node(t, soc, name);
         tree_u32(t, node, "memory-region", TREE_PHANDLE_SHARED + n);
-        tree_u32(t, node, "interrupts", window->region->peer[window->index].irq);
-        tree_u32(t, node, "interrupt-parent", TREE_PHANDLE_PLIC);
+        struct tree_irq irq = {window->region->peer[window->index].irq, TREE_RISING};
+        tree_interrupts(t, node, &irq, 1);
         tree_prop_reg(t, node, bell, SHARED_DOORBELL_SIZE);
         tree_string(t, node, "label", window->region->name);
         tree_string(t, node, "compatible", "caldarium,doorbell-v1");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The generated tree: QEMU virt's map, with what this VM has. Source: Devicetree specification 0.4;
- * Linux' bindings riscv/cpus.yaml, riscv/extensions.yaml, sifive,plic-1.0.0.yaml, 8250.yaml. */
+ * Linux' bindings riscv/cpus.yaml, riscv/extensions.yaml, 8250.yaml. */
 #include "core/tree/tree.h"
 
 #include <libfdt.h>
@@ -49,32 +49,10 @@ void tree_u32(struct tree *t, int node, const char *name, uint32_t value)
 /* libfdt puts a new subnode before its elder siblings, so lists are made from the last to the
  * first. */
 
-static void add_plic(struct tree *t, int soc)
-{
-    static const char compatible[] = "sifive,plic-1.0.0\0riscv,plic0";
-    fdt32_t lines[4 * VM_MAX_VCPUS];
-    unsigned count = t->vm->config->vcpus;
-    for (unsigned n = 0; n < count; n++) {
-        lines[4 * n] = lines[4 * n + 2] = cpu_to_fdt32(t->intc[n]);
-        lines[4 * n + 1] = cpu_to_fdt32(11); /* machine external: context 2n, never used */
-        lines[4 * n + 3] = cpu_to_fdt32(9);  /* supervisor external: context 2n + 1 */
-    }
-    int node = tree_node(t, soc, "plic@c000000");
-    tree_u32(t, node, "phandle", TREE_PHANDLE_PLIC);
-    tree_u32(t, node, "riscv,ndev", GUEST_PLIC_SOURCES - 1);
-    tree_prop_reg(t, node, GUEST_PLIC_BASE, GUEST_PLIC_SIZE);
-    tree_prop(t, node, "interrupts-extended", lines, (int)(16 * count));
-    tree_prop(t, node, "interrupt-controller", NULL, 0);
-    tree_u32(t, node, "#address-cells", 0);
-    tree_u32(t, node, "#interrupt-cells", 1);
-    tree_prop(t, node, "compatible", compatible, sizeof(compatible));
-}
-
 static void add_uart(struct tree *t, int soc)
 {
     int node = tree_node(t, soc, "serial@10000000");
-    tree_u32(t, node, "interrupts", GUEST_UART_IRQ);
-    tree_u32(t, node, "interrupt-parent", TREE_PHANDLE_PLIC);
+    tree_interrupts(t, node, &(struct tree_irq){GUEST_UART_IRQ, TREE_HIGH}, 1);
     tree_u32(t, node, "clock-frequency", 3686400);
     tree_prop_reg(t, node, GUEST_UART_BASE, GUEST_UART_SIZE);
     tree_string(t, node, "compatible", "ns16550a");
@@ -87,7 +65,7 @@ static void add_soc(struct tree *t)
     tree_u32(t, soc, "#size-cells", 2);
     tree_string(t, soc, "compatible", "simple-bus");
     tree_prop(t, soc, "ranges", NULL, 0);
-    add_plic(t, soc);
+    tree_add_irqchip(t, soc);
     if (t->vm->config->console == CONSOLE_UART)
         add_uart(t, soc);
     tree_add_devices(t, soc);

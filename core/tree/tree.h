@@ -14,6 +14,9 @@
 /* Writes the tree into out[size]; returns its length, or 0 after one line that says what failed. */
 size_t tree_build(const struct vm *vm, const struct loaded *loaded, void *out, size_t size);
 
+/* The interrupt controller that a tree of the user's own (`fdt`) describes; PLIC if it is none. */
+enum config_irqchip tree_irqchip(const struct vm_config *config);
+
 /* The extensions this VM's guest sees: the board's, less hidden ones, less isa-disable. */
 void tree_guest_isa(const struct vm_config *config, struct riscv_isa *isa);
 

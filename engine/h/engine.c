@@ -28,6 +28,10 @@ static void hart_init(void)
     csr_write(CSR_HCOUNTEREN, 0);
     if (h_features.henvcfg)
         csr_write(CSR_HENVCFG, 0);
+    if (h_features.aia) {
+        csr_write(CSR_HGEIE, 0);
+        csr_write(CSR_HVICTL, h_hvictl(false));
+    }
     if (h_features.sstc) {
         csr_write(CSR_HENVCFG, ENVCFG_STCE);
         csr_write(CSR_VSTIMECMP, UINT64_MAX);
@@ -62,6 +66,8 @@ static int vm_init(struct engine_vm *vm)
         open |= ENVCFG_CBZE;
     h->henvcfg = open & h_features.henvcfg;
     h->hstateen0 = h_features.hstateen ? HSTATEEN_SENVCFG : 0;
+    if (h_features.hstateen && shown(vm, ISA_SSAIA))
+        h->hstateen0 |= HSTATEEN_AIA | HSTATEEN_IMSIC | HSTATEEN_CSRIND;
     return gstage_init(&h->gstage, h_features.gstage_levels);
 }
 
@@ -123,6 +129,8 @@ static void irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
         csr_set(CSR_HVIP, bit);
     else
         csr_clear(CSR_HVIP, bit);
+    if (h_features.aia && irq == GUEST_IRQ_EXTERNAL)
+        csr_write(CSR_HVICTL, h_hvictl(level));
 }
 
 static struct sbi_ret set_timer(struct engine_vcpu *v, uint64_t when)

@@ -138,10 +138,11 @@ not_sbi:
     save_clobbered
     bltz    t0, interrupt
     addi    t0, t0, -CAUSE_LOAD_GUEST_PAGE
-    andi    t0, t0, ~2                  /* 21 and 23, load and store, become zero */
-    bnez    t0, slow
+    sltiu   t0, t0, 3                   /* 21 to 23: load, virtual instruction, store */
+    beqz    t0, slow
 
-    /* A load or store where no RAM is mapped. The register may be any: save all of them. */
+    /* A load or store where no RAM is mapped, or a CSR that is in memory. The register may be any:
+     * save all of them. */
     save_kept
     sd      a0, V_GPR(10)(sp)
     sd      a1, V_GPR(11)(sp)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "riscv/csr.h"
 
 /* What every hart of this machine can do, found by probing at boot (probe.c). */
 struct h_features {
@@ -15,6 +16,7 @@ struct h_features {
     uint64_t vlenb;   /* bytes in a vector register */
     uint64_t henvcfg; /* bits that stick */
     bool hstateen;    /* hstateen0 exists */
+    bool aia;         /* Ssaia's VS-level CSRs */
     bool svinval_done;
     unsigned gstage_levels; /* 3, 4, 5: Sv39x4, Sv48x4, Sv57x4 */
     unsigned vmid_bits;
@@ -41,6 +43,13 @@ uint64_t h_hgatp(struct engine_vm *vm, uint64_t *generation);
 /* guest_memory.c: the guest's memory through its own address translation. */
 bool h_fetch_insn(uint64_t gva, uint32_t *insn);
 bool h_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);
+
+/* What hvictl holds so that vstopi shows an external interrupt that comes by hvip, not from a guest
+ * interrupt file (AIA specification 6.3.3): its number, and a priority while it is pending. */
+static inline uint64_t h_hvictl(bool external)
+{
+    return (uint64_t)IRQ_S_EXT << HVICTL_IID_SHIFT | external;
+}
 
 /* switch.c */
 void h_load(struct engine_vcpu *v);

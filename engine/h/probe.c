@@ -87,6 +87,8 @@ bool h_probe(void)
     h_features.sstc = ok && h_features.henvcfg & ENVCFG_STCE;
     csr_try_read(CSR_HSTATEEN0, ok);
     h_features.hstateen = ok;
+    csr_try_read(CSR_VSISELECT, ok);
+    h_features.aia = ok;
 
     csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL | SSTATUS_VS_INITIAL);
     h_features.fp = csr_read(CSR_SSTATUS) & SSTATUS_FS;

@@ -27,9 +27,27 @@ static uint64_t fault_gpa(void)
     return csr_read(CSR_HTVAL) << 2 | (csr_read(CSR_STVAL) & 3);
 }
 
+/* Registers of an interrupt file trap where hstatus.VGEIN names none: the guest's is in memory (AIA
+ * specification 2.3, "VS-level"). Its S-mode alone has them. */
+static bool file_register(struct engine_vcpu *v, uint32_t insn)
+{
+    struct riscv_csr_op op;
+    if (!insn || !riscv_decode_csr(insn, &op) || (op.csr != CSR_STOPEI && op.csr != CSR_SIREG) ||
+        !(csr_read(CSR_SSTATUS) & SSTATUS_SPP) || !hot_csr(v, &op, csr_read(CSR_VSISELECT)))
+        return false;
+    v->exits[EXIT_HOT_FILE]++;
+    return true;
+}
+
 bool h_hot_fault(struct engine_vcpu *v)
 {
     struct riscv_access access;
+    if (csr_read(CSR_SCAUSE) == CAUSE_VIRTUAL_INSN) {
+        if (!h_features.aia || !file_register(v, (uint32_t)csr_read(CSR_STVAL)))
+            return false;
+        csr_write(CSR_SEPC, csr_read(CSR_SEPC) + 4);
+        return true;
+    }
     if (!riscv_decode_transformed((uint32_t)csr_read(CSR_HTINST), &access))
         return false;
     if (!hot_irqchip(v, fault_gpa(), &access))
@@ -98,6 +116,11 @@ static void classify_virtual(struct engine_vcpu *v, struct exit *exit)
     exit->insn = (uint32_t)exit->gva; /* stval holds the instruction, or zero */
     exit->gva = 0;
     if (!exit->insn && !h_fetch_insn(v->pc, &exit->insn)) {
+        exit->reason = EXIT_INTERRUPT;
+        return;
+    }
+    if (h_features.aia && file_register(v, exit->insn)) {
+        v->pc += 4; /* where stval told nothing of the instruction */
         exit->reason = EXIT_INTERRUPT;
         return;
     }

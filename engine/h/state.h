@@ -22,7 +22,7 @@ struct h_vm {
 
 struct h_vcpu {
     uint64_t vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, scounteren, senvcfg;
-    uint64_t hvip, vstimecmp;
+    uint64_t hvip, vstimecmp, vsiselect;
     uint64_t hstatus, sstatus; /* as they must be when the guest goes on */
     uint64_t timer;            /* guest deadline where the guest's timer is the host's (no Sstc) */
     uint64_t fp[32], fcsr;

@@ -98,6 +98,10 @@ void h_load(struct engine_vcpu *v)
     csr_write(CSR_HVIP, h->hvip);
     if (h_features.sstc)
         csr_write(CSR_VSTIMECMP, h->vstimecmp);
+    if (h_features.aia) {
+        csr_write(CSR_VSISELECT, h->vsiselect);
+        csr_write(CSR_HVICTL, h_hvictl(h->hvip & IRQ_BIT(IRQ_VS_EXT)));
+    }
     uint64_t generation;
     csr_write(CSR_HGATP, h_hgatp(v->vm, &generation));
     csr_write(CSR_VSATP, h->vsatp);
@@ -122,6 +126,8 @@ void h_put(struct engine_vcpu *v)
     h->scounteren = csr_read(CSR_SCOUNTEREN);
     if (h_features.henvcfg)
         h->senvcfg = csr_read(CSR_SENVCFG);
+    if (h_features.aia)
+        h->vsiselect = csr_read(CSR_VSISELECT);
     h->vsatp = csr_read(CSR_VSATP);
     h->hvip = csr_read(CSR_HVIP); /* the guest may have cleared its software interrupt there */
     if (h_features.sstc) {

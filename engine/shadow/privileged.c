@@ -48,7 +48,7 @@ bool s_privileged(struct engine_vcpu *v, uint32_t insn, struct exit *exit)
         return leave(exit, EXIT_CSR);
     if (v->s.user)
         return leave(exit, EXIT_ILLEGAL);
-    if (is_csr && s_csr_access(v, &op)) {
+    if (is_csr && (s_csr_access(v, &op) || s_aia_access(v, &op))) {
         v->pc += 4;
     } else if (insn == INSN_SRET) {
         do_sret(v);

@@ -86,6 +86,9 @@ bool s_fault(struct engine_vcpu *v, struct exit *exit);
 /* csr.c: a CSR instruction on the virtual CSR file. False: this guest has no such register. */
 bool s_csr_access(struct engine_vcpu *v, const struct riscv_csr_op *op);
 
+/* aia.c: the same for what Ssaia adds. */
+bool s_aia_access(struct engine_vcpu *v, const struct riscv_csr_op *op);
+
 /* privileged.c: an instruction that U-mode can't execute. True: done. */
 bool s_privileged(struct engine_vcpu *v, uint32_t insn, struct exit *exit);
 

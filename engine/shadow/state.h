@@ -42,7 +42,8 @@ struct s_space {
 
 struct s_vcpu {
     /* The CSRs as the guest reads them. Of sstatus, FS and VS live in the hart's while it runs. */
-    uint64_t sstatus, sie, stvec, scounteren, senvcfg, sscratch, sepc, scause, stval, sip, satp;
+    uint64_t sstatus, sie, stvec, scounteren, senvcfg, sscratch, sepc, scause, stval, sip, satp,
+        siselect;
     bool user;       /* the guest is in U-mode; else in S-mode */
     bool stale_root; /* mode, SUM, MXR or satp changed: another root may be due */
     uint64_t timer;  /* deadline of the guest's timer, host time; UINT64_MAX: none */

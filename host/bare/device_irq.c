@@ -88,7 +88,7 @@ void device_irq_serve(unsigned context)
         struct vm *vm = atomic_load(&forwards[source].vm);
         if (vm) {
             atomic_store(&forwards[source].context, (int)context);
-            plic_pulse(&vm->plic, source);
+            vm_irq_fired(vm, source);
             return;
         }
     }

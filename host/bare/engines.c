@@ -23,6 +23,8 @@ static void h_isa(struct riscv_isa *isa)
         isa_clear(isa, ISA_SSTC);
     if (!h_features.vector)
         isa_clear(isa, ISA_V);
+    if (!h_features.aia)
+        isa_clear(isa, ISA_SSAIA);
     if (!(h_features.henvcfg & ENVCFG_ADUE))
         isa_clear(isa, ISA_SVADU);
     if (!(h_features.henvcfg & ENVCFG_PBMTE))
@@ -41,6 +43,7 @@ static void shadow_isa(struct riscv_isa *isa)
                                           ISA_SVRSW60T59B};
     for (unsigned n = 0; n < sizeof(none) / sizeof(*none); n++)
         isa_clear(isa, none[n]);
+    isa_set(isa, ISA_SSAIA); /* all of it is done in core, whatever the harts have */
     if (!s_features.vector)
         isa_clear(isa, ISA_V);
     if (!(s_features.envcfg & ENVCFG_CBCFE))
@@ -62,6 +65,9 @@ bool machine_find_engines(void)
         host_error("no memory for engine shadow");
     board.satp_levels = has_h ? h_probe_satp_levels() : 3;
     board.isa_shadow = board.isa;
+    const struct imsic_layout *imsic = &board_tree.imsic;
+    board.imsic_ids =
+        imsic->guest_ids && imsic->guest_ids < IMSIC_MAX_IDS ? imsic->guest_ids : IMSIC_MAX_IDS;
     if (has_h)
         h_isa(&board.isa);
     if (has_shadow)
@@ -88,6 +94,30 @@ void machine_choose_engine(struct vm *vm, struct vm_config *config)
     if (config->engine == ENGINE_H && !has_h)
         property_refuse(config, "property engine: the harts have no H extension; \"shadow\" or "
                                 "nothing is expected");
+}
+
+/* A tree of the user's own says which one it was made for; else the guest has what the board has.
+ */
+static enum config_irqchip usual_irqchip(const struct vm_config *config, bool ssaia)
+{
+    enum board_irqchip has = board_tree.irqchip_kind;
+    if (config->fdt.size)
+        return tree_irqchip(config);
+    if (has == BOARD_IMSIC && ssaia)
+        return IRQCHIP_IMSIC;
+    return has == BOARD_IMSIC || has == BOARD_APLIC ? IRQCHIP_APLIC : IRQCHIP_PLIC;
+}
+
+void machine_choose_irqchip(struct vm_config *config)
+{
+    const struct riscv_isa *isa = config->engine == ENGINE_H ? &board.isa : &board.isa_shadow;
+    bool ssaia = isa_has(isa, ISA_SSAIA) && !config->isa_disable[ISA_SSAIA];
+    if (config->irqchip == IRQCHIP_ANY)
+        config->irqchip = usual_irqchip(config, ssaia);
+    if (config->irqchip == IRQCHIP_IMSIC && !ssaia)
+        property_refuse(config,
+                        "property irqchip: \"imsic\" expects extension ssaia, which the harts "
+                        "don't have or isa-disable hides; \"aplic\" doesn't");
 }
 
 void machine_describe_engines(char *text, size_t bytes)

@@ -20,6 +20,10 @@ void machine_hart_init(void);
  * one: into vm->eng.ops and config->engine. Refuses the VM where the machine doesn't have it. */
 void machine_choose_engine(struct vm *vm, struct vm_config *config);
 
+/* The interrupt controller that the VM's bundle wants, or what the board has, into config->irqchip;
+ * the engine is chosen. Refuses the VM where it can't have it. */
+void machine_choose_irqchip(struct vm_config *config);
+
 /* One line for people. */
 void machine_describe_engines(char *text, size_t bytes);
 

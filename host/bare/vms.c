@@ -30,6 +30,8 @@ static bool define(struct vm *vm, unsigned index)
     vm->config = config;
     if (!config->refused)
         machine_choose_engine(vm, &configs[index]);
+    if (!config->refused)
+        machine_choose_irqchip(&configs[index]);
     atomic_store(&vm->state, config->refused ? VM_REFUSED : VM_DEFINED);
     snprintf(vm->refused, sizeof(vm->refused), "%s", config->reason);
     if (config->refused)

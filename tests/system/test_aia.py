@@ -27,8 +27,9 @@ def test_two_linux_and_a_typist(tmp_path, board):
         machine.wait_end()
 
 
-@pytest.mark.parametrize("irqchip", ["plic"])
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board, irqchip", [
+    ("virt", "aplic"), *((board, irqchip) for board in BOARDS for irqchip in ("plic", "aplic", "imsic")
+                         if irqchip != "imsic" or "imsic" in board)])
 def test_a_disk_of_the_board(tmp_path, board, irqchip):
     """A wired interrupt of the board's that a guest serves: a disk's, written and read back."""
     disk = tmp_path / "disk"
@@ -43,5 +44,26 @@ def test_a_disk_of_the_board(tmp_path, board, irqchip):
              "virtio-blk-device,drive=d,bus=virtio-mmio-bus.0")
     with Machine(bundle(tmp_path, node), smp=2, machine=board, extra=extra) as machine:
         text = machine.wait_end(more_s=600)
+    names = {"plic": "PLIC", "aplic": "APLIC-DIRECT", "imsic": "APLIC-MSI"}
+    assert f"{names[irqchip]}" in text, text
     sums = text[text.index("sums "):].split()[1:4:2]
     assert sums[0] == sums[1] == hashlib.md5(disk.read_bytes()).hexdigest(), text
+
+
+@pytest.mark.parametrize("irqchip", ["aplic", "imsic"])
+def test_engine_shadow_on_a_board_without_aia(tmp_path, irqchip):
+    """Both controllers are all in software there, the CSRs that Ssaia adds to S-mode too."""
+    node = vm("linux", vcpus=2, engine='"shadow"', irqchip=f'"{irqchip}"',
+              run="grep -E 'APLIC|IPI1' /proc/interrupts; usleep 100000; nproc")
+    with Machine(bundle(tmp_path, node), smp=2, machine="virt") as machine:
+        machine.expect("APLIC-" + ("MSI" if irqchip == "imsic" else "DIRECT"))
+        machine.expect("status 0")
+        machine.wait_end()
+
+
+def test_imsic_wants_ssaia(tmp_path):
+    path = bundle(tmp_path, vm("bad", kernel="loop", mib=16, irqchip='"imsic"'),
+                  vm("good", kernel="loop", mib=16))
+    with Machine(path, smp=1, append="", machine="virt") as machine:
+        machine.expect('vm bad: property irqchip: "imsic" expects extension ssaia')
+        machine.expect("vm good: started")

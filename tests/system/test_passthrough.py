@@ -130,7 +130,7 @@ def test_rtthread(tmp_path):
     """Hypocaust-2's own RT-Thread: it looks at every virtio slot, takes disk and network."""
     image = guest_image("rtthread.elf")
     _, extra = disk_and_network(tmp_path, 64)
-    node = vm("rtthread", kernel="rtt", passthrough=devices(*SLOTS),
+    node = vm("rtthread", kernel="rtt", irqchip='"plic"', passthrough=devices(*SLOTS),
               **{**DIRECT, "memory": "<0 0x90000000 0 0x8000000>"})
     path = bundle(tmp_path, node, images=f'rtt: rtt {{ data = /incbin/("{image}"); }};')
     with Machine(path, smp=1, append="", extra=extra) as machine:

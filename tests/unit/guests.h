@@ -123,6 +123,7 @@ static inline void guest_describe(unsigned mib)
     guest_config.vcpus = GUEST_VCPUS;
     guest_config.memory[0] = (struct config_range){GUEST_RAM, mib * GUEST_MIB};
     guest_config.memory_ranges = 1;
+    guest_config.irqchip = IRQCHIP_PLIC;
     board.timebase = 10000000;
     guest.config = &guest_config;
     guest.eng.ops = &fake_engine;

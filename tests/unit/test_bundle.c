@@ -132,7 +132,7 @@ static void test_refused_by_name(void **state)
         {"direct-map", "yes", 4},
         {"engine", "other", 6},
         {"console", "virtio", 7},
-        {"irqchip", "imsic", 6},
+        {"irqchip", "gic", 4},
         {"isa-disable", "no-such", 8},
         {"autostart", "maybe", 6},
         {"on-fault", "", 1},

@@ -54,13 +54,14 @@ static void rules(void **state)
         }
     }
     static const enum riscv_ext hidden[] = {ISA_H,      ISA_Q,        ISA_ZK,      ISA_ZKR,
-                                            ISA_ZIHPM,  ISA_ZICFILP,  ISA_ZICFISS, ISA_SSAIA,
+                                            ISA_ZIHPM,  ISA_ZICFILP,  ISA_ZICFISS, ISA_SMAIA,
                                             ISA_SUPM,   ISA_SSCOFPMF, ISA_SSPM,    ISA_SSNPM,
                                             ISA_SDTRIG, ISA_SSDBLTRP, ISA_SSCTR,   ISA_ZCMT};
     for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
         assert_int_equal(isa_rule(hidden[i]), EXT_HIDDEN);
     }
     assert_int_equal(isa_rule(ISA_SSTC), EXT_SSTC);
+    assert_int_equal(isa_rule(ISA_SSAIA), EXT_SSAIA);
     assert_int_equal(isa_rule(ISA_SVADU), EXT_SVADU);
     assert_int_equal(isa_rule(ISA_SVPBMT), EXT_SVPBMT);
     assert_int_equal(isa_rule(ISA_ZICBOM), EXT_ZICBOM);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/irq/vm_irq.h"
+
+#include <stddef.h>
+
+#include "core/vm.h"
+#include "host/host.h"
+
+#define TYPE_RISING 1
+#define TYPE_FALLING 2
+
+static bool has_plic(const struct vm *vm)
+{
+    return vm->config->irqchip == IRQCHIP_PLIC;
+}
+
+static void plic_changed(struct plic *plic, unsigned context)
+{
+    struct vm *vm = (struct vm *)((char *)plic - offsetof(struct vm, plic));
+    vcpu_mail(&vm->vcpus[context], MAIL_EXTERNAL);
+}
+
+/* Also called for sources of our own, which the host does not know. */
+static void plic_completed(struct plic *plic, unsigned source)
+{
+    host_irq_complete((struct vm *)((char *)plic - offsetof(struct vm, plic)), source);
+}
+
+static struct vm *vm_of(struct aplic *aplic)
+{
+    return (struct vm *)((char *)aplic - offsetof(struct vm, aplic));
+}
+
+static void aplic_changed(struct aplic *aplic, unsigned hart)
+{
+    vcpu_mail(&vm_of(aplic)->vcpus[hart], MAIL_EXTERNAL);
+}
+
+static void aplic_message(struct aplic *aplic, unsigned hart, uint32_t id)
+{
+    vm_irq_message(&vm_of(aplic)->vcpus[hart], id);
+}
+
+static void aplic_completed(struct aplic *aplic, unsigned source)
+{
+    host_irq_complete(vm_of(aplic), source);
+}
+
+void vm_irq_init(struct vm *vm)
+{
+    if (has_plic(vm)) {
+        plic_init(&vm->plic, vm->vcpu_count);
+        vm->plic.changed = plic_changed;
+        vm->plic.completed = vm->device_count ? plic_completed : NULL;
+        return;
+    }
+    bool imsic = vm->config->irqchip == IRQCHIP_IMSIC;
+    vm->aplic.changed = aplic_changed;
+    vm->aplic.message = aplic_message;
+    vm->aplic.completed = aplic_completed;
+    aplic_init(&vm->aplic, vm->vcpu_count, imsic);
+    for (unsigned n = 0; n < vm->vcpu_count && imsic; n++)
+        imsic_init(&vm->vcpus[n].imsic, board.imsic_ids);
+}
+
+void vm_irq_forward(struct vm *vm, unsigned source, unsigned type)
+{
+    if (!has_plic(vm))
+        aplic_forward(&vm->aplic, source, type == TYPE_RISING || type == TYPE_FALLING);
+}
+
+void vm_irq_fired(struct vm *vm, unsigned source)
+{
+    if (has_plic(vm))
+        plic_pulse(&vm->plic, source);
+    else
+        aplic_fired(&vm->aplic, source);
+}
+
+void vm_irq_level(struct vm *vm, unsigned source, bool level)
+{
+    if (has_plic(vm))
+        plic_set_level(&vm->plic, source, level);
+    else
+        aplic_set_wire(&vm->aplic, source, level);
+}
+
+void vm_irq_pulse(struct vm *vm, unsigned source)
+{
+    if (has_plic(vm)) {
+        plic_pulse(&vm->plic, source);
+    } else {
+        aplic_set_wire(&vm->aplic, source, true);
+        aplic_set_wire(&vm->aplic, source, false);
+    }
+}
+
+void vm_irq_show(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    bool line;
+    if (has_plic(vm))
+        line = plic_line(&vm->plic, vcpu->id);
+    else if (vm->config->irqchip == IRQCHIP_IMSIC)
+        line = imsic_line(&vcpu->imsic);
+    else
+        line = aplic_line(&vm->aplic, vcpu->id);
+    vcpu->eng.ops->irq(&vcpu->eng, GUEST_IRQ_EXTERNAL, line);
+}
+
+void vm_irq_message(struct vcpu *vcpu, uint32_t id)
+{
+    if (imsic_post(&vcpu->imsic, id))
+        vcpu_mail(vcpu, MAIL_EXTERNAL);
+}
+
+uint64_t vm_irq_mrif(const struct vcpu *vcpu)
+{
+    return host_pa(&vcpu->imsic.word);
+}
+
+/* The file whose page gpa lies in, or NULL. */
+static struct vcpu *file_at(struct vm *vm, uint64_t gpa)
+{
+    uint64_t n = (gpa - GUEST_IMSIC_BASE) / GUEST_IMSIC_PAGE;
+    bool imsic = vm->config->irqchip == IRQCHIP_IMSIC;
+    return imsic && gpa >= GUEST_IMSIC_BASE && n < vm->vcpu_count ? &vm->vcpus[n] : NULL;
+}
+
+bool vm_irq_read(struct vm *vm, uint64_t gpa, unsigned width, uint64_t *value, bool *found)
+{
+    *found = true;
+    if (has_plic(vm)) {
+        if (gpa - GUEST_PLIC_BASE < GUEST_PLIC_SIZE)
+            return plic_read(&vm->plic, (uint32_t)(gpa - GUEST_PLIC_BASE), width, value);
+    } else if (gpa - GUEST_APLIC_BASE < GUEST_APLIC_SIZE) {
+        return aplic_read(&vm->aplic, (uint32_t)(gpa - GUEST_APLIC_BASE), width, value);
+    } else if (file_at(vm, gpa)) {
+        *value = 0; /* AIA specification 3.5 */
+        return width == 4 && gpa % 4 == 0;
+    }
+    *found = false;
+    return false;
+}
+
+bool vm_irq_write(struct vm *vm, uint64_t gpa, unsigned width, uint64_t value, bool *found)
+{
+    struct vcpu *to;
+    *found = true;
+    if (has_plic(vm)) {
+        if (gpa - GUEST_PLIC_BASE < GUEST_PLIC_SIZE)
+            return plic_write(&vm->plic, (uint32_t)(gpa - GUEST_PLIC_BASE), width, value);
+    } else if ((to = file_at(vm, gpa))) {
+        bool posted;
+        if (!imsic_store(&to->imsic, gpa % GUEST_IMSIC_PAGE, width, value, &posted))
+            return false;
+        if (posted)
+            vcpu_mail(to, MAIL_EXTERNAL);
+        return true;
+    } else if (gpa - GUEST_APLIC_BASE < GUEST_APLIC_SIZE) {
+        return aplic_write(&vm->aplic, (uint32_t)(gpa - GUEST_APLIC_BASE), width, value);
+    }
+    *found = false;
+    return false;
+}

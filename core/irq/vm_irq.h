@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VM's interrupt controller, whichever its configuration gives it: PLIC, APLIC, or APLIC with an
+ * interrupt file a vCPU. Sources are numbered alike in all three.
+ */
+#ifndef CORE_IRQ_VM_IRQ_H
+#define CORE_IRQ_VM_IRQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vm;
+struct vcpu;
+
+/* The state after reset; no vCPU runs. */
+void vm_irq_init(struct vm *vm);
+
+/* A source of the board's belongs to the VM: its interrupts are forwarded. `type` as in
+ * host_irq_attach(). */
+void vm_irq_forward(struct vm *vm, unsigned source, unsigned type);
+
+/* A forwarded source fired. The host hears of its completion through host_irq_complete(). */
+void vm_irq_fired(struct vm *vm, unsigned source);
+
+/* A virtual device's wire: a level, or an edge. Any hart; one caller at a time for one source. */
+void vm_irq_level(struct vm *vm, unsigned source, bool level);
+void vm_irq_pulse(struct vm *vm, unsigned source);
+
+/* Shows the vCPU its external interrupt, or takes it away; own hart, loaded. */
+void vm_irq_show(struct vcpu *vcpu);
+
+/* A message for the vCPU, as if somebody had written `id` to its interrupt file. Any hart. */
+void vm_irq_message(struct vcpu *vcpu, uint32_t id);
+
+/* Physical address of its memory-resident interrupt file: 512 bytes, core/irq/imsic.h. */
+uint64_t vm_irq_mrif(const struct vcpu *vcpu);
+
+/* The controller's registers. *found: there are some at gpa; false with it: not for that width. */
+bool vm_irq_read(struct vm *vm, uint64_t gpa, unsigned width, uint64_t *value, bool *found);
+bool vm_irq_write(struct vm *vm, uint64_t gpa, unsigned width, uint64_t value, bool *found);
+
+#endif

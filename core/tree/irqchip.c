@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guest's interrupt controller in its tree. Source: Linux' bindings sifive,plic-1.0.0.yaml,
+ * riscv,aplic.yaml, riscv,imsics.yaml. */
+#include <libfdt.h>
+
+#include "core/tree/edit.h"
+
+#define LINE_S_EXT 9
+
+static void add_plic(struct tree *t, int soc)
+{
+    static const char compatible[] = "sifive,plic-1.0.0\0riscv,plic0";
+    fdt32_t lines[4 * VM_MAX_VCPUS];
+    unsigned count = t->vm->config->vcpus;
+    for (unsigned n = 0; n < count; n++) {
+        lines[4 * n] = lines[4 * n + 2] = cpu_to_fdt32(t->intc[n]);
+        lines[4 * n + 1] = cpu_to_fdt32(11); /* machine external: context 2n, never used */
+        lines[4 * n + 3] = cpu_to_fdt32(9);  /* supervisor external: context 2n + 1 */
+    }
+    int node = tree_node(t, soc, "plic@c000000");
+    tree_u32(t, node, "phandle", TREE_PHANDLE_IRQCHIP);
+    tree_u32(t, node, "riscv,ndev", GUEST_PLIC_SOURCES - 1);
+    tree_prop_reg(t, node, GUEST_PLIC_BASE, GUEST_PLIC_SIZE);
+    tree_prop(t, node, "interrupts-extended", lines, (int)(16 * count));
+    tree_prop(t, node, "interrupt-controller", NULL, 0);
+    tree_u32(t, node, "#address-cells", 0);
+    tree_u32(t, node, "#interrupt-cells", 1);
+    tree_prop(t, node, "compatible", compatible, sizeof(compatible));
+}
+
+/* A line to each hart's S-mode. */
+static void prop_lines(struct tree *t, int node)
+{
+    fdt32_t lines[2 * VM_MAX_VCPUS];
+    unsigned count = t->vm->config->vcpus;
+    for (unsigned n = 0; n < count; n++) {
+        lines[2 * n] = cpu_to_fdt32(t->intc[n]);
+        lines[2 * n + 1] = cpu_to_fdt32(LINE_S_EXT);
+    }
+    tree_prop(t, node, "interrupts-extended", lines, (int)(8 * count));
+}
+
+static void add_imsic(struct tree *t, int soc)
+{
+    int node = tree_node(t, soc, "interrupt-controller@28000000");
+    tree_u32(t, node, "phandle", TREE_PHANDLE_IMSIC);
+    tree_u32(t, node, "riscv,num-ids", board.imsic_ids);
+    tree_prop_reg(t, node, GUEST_IMSIC_BASE, GUEST_IMSIC_PAGE * t->vm->config->vcpus);
+    prop_lines(t, node);
+    tree_u32(t, node, "#msi-cells", 0);
+    tree_prop(t, node, "msi-controller", NULL, 0);
+    tree_prop(t, node, "interrupt-controller", NULL, 0);
+    tree_u32(t, node, "#interrupt-cells", 0);
+    tree_string(t, node, "compatible", "riscv,imsics");
+}
+
+static void add_aplic(struct tree *t, int soc)
+{
+    int node = tree_node(t, soc, "interrupt-controller@d000000");
+    tree_u32(t, node, "phandle", TREE_PHANDLE_IRQCHIP);
+    tree_u32(t, node, "riscv,num-sources", GUEST_PLIC_SOURCES - 1);
+    tree_prop_reg(t, node, GUEST_APLIC_BASE, GUEST_APLIC_SIZE);
+    if (t->vm->config->irqchip == IRQCHIP_IMSIC)
+        tree_u32(t, node, "msi-parent", TREE_PHANDLE_IMSIC);
+    else
+        prop_lines(t, node);
+    tree_prop(t, node, "interrupt-controller", NULL, 0);
+    tree_u32(t, node, "#address-cells", 0);
+    tree_u32(t, node, "#interrupt-cells", 2);
+    tree_string(t, node, "compatible", "riscv,aplic");
+}
+
+void tree_add_irqchip(struct tree *t, int soc)
+{
+    if (t->vm->config->irqchip == IRQCHIP_PLIC) {
+        add_plic(t, soc);
+        return;
+    }
+    add_aplic(t, soc);
+    if (t->vm->config->irqchip == IRQCHIP_IMSIC)
+        add_imsic(t, soc);
+}
+
+void tree_interrupts(struct tree *t, int node, const struct tree_irq *irqs, unsigned count)
+{
+    fdt32_t cells[2 * PASSTHROUGH_IRQS];
+    unsigned used = 0;
+    for (unsigned n = 0; n < count && n < PASSTHROUGH_IRQS; n++) {
+        cells[used++] = cpu_to_fdt32(irqs[n].source);
+        if (t->vm->config->irqchip != IRQCHIP_PLIC)
+            cells[used++] = cpu_to_fdt32(irqs[n].type ? irqs[n].type : TREE_HIGH);
+    }
+    if (!count)
+        return;
+    tree_prop(t, node, "interrupts", cells, (int)(4 * used));
+    tree_u32(t, node, "interrupt-parent", TREE_PHANDLE_IRQCHIP);
+}
