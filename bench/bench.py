@@ -32,9 +32,9 @@ def verdict(good):
     return f"\033[{32 if good else 31}m{word}\033[0m" if COLOUR else word
 
 
-def qemu(what, *args):
+def qemu(what, *args, machine="virt"):
     print(f"bench: {what} ...", file=sys.stderr, flush=True)
-    command = [QEMU, "-M", "virt", "-display", "none", "-monitor", "none", "-serial", "stdio",
+    command = [QEMU, "-M", machine, "-display", "none", "-monitor", "none", "-serial", "stdio",
                "-icount", "shift=0,sleep=off", *args]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S)
     return done.stdout.decode(errors="replace")
@@ -74,6 +74,27 @@ def exit_table():
         print(line)
     print("* on harts without Sstc\n")
     return good
+
+
+# An interrupt's cost by where the guest has its interrupt file, and with a PLIC: `irqbench`.
+IRQ_BOARDS = {"guest files": "virt,aia=aplic-imsic,aia-guests=1", "files in memory": "virt,aia=aplic-imsic",
+              "PLIC": "virt"}
+
+
+def irq_table():
+    runs = []
+    for what, machine in IRQ_BOARDS.items():
+        text = qemu(f"interrupts, {what}", "-smp", "2", "-m", "1G", "-kernel", f"{BUILD}/caldarium.bin",
+                    "-initrd", f"{BUILD}/bench/irq.dtb", "-append", "when-done=poweroff",
+                    machine=machine)
+        if "irqbench: done" not in text:
+            sys.exit(f"bench: {what}: the guest did not come to its end; it printed:\n{text[-2000:]}")
+        runs.append({name: value for name, value in
+                     re.findall(r"irqbench: (\S+) ([0-9.]+) instructions", text)})
+    print(f"{'instructions for':<20}" + "".join(f" {what:>16}" for what in IRQ_BOARDS))
+    for name in runs[0]:
+        print(f"{name:<20}" + "".join(f" {run.get(name, '-'):>16}" for run in runs))
+    print()
 
 
 # The guest's monotonic clock stands at zero at its timekeeping's start and advances a nanosecond an
@@ -152,6 +173,7 @@ def memory():
 
 def main():
     good = exit_table()
+    irq_table()
     good = boot_ratio() and good
     good = sizes() and good
     memory()

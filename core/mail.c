@@ -18,6 +18,7 @@
 #include "core/vm.h"
 #include "engine/hot.h"
 #include "host/host.h"
+#include "riscv/csr.h"
 
 void vcpu_mail(struct vcpu *to, uint32_t bits)
 {
@@ -29,7 +30,7 @@ void vcpu_mail(struct vcpu *to, uint32_t bits)
         host_wake(to);
     else if (mode == VCPU_GUEST)
         host_kick(to);
-    else if (mode == VCPU_BLOCKED && bits & ~MAIL_FENCE)
+    else if (mode == VCPU_BLOCKED && bits & ~(MAIL_FENCE | MAIL_REMAP))
         host_wake(to);
 }
 
@@ -105,6 +106,8 @@ uint32_t vcpu_take_mail(struct vcpu *vcpu)
     }
     if (bits & MAIL_EXTERNAL)
         vm_irq_show(vcpu);
+    if (bits & MAIL_REMAP)
+        atomic_store(&vcpu->maps_seen, ops->window_forget(&vcpu->eng));
     if (bits & MAIL_FLUSH) {
         ops->fence(&vcpu->eng, &(struct fence){.kind = FENCE_I});
         ops->fence(&vcpu->eng, &(struct fence){.kind = FENCE_ALL});
@@ -184,11 +187,16 @@ bool hot_csr(struct engine_vcpu *eng, const struct riscv_csr_op *op, uint64_t se
 {
     struct vcpu *vcpu = vcpu_of(eng);
     uint64_t before, value = op->funct3 & 4 ? op->rs1_or_imm : eng->gpr[op->rs1_or_imm];
+    /* A file of the hart's traps only where it lacks the register: priorities of major interrupts.
+     */
+    if (vcpu->imsic.file && (op->csr != CSR_SIREG || select >= IMSIC_EIDELIVERY))
+        return false;
     if (vcpu->vm->config->irqchip != IRQCHIP_IMSIC ||
         !imsic_csr(&vcpu->imsic, op, select, value, &before))
         return false;
     if (op->rd)
         eng->gpr[op->rd] = before;
-    eng->ops->irq(eng, GUEST_IRQ_EXTERNAL, imsic_line(&vcpu->imsic));
+    if (!vcpu->imsic.file)
+        eng->ops->irq(eng, GUEST_IRQ_EXTERNAL, imsic_line(&vcpu->imsic));
     return true;
 }

@@ -21,6 +21,7 @@ void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned id)
     vcpu->ticks_guest = vcpu->ticks_host = vcpu->ticks_idle = 0;
     atomic_store(&vcpu->mode, VCPU_AWAY);
     atomic_store(&vcpu->mailbox, 0);
+    atomic_store(&vcpu->maps_seen, 0);
     atomic_store(&vcpu->fence_from, 0);
     atomic_store(&vcpu->fence_waiting, 0);
     sbi_hsm_reset(vcpu);
@@ -28,14 +29,24 @@ void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned id)
     sbi_sta_reset(vcpu);
 }
 
+void vcpu_load(struct vcpu *vcpu)
+{
+    vcpu->eng.ops->load(&vcpu->eng);
+    vm_irq_load(vcpu);
+}
+
+void vcpu_put(struct vcpu *vcpu)
+{
+    vm_irq_put(vcpu);
+    vcpu->eng.ops->put(&vcpu->eng);
+}
+
 void vcpu_begin(struct vcpu *vcpu, uint64_t pc, uint64_t opaque)
 {
-    const struct engine_ops *ops = vcpu->eng.ops;
-    bool loaded = vcpu->eng.loaded;
-    if (loaded)
-        ops->put(&vcpu->eng);
-    ops->vcpu_reset(&vcpu->eng, pc, vcpu->id, opaque);
-    ops->load(&vcpu->eng); /* flushes what this hart remembers of the vCPU's earlier life */
+    if (vcpu->eng.loaded)
+        vcpu_put(vcpu);
+    vcpu->eng.ops->vcpu_reset(&vcpu->eng, pc, vcpu->id, opaque);
+    vcpu_load(vcpu); /* flushes what this hart remembers of the vCPU's earlier life */
     /* A line that is high stays high across a start: show it again. */
     atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL);
 }

@@ -29,6 +29,7 @@ struct vm;
 #define MAIL_CONTROL (1u << 5)  /* the VM has a wish */
 #define MAIL_TIMER (1u << 6)    /* the host's timer for this vCPU went off */
 #define MAIL_REPORT (1u << 7)   /* somebody wants to see the state: core/report.h */
+#define MAIL_REMAP (1u << 8)    /* a page that the guest could reach has gone: forget it */
 /* Mail that ends a guest's wait for an interrupt. */
 #define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL | MAIL_REPORT)
 
@@ -95,6 +96,8 @@ struct vcpu {
     bool yields;            /* the guest polls for something: others may go first */
     bool suspend_retentive; /* while suspended: start_* is not used to go on */
 
+    _Atomic uint64_t maps_seen; /* what the engine answered when it forgot pages last */
+
     _Atomic bool out; /* left the guest for the VM's wish; counted in vm->vcpus_out */
 
     uint64_t sta_shmem;   /* SBI STA area, guest-physical; UINT64_MAX for none */
@@ -123,6 +126,10 @@ void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned id);
 
 /* Leaves mail for `to` and kicks its hart where that is needed. */
 void vcpu_mail(struct vcpu *to, uint32_t bits);
+
+/* Puts it on its hart, or takes it off, with its interrupt file. */
+void vcpu_load(struct vcpu *vcpu);
+void vcpu_put(struct vcpu *vcpu);
 
 /* Makes the vCPU start (or resume) at pc in S-mode with a0 = its id, a1 = opaque. On its own hart.
  */

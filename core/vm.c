@@ -42,15 +42,17 @@ static void uart_irq(void *owner, bool level)
     vm_irq_level(vm, GUEST_UART_IRQ, level);
 }
 
-static void init_devices(struct vm *vm)
+static bool init_devices(struct vm *vm)
 {
-    vm_irq_init(vm);
+    if (!vm_irq_init(vm))
+        return false;
     lock_take(&vm->uart.lock); /* the console may be delivering a key */
     ns16550a_init(&vm->uart);
     vm->uart.owner = vm;
     vm->uart.send = uart_send;
     vm->uart.irq = uart_irq;
     lock_release(&vm->uart.lock);
+    return true;
 }
 
 /* The engine opens what the guest is shown, and nothing else. */
@@ -85,10 +87,11 @@ int vm_create(struct vm *vm)
         return -1;
     }
     atomic_store(&vm->faulted, 0);
-    init_devices(vm);
-    if (!init_vcpus(vm)) {
-        vm_error(vm->config->name, "no memory is left for the shadow tables of its %u vCPUs",
-                 vm->vcpu_count);
+    vm->lives++;
+    bool devices = init_devices(vm);
+    if (!devices || !init_vcpus(vm)) {
+        vm_error(vm->config->name, "no memory is left for the %s tables of its %u vCPUs",
+                 devices ? "shadow" : "page", vm->vcpu_count);
         vm_destroy(vm);
         return -1;
     }

@@ -58,6 +58,7 @@ struct vm {
     bool ended_by_fault;
     _Atomic uint32_t faulted; /* said so, and on-fault follows; until it starts or goes on */
     unsigned restarts;
+    unsigned lives; /* counts how often it was made: what is left of an earlier one is void */
     _Atomic uint64_t watchdog; /* host time by which it has to be kicked */
 
     uint8_t hidden[ISA_EXT_COUNT]; /* 1: not shown to the guest */

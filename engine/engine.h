@@ -183,6 +183,21 @@ struct engine_ops {
     bool (*in_user)(const struct engine_vcpu *v);
     bool (*counter_open)(const struct engine_vcpu *v, unsigned which);
 
+    /*
+     * Guest interrupt files, where the engine can give a guest one of a hart's (the H extension and
+     * AIA); all NULL otherwise. Their pages lie in one window of guest-physical memory, 2 MiB at
+     * `gpa` at most. window_init(): before the VM runs; 0, or -1: out of memory.
+     */
+    int (*window_init)(struct engine_vm *vm, uint64_t gpa);
+
+    /* Maps a page of the window, or (pa 0) takes it away, on this hart at once. Others may reach it
+     * until they have done window_forget(), which answers at least what this one does. */
+    uint64_t (*window_map)(struct engine_vcpu *v, uint64_t gpa, uint64_t pa);
+    uint64_t (*window_forget)(struct engine_vcpu *v);
+
+    /* This hart's guest interrupt file of that number is the loaded vCPU's; 0: none is. */
+    void (*file)(struct engine_vcpu *v, unsigned number);
+
     /* Reads a loaded guest's memory by its own virtual address. False on a fault. */
     bool (*peek)(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);
 };

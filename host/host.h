@@ -78,6 +78,13 @@ void host_irq_attach(struct vm *vm, unsigned source, unsigned type);
 void host_irq_detach(struct vm *vm, unsigned source);
 void host_irq_complete(struct vm *vm, unsigned source);
 
+/* Interrupt files of harts for vCPUs: gives the vCPU that has just been loaded one, if its hart has
+ * one free; takes it back before it is put; moves what has come into its file in memory into it.
+ * All on the vCPU's hart. vcpu->imsic.file tells. */
+void host_file_load(struct vcpu *vcpu);
+void host_file_put(struct vcpu *vcpu);
+void host_file_collect(struct vcpu *vcpu);
+
 /* A VM has this device from now on, once: the host does what host_device_stop() will need. */
 void host_device_adopt(struct passthrough *device);
 

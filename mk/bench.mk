@@ -17,7 +17,7 @@ $(BUILD)/guests/%.elf: $$(wildcard guests/%/*.[cSh] guests/common/*.[cSh]) guest
 $(BUILD)/guests/%.bin: $(BUILD)/guests/%.elf
 	@$(CROSS_COMPILE)objcopy -O binary $< $@
 
-$(BUILD)/bench/bench.dtb: bench/bench.dts $(BUILD)/guests/bench.bin
+$(BUILD)/bench/%.dtb: bench/%.dts $(BUILD)/guests/bench.bin $(BUILD)/guests/irqbench.bin
 	@mkdir -p $(@D)
 	@dtc -I dts -O dtb -i $(BUILD)/guests -o $@ $<
 
@@ -26,5 +26,5 @@ $(BUILD)/bench/bench.dtb: bench/bench.dts $(BUILD)/guests/bench.bin
 own-guests: $(GUEST_OWN:%=$(BUILD)/guests/%.bin)
 
 bench: setup-run ## instructions of each exit, bare and under Caldarium, against the budgets
-	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUILD)/bench/bench.dtb guests configs
+	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUILD)/bench/bench.dtb $(BUILD)/bench/irq.dtb guests configs
 	@$(PYTHON) bench/bench.py $(BUILD)

@@ -43,6 +43,12 @@ static inline void fence_i(void)
     __asm__ volatile("fence.i" ::: "memory");
 }
 
+/* Accesses of memory and of devices before it come before those after it. */
+static inline void fence_device(void)
+{
+    __asm__ volatile("fence iorw, iorw" ::: "memory");
+}
+
 static inline void sfence_vma_all(void)
 {
     __asm__ volatile("sfence.vma" ::: "memory");

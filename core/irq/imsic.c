@@ -15,6 +15,9 @@ void imsic_init(struct imsic *file, unsigned ids)
     }
     file->delivery = file->threshold = 0;
     file->ids = ids;
+    file->file = 0;
+    file->files_had = 0;
+    atomic_store(&file->moved, 0);
 }
 
 bool imsic_post(struct imsic *file, uint32_t id)

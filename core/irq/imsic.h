@@ -27,7 +27,10 @@ struct imsic {
         _Atomic uint64_t pending, enable;
     } word[IMSIC_MRIF_WORDS] __attribute__((aligned(512)));
     uint32_t delivery, threshold;
-    unsigned ids; /* identities 1..ids exist */
+    unsigned ids;           /* identities 1..ids exist */
+    unsigned file;          /* the number of the hart's file that the loaded vCPU has; 0: none */
+    uint64_t files_had;     /* how often it got one */
+    _Atomic uint64_t moved; /* messages that came into one as it was leaving, and were moved on */
 };
 
 /* The state after reset. `ids`: 63, 127, 191 or 255. */

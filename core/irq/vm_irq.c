@@ -14,6 +14,12 @@ static bool has_plic(const struct vm *vm)
     return vm->config->irqchip == IRQCHIP_PLIC;
 }
 
+/* Its vCPUs may have files of the harts'. */
+static bool has_files(const struct vm *vm)
+{
+    return vm->config->irqchip == IRQCHIP_IMSIC && vm->eng.ops->window_init;
+}
+
 static void plic_changed(struct plic *plic, unsigned context)
 {
     struct vm *vm = (struct vm *)((char *)plic - offsetof(struct vm, plic));
@@ -46,13 +52,13 @@ static void aplic_completed(struct aplic *aplic, unsigned source)
     host_irq_complete(vm_of(aplic), source);
 }
 
-void vm_irq_init(struct vm *vm)
+bool vm_irq_init(struct vm *vm)
 {
     if (has_plic(vm)) {
         plic_init(&vm->plic, vm->vcpu_count);
         vm->plic.changed = plic_changed;
         vm->plic.completed = vm->device_count ? plic_completed : NULL;
-        return;
+        return true;
     }
     bool imsic = vm->config->irqchip == IRQCHIP_IMSIC;
     vm->aplic.changed = aplic_changed;
@@ -61,6 +67,24 @@ void vm_irq_init(struct vm *vm)
     aplic_init(&vm->aplic, vm->vcpu_count, imsic);
     for (unsigned n = 0; n < vm->vcpu_count && imsic; n++)
         imsic_init(&vm->vcpus[n].imsic, board.imsic_ids);
+    return !has_files(vm) || vm->eng.ops->window_init(&vm->eng, GUEST_IMSIC_BASE) == 0;
+}
+
+void vm_irq_load(struct vcpu *vcpu)
+{
+    if (has_files(vcpu->vm))
+        host_file_load(vcpu);
+}
+
+void vm_irq_put(struct vcpu *vcpu)
+{
+    if (has_files(vcpu->vm))
+        host_file_put(vcpu);
+}
+
+uint64_t vm_irq_file_gpa(const struct vcpu *vcpu)
+{
+    return GUEST_IMSIC_BASE + vcpu->id * GUEST_IMSIC_PAGE;
 }
 
 void vm_irq_forward(struct vm *vm, unsigned source, unsigned type)
@@ -99,6 +123,10 @@ void vm_irq_show(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
     bool line;
+    if (vcpu->imsic.file) {
+        host_file_collect(vcpu);
+        return;
+    }
     if (has_plic(vm))
         line = plic_line(&vm->plic, vcpu->id);
     else if (vm->config->irqchip == IRQCHIP_IMSIC)

@@ -12,8 +12,15 @@
 struct vm;
 struct vcpu;
 
-/* The state after reset; no vCPU runs. */
-void vm_irq_init(struct vm *vm);
+/* The state after reset; no vCPU runs. False: out of memory. */
+bool vm_irq_init(struct vm *vm);
+
+/* The vCPU has come on to its hart, or leaves it: so may its interrupt file. */
+void vm_irq_load(struct vcpu *vcpu);
+void vm_irq_put(struct vcpu *vcpu);
+
+/* Where the guest has the vCPU's interrupt file. */
+uint64_t vm_irq_file_gpa(const struct vcpu *vcpu);
 
 /* A source of the board's belongs to the VM: its interrupts are forwarded. `type` as in
  * host_irq_attach(). */

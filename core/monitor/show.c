@@ -184,6 +184,20 @@ static void stats_reasons(const struct vcpu *vcpus, unsigned count, uint64_t all
     }
 }
 
+static void stats_files(const struct vcpu *vcpus, unsigned count)
+{
+    uint64_t had = 0, moved = 0;
+    unsigned now = 0;
+    for (unsigned i = 0; i < count; i++) {
+        had += show_counter(&vcpus[i].imsic.files_had);
+        moved += atomic_load(&vcpus[i].imsic.moved);
+        now += vcpus[i].imsic.file != 0;
+    }
+    monitor_print("interrupt files of harts: %u of %u vCPUs have one now; taken %lu times, %lu "
+                  "messages moved on",
+                  now, count, (unsigned long)had, (unsigned long)moved);
+}
+
 void show_stats(struct vm *vm)
 {
     unsigned count;
@@ -224,6 +238,8 @@ void show_stats(struct vm *vm)
     if (count > 1)
         stats_line("all", 5, &all);
     stats_reasons(vcpus, count, all.exits);
+    if (vm->config->irqchip == IRQCHIP_IMSIC)
+        stats_files(vcpus, count);
 }
 
 static void map_line(uint64_t base, uint64_t size, const char *what, uint64_t host, bool has_host)

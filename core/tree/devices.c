@@ -115,7 +115,7 @@ static unsigned add_window(const struct vm *vm, bool high, fdt32_t *cells)
 static void add_pci(struct tree *t, int soc)
 {
     const struct vm *vm = t->vm;
-    fdt32_t cells[6 * PASSTHROUGH_DEVICES];
+    fdt32_t cells[7 * PASSTHROUGH_DEVICES];
     char name[24];
     snprintf(name, sizeof(name), "pci@%lx", GUEST_PCI_BASE);
     int node = tree_node(t, soc, name);
@@ -128,9 +128,11 @@ static void add_pci(struct tree *t, int soc)
                                   0,
                                   0,
                                   function->pin,
-                                  TREE_PHANDLE_PLIC,
-                                  function->source};
-        for (unsigned c = 0; c < 6; c++)
+                                  TREE_PHANDLE_IRQCHIP,
+                                  function->source,
+                                  TREE_HIGH}; /* INTx is a level */
+        unsigned width = vm->config->irqchip == IRQCHIP_PLIC ? 6 : 7;
+        for (unsigned c = 0; c < width; c++)
             cells[count++] = cpu_to_fdt32(entry[c]);
     }
     const fdt32_t mask[] = {cpu_to_fdt32(0xf800), 0, 0, cpu_to_fdt32(7)};

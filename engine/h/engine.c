@@ -89,7 +89,8 @@ static int map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, b
 
 static const struct gstage *second_stage(const struct engine_vm *vm)
 {
-    return &vm->h.gstage;
+    /* Pages of interrupt files come and go in it, and an IOMMU would have to be told each time. */
+    return vm->h.window ? NULL : &vm->h.gstage;
 }
 
 static void inject(struct engine_vcpu *v, uint64_t cause, uint64_t tval)
@@ -268,4 +269,8 @@ const struct engine_ops engine_h = {
     .counter_open = counter_open,
     .vector_room = vector_room,
     .peek = h_peek,
+    .window_init = h_window_init,
+    .window_map = h_window_map,
+    .window_forget = h_window_forget,
+    .file = h_file,
 };

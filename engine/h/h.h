@@ -56,6 +56,13 @@ void h_load(struct engine_vcpu *v);
 void h_put(struct engine_vcpu *v);
 void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
 
+/* window.c: see engine/engine.h for all but the last. */
+int h_window_init(struct engine_vm *vm, uint64_t gpa);
+uint64_t h_window_map(struct engine_vcpu *v, uint64_t gpa, uint64_t pa);
+uint64_t h_window_forget(struct engine_vcpu *v);
+void h_file(struct engine_vcpu *v, unsigned number);
+void h_window_catch_up(struct engine_vcpu *v); /* at load */
+
 /* run.c */
 void h_run(struct engine_vcpu *v, struct exit *exit);
 bool h_in_user(const struct engine_vcpu *v);

@@ -18,6 +18,9 @@ struct h_vm {
     uint64_t time_delta;                     /* htimedelta */
     bool has_fp, has_vector, has_sstc;
     const void *last[H_HARTS]; /* which vCPU ran on that hart last */
+    uint64_t *window;          /* the last-level table of the interrupt files' pages, or NULL */
+    _Atomic uint64_t maps;     /* how often a page there has gone */
+    uint64_t maps_seen[H_HARTS];
 };
 
 struct h_vcpu {

@@ -106,6 +106,7 @@ void h_load(struct engine_vcpu *v)
     csr_write(CSR_HGATP, h_hgatp(v->vm, &generation));
     csr_write(CSR_VSATP, h->vsatp);
     forget_stale(v, generation);
+    h_window_catch_up(v);
     load_fp_vector(v);
     v->loaded = true;
     if (!h_features.sstc && h->timer != UINT64_MAX)

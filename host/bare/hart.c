@@ -11,6 +11,7 @@
 #include "host/bare/console.h"
 #include "host/bare/device_irq.h"
 #include "host/bare/firmware.h"
+#include "host/bare/guest_file.h"
 #include "host/bare/iommu.h"
 #include "host/bare/machine.h"
 #include "host/bare/paging.h"
@@ -150,6 +151,15 @@ static void service_interrupts(struct hart *hart)
         on_timer(hart);
     if (pending & IRQ_BIT(IRQ_S_EXT))
         device_irq_serve((unsigned)hart->irq_context);
+    if (guest_file_pends(hart))
+        guest_file_serve(hart);
+}
+
+/* Until an interrupt comes, however it comes. */
+static void sleep(struct vcpu *vcpu, uint64_t until)
+{
+    guest_file_watch(&harts[vcpu->eng.hart], vcpu);
+    sched_sleep(vcpu, MAIL_ANY, until, VCPU_BLOCKED);
 }
 
 /* A suspended vCPU sleeps until its interrupt comes; mail has to be looked at to know. */
@@ -160,7 +170,7 @@ static void wait_suspended(struct vcpu *vcpu)
     if (ops->irq_waiting(&vcpu->eng))
         sbi_hsm_resume(vcpu);
     else
-        sched_sleep(vcpu, MAIL_ANY, ops->timer_deadline(&vcpu->eng), VCPU_BLOCKED);
+        sleep(vcpu, ops->timer_deadline(&vcpu->eng));
 }
 
 /* A stopped vCPU holds nothing on the hart; its start comes as mail. */
@@ -168,16 +178,17 @@ static void wait_stopped(struct vcpu *vcpu)
 {
     vcpu_enter_mode(vcpu, VCPU_AWAY);
     if (vcpu->eng.loaded)
-        vcpu->eng.ops->put(&vcpu->eng);
+        vcpu_put(vcpu);
     sched_sleep(vcpu, MAIL_CONTROL | MAIL_WAKE | MAIL_REPORT, UINT64_MAX, VCPU_AWAY);
 }
 
 static void run(struct vcpu *vcpu)
 {
     const struct engine_ops *ops = vcpu->eng.ops;
+    guest_file_unwatch(&harts[vcpu->eng.hart]);
     vcpu_run_once(vcpu);
     if (vcpu->waits && !ops->irq_waiting(&vcpu->eng))
-        sched_sleep(vcpu, MAIL_ANY, ops->timer_deadline(&vcpu->eng), VCPU_BLOCKED);
+        sleep(vcpu, ops->timer_deadline(&vcpu->eng));
     else if (vcpu->yields)
         sched_yield(vcpu);
     vcpu->waits = vcpu->yields = false;
@@ -202,7 +213,7 @@ static void turn(struct vcpu *vcpu)
         return;
     }
     if (!vcpu->eng.loaded) {
-        vcpu->eng.ops->load(&vcpu->eng);
+        vcpu_load(vcpu);
         atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL);
     }
     if (hsm == SBI_HSM_STARTED)
@@ -244,6 +255,7 @@ static void hart_begin(struct hart *hart)
     hart->rq.slice = host_timebase() / RUNQUEUE_SLICE_HZ;
     hart->irq_context = -1;
     device_irq_begin(hart);
+    guest_file_begin(hart);
     if (hart->serves_console) {
         hart->polls_console = !device_irq_console(hart);
         if (hart->polls_console)

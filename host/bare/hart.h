@@ -37,6 +37,15 @@ struct hart {
     bool serves_console;     /* the boot hart does */
     bool polls_console;      /* because the port can't interrupt */
     int irq_context;         /* -1: this hart takes no device interrupts */
+    unsigned file_count;     /* guest interrupt files: 1..file_count, see guest_file.h */
+    uint64_t files_watched;  /* bit n: its vCPU is loaded here, and sleeps */
+    struct hart_file {
+        struct vcpu *vcpu; /* whose it is, or was */
+        uint8_t state;
+        unsigned life;        /* of the VM, when it got the file */
+        uint64_t maps, waits; /* draining: who has not yet forgotten this */
+    } * files;
+    struct vcpu *woken;      /* taken off the hart asleep, with a message for it */
     volatile void *doorbell; /* its interrupt file, where others kick it; NULL: through firmware */
 };
 

@@ -16,7 +16,8 @@ uint64_t image_object_pa(const void *object);
 /*
  * Builds the real tables, RAM ranges as [base, size) pairs, moves the image to the top of RAM, and
  * switches this hart to them. The early tables, which map everything writable, are gone then, and
- * image_pa() is another: what was worked out with it has to be anew. Panics when there is no memory.
+ * image_pa() is another: what was worked out with it has to be anew. Panics when there is no
+ * memory.
  */
 struct ram_range {
     uint64_t base, size;

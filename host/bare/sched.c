@@ -50,7 +50,9 @@ static void unload(struct hart *hart)
 {
     struct vcpu *vcpu = hart->loaded;
     if (vcpu && vcpu->eng.loaded)
-        vcpu->eng.ops->put(&vcpu->eng);
+        vcpu_put(vcpu);
+    if (vcpu && atomic_load(&vcpu->mailbox) & MAIL_EXTERNAL)
+        hart->woken = vcpu;
     hart->loaded = NULL;
 }
 
@@ -235,6 +237,11 @@ static void decide(struct hart *hart)
         atomic_fetch_or(&sched_idle, bit);
     hart_sched_deadline(hart, runqueue_deadline(rq));
     lock_release(&rq->lock);
+    /* Its interrupt file left the hart while it slept, and had a message. */
+    struct vcpu *woken = hart->woken;
+    hart->woken = NULL;
+    if (woken && atomic_load(&woken->mode) == VCPU_BLOCKED)
+        host_wake(woken);
 }
 
 struct vcpu *sched_next(struct hart *hart)

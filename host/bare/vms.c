@@ -231,7 +231,7 @@ bool vms_leave(struct vcpu *vcpu)
     if (!out) {
         vcpu_enter_mode(vcpu, VCPU_AWAY);
         if (vcpu->eng.loaded)
-            vcpu->eng.ops->put(&vcpu->eng);
+            vcpu_put(vcpu);
         atomic_store(&vcpu->out, true);
         if (keeper)
             atomic_fetch_add(&vm->vcpus_out, 1);

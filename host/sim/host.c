@@ -102,6 +102,21 @@ SIM void host_irq_complete(struct vm *vm, unsigned source)
     (void)vm, (void)source;
 }
 
+SIM void host_file_load(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+SIM void host_file_put(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+SIM void host_file_collect(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 SIM void host_device_adopt(struct passthrough *device)
 {
     (void)device;

@@ -2,6 +2,7 @@
 """Boards with the Advanced Interrupt Architecture: APLIC alone, and APLIC with IMSICs."""
 
 import hashlib
+import re
 
 import pytest
 from caldarium import MIB, Machine, bundle, vm
@@ -67,3 +68,49 @@ def test_imsic_wants_ssaia(tmp_path):
     with Machine(path, smp=1, append="", machine="virt") as machine:
         machine.expect('vm bad: property irqchip: "imsic" expects extension ssaia')
         machine.expect("vm good: started")
+
+
+@pytest.mark.parametrize("guests", [0, 1, 5])
+def test_no_message_is_lost(tmp_path, guests):
+    """Two VMs of four vCPUs on three harts: vCPUs move and sleep, and their interrupt files come and
+    go, or are memory all the time. 100,000 messages, each taken once."""
+    nodes = [vm(name, kernel="ipi", mib=16, vcpus=4, irqchip='"imsic"', bootargs="messages=50000",
+                on_reset='"stop"') for name in ("one", "two")]
+    with Machine(bundle(tmp_path, *nodes), smp=3, append="",
+                 machine=f"virt,aia=aplic-imsic,aia-guests={guests}") as machine:
+        machine.expect("started")
+        for _ in range(2):
+            machine.expect("ipi: 4 harts, 50000 sent, 50000 taken, 0 twice, 0 strange, ")
+
+
+def exits(text):
+    """`stats` of a VM as numbers, by the exit's name."""
+    table = re.findall(r"^(\S.*?\S) +(\d+) +\d+\.\d%$", text, re.MULTILINE)
+    return {name: int(count) for name, count in table}
+
+
+def test_no_exit_for_timer_and_ipi(tmp_path):
+    """Linux on harts with a file for each vCPU: ten busy seconds without an exit for its timers, and
+    for its IPIs, of which there are many."""
+    show = "grep -E 'IPI1|riscv-timer' /proc/interrupts"
+    node = vm("linux", vcpus=4, ramdisk="programs", irqchip='"imsic"', schedule='"pinned"',
+              harts="<0 1 2 3>", run=f"{show}; echo it begins; stress 10; echo it is over; {show}; cat")
+    with Machine(bundle(tmp_path, node), smp=4, append="",
+                 machine="virt,aia=aplic-imsic,aia-guests=1") as machine:
+        first = machine.expect("it begins")
+        before = exits(machine.monitor("stats linux"))
+        machine.expect("it is over")
+        text = machine.monitor("stats linux")
+        after = exits(text)
+        machine.front(1)
+        machine.send("\r")
+        last = machine.expect(r"IPI1:(\s+\d+){4}")
+    assert "4 of 4 vCPUs have one now" in text
+    for name in ("timer (hot)", "SBI timer (hot)", "SBI IPI (hot)", "interrupt file (hot)",
+                 "CSR access", "wait for interrupt", "kick (hot)"):
+        assert after.get(name, 0) == before.get(name, 0), (name, before, after)
+
+    def sum_of(name, shown):
+        return sum(int(n) for n in re.search(rf"{name}((\s+\d+){{4}})", shown).group(1).split())
+    assert sum_of("IPI1:", last) > sum_of("IPI1:", first) + 100
+    assert sum_of("\\s10:", last) > sum_of("\\s10:", first) + 1000
