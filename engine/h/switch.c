@@ -94,7 +94,8 @@ void h_load(struct engine_vcpu *v)
     if (h_features.hstateen)
         csr_write(CSR_HSTATEEN0, vm->hstateen0);
     csr_write(CSR_HCOUNTEREN, vm->hcounteren);
-    csr_write(CSR_HTIMEDELTA, vm->time_delta);
+    if (csr_read(CSR_HTIMEDELTA) != vm->time_delta) /* see engine.c: where it is never written */
+        csr_write(CSR_HTIMEDELTA, vm->time_delta);
     csr_write(CSR_HVIP, h->hvip);
     if (h_features.sstc)
         csr_write(CSR_VSTIMECMP, h->vstimecmp);

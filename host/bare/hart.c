@@ -27,6 +27,7 @@ bool hart_has_sstc;
 
 void hart_start(void);   /* start.S */
 void hart_virtual(void); /* start.S */
+void hart_lost(void);    /* start.S */
 _Noreturn void hart_switch_stack(void *top, struct hart *hart, void (*go)(struct hart *));
 
 /* How often the console and IOMMUs are looked at where they can't interrupt: 50 times a second. */
@@ -288,28 +289,39 @@ static void loop_on_new_stack(struct hart *hart)
 void hart_join(void)
 {
     struct hart *hart = &harts[console_hart];
-    hart_switch_stack((void *)hart->boot.stack, hart, loop_on_new_stack);
+    hart_switch_stack((void *)hart->boot->stack, hart, loop_on_new_stack);
+}
+
+static bool comes_online(const struct hart *hart, uint64_t ticks)
+{
+    uint64_t limit = host_time() + ticks;
+    while (!atomic_load(&hart->online)) {
+        if (host_time() > limit)
+            return false;
+    }
+    return true;
 }
 
 static bool start_one(struct hart *hart)
 {
     struct sbi_ret ret =
         firmware_call(SBI_EXT_HSM, 0, hart->board->id, image_object_pa((const void *)hart_start),
-                      image_object_pa(&hart->boot));
+                      image_object_pa(hart->boot));
     if (ret.error) {
         host_error("hart %lu: firmware does not start it (SBI error %ld); it is left out",
                    hart->board->id, (long)ret.error);
         return false;
     }
-    uint64_t limit = host_time() + 2 * host_timebase();
-    while (!atomic_load(&hart->online)) {
-        if (host_time() > limit) {
-            host_error("hart %lu: started, but not heard of for 2 s; it is left out",
-                       hart->board->id);
-            return false;
-        }
-    }
-    return true;
+    if (comes_online(hart, 2 * host_timebase()))
+        return true;
+    /* Its slot and its stack serve the next one: should it come after all, it stops at once. The
+     * second look is for one that was just then on its way. */
+    hart->boot->entry = (uint64_t)hart_lost;
+    atomic_thread_fence(memory_order_seq_cst);
+    if (comes_online(hart, host_timebase() / 100))
+        return true;
+    host_error("hart %lu: started, but not heard of for 2 s; it is left out", hart->board->id);
+    return false;
 }
 
 void harts_start(uint64_t boot_id)
@@ -322,10 +334,12 @@ void harts_start(uint64_t boot_id)
             host_panic("no memory for the stack of hart %lu", board_hart->id);
         hart->index = hart_count;
         hart->board = board_hart;
-        hart->boot = (struct hart_boot){.satp = paging_satp(),
-                                        .entry = (uint64_t)hart_virtual,
-                                        .stack = (uint64_t)stack,
-                                        .hart = (uint64_t)hart};
+        static struct hart_boot boots[BOARD_HARTS];
+        hart->boot = &boots[n];
+        *hart->boot = (struct hart_boot){.satp = paging_satp(),
+                                         .entry = (uint64_t)hart_virtual,
+                                         .stack = (uint64_t)stack,
+                                         .hart = (uint64_t)hart};
         /* Told before it starts: the boot hart may come after others in the tree. */
         hart->serves_console = board_hart->id == boot_id;
         if (hart->serves_console)

@@ -20,7 +20,7 @@ struct hart_boot {
 struct hart {
     unsigned index;
     const struct board_hart *board;
-    struct hart_boot boot;
+    struct hart_boot *boot; /* one for each of the board's harts: a late one must find its own */
     _Atomic bool online;
     struct runqueue rq;
     struct vcpu *loaded;    /* whose state may be in this hart's registers, or NULL */

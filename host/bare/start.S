@@ -79,6 +79,13 @@ hart_virtual:
     mv      a0, tp
     tail    hart_main
 
+/* Where a hart ends that comes after it was given up: no stack is its own. */
+    .balign 4
+    .globl  hart_lost
+hart_lost:
+    wfi
+    j       hart_lost
+
 /* A trap in Caldarium itself, outside hot handlers. The stack may be what is wrong: take another. */
     .balign 4
     .globl  host_trap

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One image, many machines: Linux boots, works and powers off on each."""
 
+import os
 import re
 
 import pytest
-from caldarium import Machine, board_tree, bundle, vm
+from caldarium import IMAGE, Machine, board_tree, bundle, guest_image, vm
 
 # harts, memory, -cpu, vCPUs, what the boot table has to say
 MACHINES = [
@@ -52,6 +53,10 @@ def disable_hart_0(source):
     return re.sub(r"(cpu@0 \{.*?status = )\"okay\"", r'\1"disabled"', source, flags=re.DOTALL)
 
 
+def disable_hart_2(source):
+    return re.sub(r"(cpu@2 \{.*?status = )\"okay\"", r'\1"disabled"', source, flags=re.DOTALL)
+
+
 def reverse_harts(source):
     cpus = re.findall(CPU % r"\w+", source, flags=re.DOTALL)
     for cpu in cpus:
@@ -66,6 +71,57 @@ def test_hart_ids_do_not_start_at_0(tmp_path):
         machine.expect(r"harts    3, boot hart id [123]")
         machine.expect("cpus 3")
         machine.wait_end()
+
+
+def test_hart_ids_have_a_gap(tmp_path):
+    tree = board_tree(tmp_path, disable_hart_2, smp=4)
+    path = bundle(tmp_path, vm("linux", vcpus=2, schedule='"pinned"', harts="<1 3>",
+                               bootargs="console=ttyS0 quiet vm=linux"))
+    with Machine(path, smp=4, append="", extra=["-dtb", tree]) as machine:
+        machine.expect(r"harts    3, boot hart id [013]")
+        machine.expect(r"linux:~#")
+        assert "2" in machine.guest("nproc")
+        text = machine.monitor("harts")
+        assert re.search(r"\n1 .*linux, vCPU 0", text) and re.search(r"\n3 .*linux, vCPU 1", text), text
+        assert not re.search(r"\n2 ", text), text
+
+
+def test_48_harts(tmp_path):
+    """More than some firmware has room for (OpenSBI 1.5): who doesn't come is named and left out."""
+    path = bundle(tmp_path, vm("loop", kernel="loop", mib=16, vcpus=48))
+    with Machine(path, smp=48, append="") as machine:
+        machine.expect("vm loop: started")
+        online = int(re.search(r"harts +(\d+), boot", machine.output).group(1))
+        lost = re.findall(r"hart (\d+): .* it is left out", machine.output)
+        assert online + len(lost) == 48 and online >= 32
+        ids = re.findall(r"\n(\d+)  ", machine.monitor("harts"))
+        assert len(ids) == online and not set(ids) & set(lost)
+
+
+@pytest.mark.parametrize("address", [0x80400000, 0x8de00000, 0xbc000000])
+def test_any_load_address(tmp_path, address):
+    """The firmware enters a stub, which goes on where a loader has put the image."""
+    stub = os.path.join(tmp_path, "stub")
+    with open(stub, "wb") as file:
+        file.write((address - 0x80200000 | 0x297).to_bytes(4, "little"))  # auipc t0, address - here
+        file.write((0x00028067).to_bytes(4, "little"))                    # jr t0
+    path = bundle(tmp_path, vm("linux", vcpus=2, run="echo cpus $(nproc)"))
+    loader = f"loader,file={IMAGE},addr={address:#x},force-raw=on"
+    with Machine(path, smp=2, kernel=stub, extra=["-device", loader]) as machine:
+        machine.expect("cpus 2")
+        assert "vm linux: powered off" in machine.wait_end()
+
+
+@pytest.mark.parametrize("harts, cpu", [(1, "rv64"), (2, "rv64,v=on"), (4, "rv64,sstc=off")])
+def test_rustsbi(tmp_path, harts, cpu):
+    """SBI 1.0: no debug console, and menvcfg stays closed, so no Sstc although the tree has it."""
+    path = bundle(tmp_path, vm("linux", vcpus=harts, run="echo cpus $(nproc); usleep 100000; uname -m"))
+    with Machine(path, smp=harts, cpu=cpu,
+                 extra=["-bios", guest_image("rustsbi-qemu.bin")]) as machine:
+        machine.expect("timer through firmware")
+        machine.expect(f"cpus {harts}")
+        machine.expect("riscv64")
+        assert "vm linux: powered off" in machine.wait_end()
 
 
 def test_boot_hart_is_last_in_the_tree(tmp_path):
