@@ -51,7 +51,8 @@ def vm(name, *, vcpus=1, mib=256, kernel="linux", ramdisk="initramfs", bootargs=
 # What a VM's `kernel` and `ramdisk` may name: built by this project or fetched by its set-up.
 IMAGES = {"linux": f"{LINUX}/Image", "initramfs": f"{LINUX}/initramfs.cpio.gz",
           "programs": f"{LINUX}/test-initramfs.cpio.gz",
-          **{name: f"{BUILD}/guests/{name}.bin" for name in ("wild", "minikernel", "hostile", "dma", "diff", "ipi")}}
+          **{name: f"{BUILD}/guests/{name}.bin"
+             for name in ("wild", "minikernel", "hostile", "dma", "diff", "ipi", "defects")}}
 
 # An endless loop, `j .`: the smallest guest there is, for tests that only want a neighbour.
 LOOP = "loop: loop { data = [6f 00 00 00]; };"
