@@ -94,7 +94,7 @@ def test_no_exit_for_timer_and_ipi(tmp_path):
     for its IPIs, of which there are many."""
     show = "grep -E 'IPI1|riscv-timer' /proc/interrupts"
     node = vm("linux", vcpus=4, ramdisk="programs", irqchip='"imsic"', schedule='"pinned"',
-              harts="<0 1 2 3>", run=f"{show}; echo it begins; stress 10; echo it is over; {show}; cat")
+              harts="<0 1 2 3>", run=f"{show}; echo it begins; stress 10 >/dev/null; echo it is over; {show}; cat")
     with Machine(bundle(tmp_path, node), smp=4, append="",
                  machine="virt,aia=aplic-imsic,aia-guests=1") as machine:
         first = machine.expect("it begins")
@@ -107,8 +107,11 @@ def test_no_exit_for_timer_and_ipi(tmp_path):
         last = machine.expect(r"IPI1:(\s+\d+){4}")
     assert "4 of 4 vCPUs have one now" in text
     for name in ("timer (hot)", "SBI timer (hot)", "SBI IPI (hot)", "interrupt file (hot)",
-                 "CSR access", "wait for interrupt", "kick (hot)"):
+                 "CSR access", "wait for interrupt"):
         assert after.get(name, 0) == before.get(name, 0), (name, before, after)
+    # The virtual UART prints what this test waits for, and its interrupts are no device's.
+    for name in ("kick (hot)", "interrupt controller (hot)", "interrupt or kick"):
+        assert after.get(name, 0) < before.get(name, 0) + 100, (name, before, after)
 
     def sum_of(name, shown):
         return sum(int(n) for n in re.search(rf"{name}((\s+\d+){{4}})", shown).group(1).split())
