@@ -87,7 +87,7 @@ bool h_probe(void)
     h_features.sstc = ok && h_features.henvcfg & ENVCFG_STCE;
     csr_try_read(CSR_HSTATEEN0, ok);
     h_features.hstateen = ok;
-    csr_try_read(CSR_VSISELECT, ok);
+    csr_try_read(CSR_HVICTL, ok); /* vsiselect alone may be Sscsrind's */
     h_features.aia = ok;
 
     csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL | SSTATUS_VS_INITIAL);

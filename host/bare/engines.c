@@ -66,8 +66,8 @@ bool machine_find_engines(void)
     board.satp_levels = has_h ? h_probe_satp_levels() : 3;
     board.isa_shadow = board.isa;
     const struct imsic_layout *imsic = &board_tree.imsic;
-    board.imsic_ids =
-        imsic->guest_ids && imsic->guest_ids < IMSIC_MAX_IDS ? imsic->guest_ids : IMSIC_MAX_IDS;
+    bool fits = imsic->guest_ids % 64 == 63 && imsic->guest_ids < IMSIC_MAX_IDS;
+    board.imsic_ids = fits ? imsic->guest_ids : IMSIC_MAX_IDS;
     if (has_h)
         h_isa(&board.isa);
     if (has_shadow)

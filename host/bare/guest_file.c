@@ -131,8 +131,8 @@ static void forward(struct hart_file *file, unsigned number)
         vcpu_mail(vcpu, MAIL_EXTERNAL);
 }
 
-/* A file that is free now, or 0. Called with the run queue's lock held: nobody is woken here, so
- * one that has just got something more is left alone. */
+/* A file that is free now, or 0. One that has just got something more is left to
+ * guest_file_serve(). */
 static unsigned find_free(struct hart *hart)
 {
     for (unsigned n = 1; n <= hart->file_count; n++) {

@@ -51,7 +51,10 @@ bool irqchip_init(void)
     kind = t->irqchip_kind;
     if (kind == BOARD_NONE)
         return false;
-    if (kind == BOARD_IMSIC && !imsic_layout_check(&t->imsic))
+    bool files = true;
+    if (kind == BOARD_IMSIC)
+        csr_try_read(CSR_STOPEI, files); /* firmware may keep it closed */
+    if (!files || (kind == BOARD_IMSIC && !imsic_layout_check(&t->imsic)))
         return fail();
     volatile void *base = paging_map_device(t->irqchip_base, t->irqchip_bytes);
     bool ok = base &&
