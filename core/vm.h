@@ -75,6 +75,7 @@ struct vm {
     struct ns16550a uart;
     struct passthrough devices[PASSTHROUGH_DEVICES];
     unsigned device_count;
+    bool msi_devices; /* the host is told of moved interrupt files: host_msi_retarget() */
     struct lock pci_lock; /* of its functions' configuration spaces */
     struct shared_window shared[VM_MAX_SHARED];
     unsigned shared_count;

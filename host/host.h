@@ -85,6 +85,11 @@ void host_file_load(struct vcpu *vcpu);
 void host_file_put(struct vcpu *vcpu);
 void host_file_collect(struct vcpu *vcpu);
 
+/* Messages of the vCPU's devices go to the interrupt file in this page from now on; 0: to where
+ * they are handed on by software. On the vCPU's hart; it may come with the run queue's lock held.
+ */
+void host_msi_retarget(struct vcpu *vcpu, uint64_t file_pa);
+
 /* A VM has this device from now on, once: the host does what host_device_stop() will need. */
 void host_device_adopt(struct passthrough *device);
 
@@ -103,6 +108,8 @@ int host_pci_find(struct passthrough *device, struct vm_config *config);
 /* The guest's command register, as far as the real function may know of it; and whether that holds
  * its INTx up. */
 void host_pci_command(struct pci_function *function, uint16_t command);
+/* The word at `offset`, in one of its MSI capabilities, as the guest wrote it. */
+void host_pci_messages(struct pci_function *function, unsigned offset, uint32_t value);
 bool host_pci_interrupt(const struct pci_function *function);
 
 /* Whether the host itself drives the device whose registers begin there. */

@@ -275,6 +275,8 @@ static bool resolve(struct vm *vm, struct vm_config *config, const char *path)
     }
     device->dma = device->pci || can_dma(device->node);
     host_device_adopt(device);
+    if (device->pci)
+        device->pci->messages = device->messages && config->irqchip == IRQCHIP_IMSIC;
     if (device->dma && !device->iommu && !(config->direct_map && config->unprotected_dma)) {
         property_refuse(config,
                         "property passthrough: %s can do DMA and is behind no IOMMU; expected "

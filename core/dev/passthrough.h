@@ -31,6 +31,7 @@ struct passthrough {
     unsigned irq_count;
     volatile void *host_regs; /* the first range as the host sees it, where it needs to; or NULL */
     void *iommu;              /* the host's own: it translates for this device; NULL: none does */
+    bool messages;            /* its IOMMU passes messages on to guests' interrupt files */
     bool dma;                 /* reads and writes memory by itself, for all that is known */
 };
 

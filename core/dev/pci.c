@@ -46,11 +46,52 @@ static const struct pci_bar *bar_at(const struct pci_function *function, unsigne
                                                                          : NULL;
 }
 
+/* PCI 3.0, 6.8.1: the control word says how long it is. */
+#define MSI_WIDE 0x80
+#define MSI_MASKS 0x01 /* in the upper byte */
+
+static unsigned msi_bytes(const uint8_t *raw, unsigned at)
+{
+    bool masks = raw[at + 3] & MSI_MASKS;
+    return (raw[at + 2] & MSI_WIDE ? 14U : 10U) + (masks ? 10U : 0U);
+}
+
 /* Length of a capability that a guest is shown; 0: it isn't. Power states and PCI Express' controls
  * change the function in ways that only Caldarium's own reset may. */
-static unsigned shown(const uint8_t *raw, unsigned at)
+static unsigned shown(const struct pci_function *function, const uint8_t *raw, unsigned at)
 {
-    return raw[at] == PCI_CAP_VENDOR && raw[at + 2] >= 3 ? raw[at + 2] : 0;
+    if (at + 4 > PCI_CONFIG_BYTES)
+        return 0;
+    switch (raw[at]) {
+    case PCI_CAP_VENDOR:
+        return raw[at + 2] >= 3 ? raw[at + 2] : 0;
+    case PCI_CAP_MSI:
+        return function->messages ? msi_bytes(raw, at) : 0;
+    case PCI_CAP_MSIX:
+        return function->messages ? 12 : 0;
+    default:
+        return 0;
+    }
+}
+
+/* What a guest may change: address and data are its own, since the IOMMU takes every message for
+ * what it is, a write by the guest's device. */
+static void open_messages(struct pci_function *function, unsigned at)
+{
+    uint8_t *may = &function->writable[at];
+    const uint8_t *config = &function->config[at];
+    if (config[0] == PCI_CAP_MSIX)
+        may[3] = 0xc0; /* enable, mask all; the table is in a BAR */
+    if (config[0] != PCI_CAP_MSI)
+        return;
+    unsigned data = config[2] & MSI_WIDE ? 12 : 8;
+    may[2] = 0x71; /* enable, how many */
+    put(&may[4], 4, ~3U);
+    if (data == 12)
+        put(&may[8], 4, UINT32_MAX);
+    put(&may[data], 2, 0xffff);
+    if (config[3] & MSI_MASKS)
+        put(&may[data + 4], 4, UINT32_MAX);
 }
 
 /* The list, with only those that are shown; each stays where it is. */
@@ -59,13 +100,14 @@ static void copy_capabilities(struct pci_function *function, const uint8_t *raw)
     uint8_t *link = &function->config[PCI_CAPABILITIES];
     unsigned at = raw[PCI_STATUS] & PCI_STATUS_CAPABILITIES ? raw[PCI_CAPABILITIES] & ~3U : 0;
     for (unsigned n = 0; n < CAPABILITIES_MAX && at >= 0x40; n++, at = raw[at + 1] & ~3U) {
-        unsigned bytes = shown(raw, at);
+        unsigned bytes = shown(function, raw, at);
         if (!bytes || at + bytes > PCI_CONFIG_BYTES)
             continue;
         memcpy(&function->config[at], &raw[at], bytes);
         *link = (uint8_t)at;
         link = &function->config[at + 1];
         *link = 0;
+        open_messages(function, at);
     }
     if (function->config[PCI_CAPABILITIES])
         function->config[PCI_STATUS] = PCI_STATUS_CAPABILITIES;
@@ -123,13 +165,17 @@ void pci_config_write(struct pci_function *function, unsigned offset, unsigned w
         write_bar(function, offset, width, value);
         return;
     }
+    uint8_t opened = 0;
     for (unsigned n = 0; n < width && offset + n < PCI_CONFIG_BYTES; n++) {
+        opened |= function->writable[offset + n];
         uint8_t may = function->writable[offset + n];
         uint8_t *byte = &function->config[offset + n];
         *byte = (uint8_t)((*byte & ~may) | (value >> 8 * n & may));
     }
     if (offset < PCI_COMMAND + 2 && offset + width > PCI_COMMAND)
         host_pci_command(function, get(&function->config[PCI_COMMAND], 2));
+    if (offset >= 0x40 && opened)
+        host_pci_messages(function, offset & ~3U, get(&function->config[offset & ~3U], 4));
 }
 
 static struct pci_function *function_at(struct vm *vm, uint32_t offset)

@@ -61,7 +61,8 @@ struct pci_function {
     uint32_t source;                    /* of the board's interrupt controller, for INTx */
     uint32_t source_type;               /* as the device tree has it; 0: as on a PLIC */
     struct pci_bar bars[PCI_BARS];
-    void *host; /* the host's own */
+    bool messages; /* MSI and MSI-X reach the guest's interrupt files: it is shown them */
+    void *host;    /* the host's own */
 };
 
 /* Makes the guest's view out of `raw`, the function's own configuration space, and its BARs. */

@@ -136,6 +136,8 @@ static void add_pci(struct tree *t, int soc)
             cells[count++] = cpu_to_fdt32(entry[c]);
     }
     const fdt32_t mask[] = {cpu_to_fdt32(0xf800), 0, 0, cpu_to_fdt32(7)};
+    if (vm->config->irqchip == IRQCHIP_IMSIC)
+        tree_u32(t, node, "msi-parent", TREE_PHANDLE_IMSIC);
     tree_prop(t, node, "interrupt-map", cells, (int)(4 * count));
     tree_prop(t, node, "interrupt-map-mask", mask, sizeof(mask));
     count = add_window(vm, true, cells);

@@ -22,6 +22,7 @@
 #define CAP_VERSION 0xffUL
 #define CAP_SV39X4 17 /* and Sv48x4, Sv57x4 in the bits above */
 #define CAP_MSI_FLAT (1UL << 22)
+#define CAP_MSI_MRIF (1UL << 23)
 #define CAP_IGS(caps) ((caps) >> 28 & 3)
 #define IGS_MSI 0 /* only MSIs: no wires */
 #define FCTL_BE (1U << 0)
@@ -189,6 +190,11 @@ const char *iommu_hw_init(struct iommu_hw *iommu, volatile void *base, bool wire
 bool iommu_hw_has_levels(const struct iommu_hw *iommu, unsigned levels)
 {
     return levels >= 3 && levels <= 5 && iommu->capabilities >> (CAP_SV39X4 + levels - 3) & 1;
+}
+
+bool iommu_hw_has_msi(const struct iommu_hw *iommu)
+{
+    return iommu->extended && iommu->capabilities & CAP_MSI_MRIF;
 }
 
 /* "Device-Directory-Table": 7, 9 and 8 bits of the device's number, from the leaf up; with extended

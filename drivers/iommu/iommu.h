@@ -59,6 +59,9 @@ const char *iommu_hw_init(struct iommu_hw *iommu, volatile void *base, bool wire
 /* A second stage of so many levels (3, 4, 5) can be attached. */
 bool iommu_hw_has_levels(const struct iommu_hw *iommu, unsigned levels);
 
+/* It can pass messages on to interrupt files, those in memory included. */
+bool iommu_hw_has_msi(const struct iommu_hw *iommu);
+
 /* Makes room for a device in the directory, so that attaching it takes no memory. False: its number
  * is too large, or no memory. */
 bool iommu_hw_reserve(struct iommu_hw *iommu, uint32_t device);

@@ -5,6 +5,8 @@
  * `role=attack`: drives QEMU's edu device (its own page in QEMU's documentation: a buffer of 4 KiB
  * and a DMA engine between that and any address). First its own memory, which must work, then
  * `first=` and `second=`, `times=` each: reads there, and writes.
+ * `role=messages`: has the device send `times=` MSIs, one after the other, and counts at its own
+ * interrupt file those that came, that never came and that came twice.
  * `role=watch`: fills 64 KiB from `first=` on, looks whether they stay so, and tells when a key is
  * pressed.
  */
@@ -29,6 +31,8 @@ static uint64_t now(void)
     return csr_read(0xc01);
 }
 
+static volatile uint8_t *edu_config;
+
 static int find_edu(uint64_t tree)
 {
     struct guest_node bridge;
@@ -39,6 +43,7 @@ static int find_edu(uint64_t tree)
         if (*(volatile uint32_t *)config != EDU_ID)
             continue;
         *(volatile uint16_t *)(config + COMMAND) = 6; /* memory, bus master */
+        edu_config = config;
         edu = (volatile uint8_t *)(uint64_t)(*(volatile uint32_t *)(config + BAR0) & ~15U);
         return 1;
     }
@@ -111,6 +116,61 @@ static void attack(uint64_t tree)
     guest_print("dma: done\n");
 }
 
+/* AIA 1.0, 3.8: the file's registers, reached through siselect and sireg. */
+enum { EIDELIVERY = 0x70, EITHRESHOLD = 0x72, EIE0 = 0xc0 };
+enum { CAPABILITIES = 0x34, CAP_MSI = 5, EDU_RAISE = 0x60, EDU_LOWER = 0x64 };
+#define IDENTITY 5UL
+
+static void file_set(uint64_t which, uint64_t value)
+{
+    csr_write(0x150, which);
+    csr_write(0x151, value);
+}
+
+static uint64_t claim(void)
+{
+    uint64_t top;
+    __asm__ volatile("csrrw %0, 0x15c, zero" : "=r"(top)::"memory");
+    return top >> 16;
+}
+
+static void messages(uint64_t tree)
+{
+    struct guest_node files;
+    uint64_t times = guest_number(tree, "times", 1000), came = 0, lost = 0, twice = 0;
+    if (!find_edu(tree) || !guest_tree_find(tree, "riscv,imsics", 0, &files)) {
+        guest_print("messages: no edu device, or no interrupt file\n");
+        return;
+    }
+    unsigned at = edu_config[CAPABILITIES];
+    while (at && edu_config[at] != CAP_MSI)
+        at = edu_config[at + 1];
+    if (!at) {
+        guest_print("messages: no MSI capability\n");
+        return;
+    }
+    file_set(EIE0, 1UL << IDENTITY);
+    file_set(EITHRESHOLD, 0);
+    file_set(EIDELIVERY, 1);
+    csr_set(CSR_SIE, 1UL << 9); /* wakes from WFI; sstatus.SIE stays 0 */
+    *(volatile uint32_t *)(edu_config + at + 4) = (uint32_t)files.base;
+    *(volatile uint32_t *)(edu_config + at + 8) = 0;
+    *(volatile uint16_t *)(edu_config + at + 12) = IDENTITY;
+    *(volatile uint16_t *)(edu_config + at + 2) = 1;
+    for (uint64_t n = 0; n < times; n++) {
+        *(volatile uint32_t *)(edu + EDU_RAISE) = 1;
+        uint64_t since = now(), id;
+        while (!(id = claim()) && now() - since < 300000000) /* half a minute */
+            if (now() - since > 1000)
+                wait_for_interrupt();
+        came += id == IDENTITY;
+        lost += id != IDENTITY;
+        *(volatile uint32_t *)(edu + EDU_LOWER) = 1;
+        twice += claim() != 0;
+    }
+    guest_print("messages: %u came, %u lost, %u twice\n", came, lost, twice);
+}
+
 static void watch(uint64_t tree)
 {
     volatile uint64_t *memory = (volatile uint64_t *)guest_number(tree, "first", 0);
@@ -144,6 +204,8 @@ void guest_main(uint64_t hart, uint64_t tree)
     (void)hart;
     if (guest_is(tree, "role", "watch"))
         watch(tree);
+    else if (guest_is(tree, "role", "messages"))
+        messages(tree);
     else
         attack(tree);
     if (guest_is(tree, "after", "wait")) {

@@ -178,6 +178,8 @@ void host_file_load(struct vcpu *vcpu)
     imsic->files_had++;
     vcpu->eng.ops->irq(&vcpu->eng, GUEST_IRQ_EXTERNAL, false); /* the file shows it now */
     vcpu->eng.ops->window_map(&vcpu->eng, vm_irq_file_gpa(vcpu), page);
+    if (vcpu->vm->msi_devices)
+        host_msi_retarget(vcpu, page);
     host_file_collect(vcpu);
 }
 
@@ -216,6 +218,8 @@ void host_file_put(struct vcpu *vcpu)
     struct hart_file *file = &hart->files[number];
     guest_file_unwatch(hart);
     file->maps = vcpu->eng.ops->window_map(&vcpu->eng, vm_irq_file_gpa(vcpu), 0);
+    if (vcpu->vm->msi_devices)
+        host_msi_retarget(vcpu, 0);
     file->state = DRAINING;
     tell_others(vcpu, file);
     struct window old = look_at(number);

@@ -17,6 +17,7 @@
 #include "host/bare/board.h"
 #include "host/bare/device_irq.h"
 #include "host/bare/hart.h"
+#include "host/bare/msi.h"
 #include "host/bare/paging.h"
 #include "host/bare/pci.h"
 #include "host/host.h"
@@ -165,6 +166,7 @@ void iommu_adopt(struct passthrough *device)
     struct behind *behind = &devices[device_count++];
     *behind = (struct behind){.iommu = iommu, .id = id, .path = device->path};
     device->iommu = behind;
+    device->messages = iommu_hw_has_msi(&iommu->hw);
 }
 
 /* A table of its own for an engine that has none, or one of a mode that the IOMMU lacks. */
@@ -203,6 +205,17 @@ bool iommu_start(struct vm *vm, const struct passthrough *device)
         return false;
     }
     struct iommu_context context = {.second_stage = gstage_atp(table), .vm = vm->index + 1};
+    if (device->pci && device->pci->messages) {
+        context.msi_table = msi_table(vm);
+        context.msi_mask = GUEST_IMSIC_SIZE / GUEST_IMSIC_PAGE - 1;
+        context.msi_pattern = GUEST_IMSIC_BASE / GUEST_IMSIC_PAGE;
+        if (!context.msi_table) {
+            vm_error(vm->config->name, "property passthrough: no memory is left for %s's messages",
+                     device->path);
+            return false;
+        }
+    }
+    vm->msi_devices = vm->config->irqchip == IRQCHIP_IMSIC;
     lock_take(&iommu->lock);
     behind->vm = vm;
     bool ok = iommu_hw_attach(&iommu->hw, behind->id, &context);
@@ -222,8 +235,24 @@ bool iommu_stop(struct vm *vm, const struct passthrough *device)
     return ok;
 }
 
+void iommu_flush(struct vm *vm)
+{
+    uint32_t done = 0;
+    for (unsigned n = 0; n < vm->device_count; n++) {
+        const struct behind *behind = vm->devices[n].iommu;
+        if (!behind || done >> (behind->iommu - iommus) & 1)
+            continue;
+        done |= 1U << (behind->iommu - iommus);
+        lock_take(&behind->iommu->lock);
+        iommu_hw_flush(&behind->iommu->hw, vm->index + 1);
+        lock_release(&behind->iommu->lock);
+    }
+}
+
 void iommu_forget(struct vm *vm)
 {
+    vm->msi_devices = false;
+    msi_forget(vm);
     gstage_fini(&own_tables[vm->index]);
 }
 
@@ -299,6 +328,7 @@ bool iommu_poll(void)
 
 void iommu_begin(void)
 {
+    msi_begin();
     for (unsigned n = 0; n < iommu_count; n++)
         iommus[n].interrupts =
             iommus[n].source &&

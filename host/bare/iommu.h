@@ -36,6 +36,9 @@ bool iommu_start(struct vm *vm, const struct passthrough *device);
  * does not say so. */
 bool iommu_stop(struct vm *vm, const struct passthrough *device);
 
+/* What IOMMUs cached of the VM's tables goes: they have changed. */
+void iommu_flush(struct vm *vm);
+
 /* After all devices of a VM have been stopped. */
 void iommu_forget(struct vm *vm);
 

@@ -367,6 +367,13 @@ bool pci_quiet(const struct passthrough *device)
     struct unit *unit = device->pci->host;
     wait_reset(unit);
     mmio_write16(unit->config + PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_OFF);
+    /* The control word follows the kind and the link; bit 0 enables MSI, bit 15 MSI-X. */
+    unsigned msi = ecam_capability(unit->config, PCI_CAP_MSI);
+    unsigned msix = ecam_capability(unit->config, PCI_CAP_MSIX);
+    if (msi)
+        mmio_write16(unit->config + msi + 2, 0);
+    if (msix)
+        mmio_write16(unit->config + msix + 2, 0);
     (void)mmio_read16(unit->config + PCI_COMMAND); /* what it had sent comes before the answer */
     uint64_t since = host_time();
     while (ecam_busy(unit->config)) {
@@ -394,6 +401,12 @@ void host_pci_command(struct pci_function *function, uint16_t command)
     const struct unit *unit = function->host;
     mmio_write16(unit->config + PCI_COMMAND,
                  PCI_COMMAND_MEMORY | (command & (PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF)));
+}
+
+void host_pci_messages(struct pci_function *function, unsigned offset, uint32_t value)
+{
+    const struct unit *unit = function->host;
+    mmio_write32(unit->config + offset, value);
 }
 
 bool host_pci_interrupt(const struct pci_function *function)

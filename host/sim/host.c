@@ -20,6 +20,7 @@ char sim_messages[SIM_CAPTURE], sim_console[SIM_CAPTURE];
 size_t sim_message_bytes, sim_console_bytes;
 unsigned sim_errors, sim_kicks, sim_timer_arms, sim_pci_command;
 bool sim_pci_interrupt;
+uint32_t sim_pci_word[64];
 struct vcpu *sim_kicked, *sim_timer_vcpu;
 uint64_t sim_timer_deadline;
 
@@ -149,6 +150,12 @@ SIM void host_pci_command(struct pci_function *function, uint16_t command)
 {
     (void)function;
     sim_pci_command = command;
+}
+
+SIM void host_pci_messages(struct pci_function *function, unsigned offset, uint32_t value)
+{
+    (void)function;
+    sim_pci_word[offset / 4 % 64] = value;
 }
 
 SIM bool host_pci_interrupt(const struct pci_function *function)

@@ -9,7 +9,7 @@ import socket
 import pytest
 from caldarium import Machine, bundle, vm
 from test_passthrough import devices
-from test_pci import IOMMUS, blk, check_disk, disk, MODULES, sums
+from test_pci import BOARDS, IOMMUS, blk, check_disk, disk, MODULES, sums
 
 EDU = ("-device", "edu,addr=2,dma_mask=0xffffffffffffffff")
 VICTIM = 0xb0400000      # in the victim's memory, which lies at the same addresses of the machine
@@ -58,8 +58,7 @@ WATCHER = vm("victim", kernel="dma", memory="<0 0xb0000000 0 0x1000000>", bootar
              direct_map=True)
 
 
-@pytest.mark.parametrize("engine", ["h", "shadow"])
-@pytest.mark.parametrize("iommu", IOMMUS)
+@pytest.mark.parametrize("iommu, engine", BOARDS)
 def test_writes_and_reads_are_blocked(tmp_path, image, iommu, engine):
     """Show 5. The fault names VM, device and address; Caldarium's and the other VM's memory is as it was."""
     machine_type, more = IOMMUS[iommu]
@@ -141,3 +140,17 @@ def test_beside_it_a_disk_works(tmp_path, image, engine):
         text = machine.output
     assert "vm evil: 0000:00:02.0: DMA" in text and "vm linux: 0000:00:01.0: DMA" not in text, text
     sums(text, "vda", path)
+
+
+@pytest.mark.parametrize("files", [0, 1, 5])
+def test_messages_find_a_vcpu_that_moves(tmp_path, files):
+    """MSIs of a device to a vCPU that shares two harts with others, with a hart's interrupt file or in memory:
+    none is lost."""
+    times = 100000 if os.environ.get("CALDARIUM_LONG") else 2000
+    node = vm("msi", kernel="dma", memory="<0 0x90000000 0 0x1000000>", bootargs=f"role=messages times={times}",
+              passthrough=devices("0000:00:02.0"), irqchip='"imsic"')
+    others = [vm(f"other{n}", kernel="loop", mib=16, irqchip='"imsic"') for n in range(3)]
+    with Machine(bundle(tmp_path, node, *others), smp=2, append="",
+                 machine=f"virt,aia=aplic-imsic,aia-guests={files},iommu-sys=on", extra=EDU) as machine:
+        text = machine.expect("messages: .*twice")
+    assert f"messages: {times} came, 0 lost, 0 twice" in text, machine.output

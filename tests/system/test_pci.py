@@ -14,7 +14,13 @@ MIB_EACH = 256 if LONG else 8
 BEHIND = "iommu_platform=on,disable-legacy=on"
 MODULES = ("for m in failover net_failover virtio_net virtio_blk nvme-keyring nvme-auth nvme-core nvme; do "
            "insmod /lib/modules/$m.ko; done; ")
-IOMMUS = {"platform": ("virt,iommu-sys=on", ()), "pci": ("virt", ("-device", "riscv-iommu-pci,addr=9"))}
+IOMMUS = {"platform": ("virt,iommu-sys=on", ()),
+          "pci": ("virt", ("-device", "riscv-iommu-pci,addr=9")),
+          "aplic": ("virt,aia=aplic,iommu-sys=on", ()),
+          "imsic": ("virt,aia=aplic-imsic,aia-guests=5,iommu-sys=on", ()),
+          "imsic0": ("virt,aia=aplic-imsic,aia-guests=0,iommu-sys=on", ())}
+# Each IOMMU with engine h, one of them with shadow too, which takes its time.
+BOARDS = [(iommu, "h") for iommu in IOMMUS] + [("platform", "shadow"), ("imsic", "shadow")]
 
 
 def disk(folder, name="disk", mib=MIB_EACH):
@@ -52,8 +58,7 @@ def sums(text, name, path):
         assert hashlib.md5(file.read()).hexdigest() == found[1]
 
 
-@pytest.mark.parametrize("engine", ["h", "shadow"])
-@pytest.mark.parametrize("iommu", IOMMUS)
+@pytest.mark.parametrize("iommu, engine", BOARDS)
 def test_linux_disk_nvme_and_network(tmp_path, served, iommu, engine):  # noqa: F811
     """Show 4. Three functions in three ways of naming them."""
     port, md5 = served
@@ -62,7 +67,8 @@ def test_linux_disk_nvme_and_network(tmp_path, served, iommu, engine):  # noqa: 
     command = f"""{MODULES} ifconfig eth0 10.0.2.15 up
         {check_disk("vda")}{check_disk("nvme0n1")}
         wget -q -O - http://10.0.2.2:{port}/file | md5sum
-        ping -c 20 -i 0.1 10.0.2.2 | grep loss"""
+        ping -c 20 -i 0.1 10.0.2.2 | grep loss
+        cat /proc/interrupts"""
     node = vm("linux", vcpus=2, ramdisk="programs", run=command, engine=f'"{engine}"',
               passthrough=devices("0000:00:01.0", "pci:0000:00:02.0", "/soc/pci@30000000/3,0"))
     with Machine(bundle(tmp_path, node), smp=2, machine=machine_type,
@@ -70,6 +76,8 @@ def test_linux_disk_nvme_and_network(tmp_path, served, iommu, engine):  # noqa: 
         text = machine.wait_end(more_s=3600 if LONG else 900)
     assert "can write to all of the machine's memory" not in text
     assert "is blocked" not in text and "keeps its state" not in text, text
+    messages = "PCI-MSIX-0000:00:01.0" in text and "PCI-MSIX-0000:00:02.0" in text
+    assert messages == iommu.startswith("imsic"), text
     sums(text, "vda", paths[0])
     sums(text, "nvme0n1", paths[1])
     assert f"{md5}  -" in text, text

@@ -8,6 +8,7 @@
 #include "tests/unit/unit.h"
 
 #include "drivers/iommu/iommu.h"
+#include "drivers/iommu/msi.h"
 #include "engine/h/gstage.h"
 #include "host/host.h"
 
@@ -338,12 +339,41 @@ static void faults(void **state)
         assert_non_null(iommu_cause_name(cause));
 }
 
+/* Field by field, as the specification's figures have them. */
+static void message_entries(void **state)
+{
+    (void)state;
+    uint64_t seed = 7;
+    for (unsigned n = 0; n < 1000; n++) {
+        uint64_t page = unit_random(&seed) & 0x00fffffffffff000, file = page + 0xe00;
+        uint32_t id = unit_random(&seed) & 2047;
+        uint64_t to_file = iommu_msi_file(page), to_memory = iommu_msi_memory(file);
+        uint64_t notice = iommu_msi_notice(page, id);
+        assert_int_equal(to_file & 7, 7);                                  /* V, M = 3 */
+        assert_int_equal((to_file >> 10 & ((1UL << 44) - 1)) << 12, page); /* PPN */
+        assert_int_equal(to_file & ~((1UL << 54) - 1), 0);
+        assert_int_equal(to_file & 0x3f8, 0);
+        assert_int_equal(to_memory & 7, 3); /* V, M = 1 */
+        assert_int_equal((to_memory >> 7 & ((1UL << 47) - 1)) << 9, file);
+        assert_int_equal(to_memory & ~((1UL << 54) - 1), 0);
+        assert_int_equal(to_memory & 0x78, 0);
+        assert_int_equal((notice & 0x3ff) | (notice >> 60 & 1) << 10, id); /* NID */
+        assert_int_equal((notice >> 10 & ((1UL << 44) - 1)) << 12, page);  /* NPPN */
+    }
+    struct iommu_hw iommu;
+    assert_null(begin(&iommu, 3, 0x10 | ALL_MODES | 3 << 22));
+    assert_true(iommu_hw_has_msi(&iommu));
+    assert_null(begin(&iommu, 3, 0x10 | ALL_MODES | 1 << 22));
+    assert_false(iommu_hw_has_msi(&iommu)); /* no files in memory */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(directories),       cmocka_unit_test(one_device_alone),
         cmocka_unit_test(what_it_lacks),     cmocka_unit_test(no_answer),
         cmocka_unit_test(commands_go_round), cmocka_unit_test(faults),
+        cmocka_unit_test(message_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

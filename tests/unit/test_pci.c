@@ -91,6 +91,45 @@ static void capabilities(void **state)
     assert_int_equal(get(6, 2), 0);
 }
 
+/* With interrupt files: both are shown, and what the guest writes there reaches the function. */
+static void messages(void **state)
+{
+    (void)state;
+    raw[0x41] = 0x60; /* the ring is broken open for an MSI capability: 64 bits, masks */
+    memcpy(&raw[0x60], (uint8_t[]){PCI_CAP_MSI, 0, 0x86, 0x01}, 4);
+    memset(&raw[0x64], 0, 20);
+    function.messages = true;
+    pci_function_init(&function, raw);
+    assert_int_equal(get(PCI_CAPABILITIES, 1), 0x98);
+    assert_int_equal(get(0x98, 4), PCI_CAP_MSIX | 0x84 << 8 | 3 << 16);
+    assert_int_equal(get(0x51, 1), 0x60); /* power management is left out */
+    for (unsigned at = 0x60; at < 0x78; at += 4)
+        pci_config_write(&function, at, 4, UINT32_MAX);
+    assert_int_equal(get(0x60, 4), 0x01f70000 | PCI_CAP_MSI);
+    assert_int_equal(sim_pci_word[0x60 / 4], 0x01f70000 | PCI_CAP_MSI);
+    assert_int_equal(get(0x64, 4), 0xfffffffc);
+    assert_int_equal(sim_pci_word[0x64 / 4], 0xfffffffc);
+    assert_int_equal(get(0x68, 4), 0xffffffff);
+    assert_int_equal(get(0x6c, 2), 0xffff);
+    assert_int_equal(get(0x70, 4), 0xffffffff);
+    assert_int_equal(sim_pci_word[0x70 / 4], 0xffffffff);
+    assert_int_equal(sim_pci_word[0x74 / 4], 0); /* pending bits are the function's */
+    pci_config_write(&function, 0x9a, 2, 0xffff);
+    assert_int_equal(get(0x98, 4), PCI_CAP_MSIX | 0x84 << 8 | 0xc003U << 16);
+    assert_int_equal(sim_pci_word[0x98 / 4], PCI_CAP_MSIX | 0x84 << 8 | 0xc003U << 16);
+    pci_config_write(&function, 0x9b, 1, 0x80);
+    assert_int_equal(sim_pci_word[0x98 / 4] >> 16, 0x8003);
+    memset(sim_pci_word, 0, sizeof(sim_pci_word));
+    pci_config_write(&function, 0x9c, 4, UINT32_MAX); /* where the table is: fixed */
+    pci_config_write(&function, 0x84, 4, UINT32_MAX);
+    for (unsigned n = 0; n < 64; n++)
+        assert_int_equal(sim_pci_word[n], 0);
+    memcpy(&raw[0xfc], (uint8_t[]){PCI_CAP_MSI, 0, 0x80, 0}, 4); /* longer than there is room */
+    raw[PCI_CAPABILITIES] = 0xfc;
+    pci_function_init(&function, raw);
+    assert_int_equal(get(PCI_CAPABILITIES, 1), 0);
+}
+
 static void bars(void **state)
 {
     (void)state;
@@ -194,9 +233,10 @@ static void others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(header, setup),  cmocka_unit_test_setup(capabilities, setup),
-        cmocka_unit_test_setup(bars, setup),    cmocka_unit_test_setup(command, setup),
-        cmocka_unit_test_setup(hostile, setup), cmocka_unit_test_setup(others, setup),
+        cmocka_unit_test_setup(header, setup),   cmocka_unit_test_setup(capabilities, setup),
+        cmocka_unit_test_setup(messages, setup), cmocka_unit_test_setup(bars, setup),
+        cmocka_unit_test_setup(command, setup),  cmocka_unit_test_setup(hostile, setup),
+        cmocka_unit_test_setup(others, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
