@@ -46,6 +46,32 @@ static bool root_is_known(const void *fdt)
     return true;
 }
 
+/* The same for properties of / and /vms. Numbers are read as two cells; a bundle that says
+ * otherwise means something else by them. */
+static bool properties_are_known(const void *fdt, int node, const char *path)
+{
+    int property;
+    fdt_for_each_property_offset(property, fdt, node)
+    {
+        const char *name;
+        int length;
+        const fdt32_t *value = fdt_getprop_by_offset(fdt, property, &name, &length);
+        if (!value)
+            return false;
+        if (!strcmp(name, "#address-cells") || !strcmp(name, "#size-cells")) {
+            if (length == sizeof(*value) && fdt32_to_cpu(*value) == 2)
+                continue;
+            host_error("bundle: property %s of %s: <2> is expected", name, path);
+            return false;
+        }
+        if (strcmp(name, "compatible")) {
+            host_error("bundle: property %.40s of %s is unknown", name, path);
+            return false;
+        }
+    }
+    return true;
+}
+
 static void read_vm(const void *fdt, int node, struct vm_config *configs, unsigned count)
 {
     struct vm_config *config = &configs[count];
@@ -90,13 +116,15 @@ int bundle_read(const void *blob, size_t bytes, struct vm_config *configs)
         host_error("bundle: property compatible of /: \"caldarium,bundle-v1\" is expected");
         return -1;
     }
-    if (!root_is_known(blob))
+    if (!root_is_known(blob) || !properties_are_known(blob, 0, "/"))
         return -1;
     int parent = fdt_path_offset(blob, "/vms"), node;
     if (parent < 0) {
         host_error("bundle: node /vms is missing");
         return -1;
     }
+    if (!properties_are_known(blob, parent, "/vms"))
+        return -1;
     unsigned count = 0;
     fdt_for_each_subnode(node, blob, parent)
     {

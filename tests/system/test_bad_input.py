@@ -3,6 +3,7 @@
 
 import os
 import re
+import struct
 
 import pytest
 from caldarium import BUILD, LINUX, LOOP, Machine, bundle, vm
@@ -50,6 +51,60 @@ def test_one_line_and_the_other_runs(tmp_path, case):
         assert re.search(r"good\s+running", text), text
         assert "vm good" in machine.monitor("harts")
         assert len(re.findall(r"caldarium: vm bad: (?!1 vCPU|refused|\d+ vCPU)", machine.output)) == 1
+
+
+def image(size, offset):
+    """A Linux Image of one instruction, whose header claims this image_size and text_offset."""
+    return struct.pack("<IIQQQIIQ8sII", 0x6f, 0, offset, size, 0, 2, 0, 0, b"RISCV\0\0\0", 0x05435352, 0)
+
+
+def elf(*, headers=64, header_bytes=56, count=1, offset=0, file_bytes=4, memory_bytes=4, entry=0x80200000,
+        word=2, machine=243, kind=1):
+    return (b"\x7fELF" + bytes([word, 1, 1]) + bytes(9) +
+            struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, entry, headers, 0, 0, 64, header_bytes, count, 0, 0, 0) +
+            struct.pack("<IIQQQQQQ", kind, 7, offset, 0x80200000, 0x80200000, file_bytes, memory_bytes, 4096))
+
+
+HUGE = 2**64 - 4096
+BAD_KERNELS = {
+    "bss-half": (image(2**63, 0x200000), "it needs more RAM"),
+    "bss-all": (image(2**64 - 1, 0x200000), "it needs more RAM"),
+    "offset-wraps": (image(4096, HUGE), "it needs more RAM"),
+    "offset-odd": (image(4096, 0x200001), "the entry 0x80200001 is not in the VM's memory"),
+    "headers-wrap": (elf(headers=2**64 - 8), "program headers lie beyond the end"),
+    "headers-tiny": (elf(header_bytes=1), "program headers lie beyond the end"),
+    "headers-many": (elf(count=65535), "program headers lie beyond the end"),
+    "file-wraps": (elf(offset=8, file_bytes=2**64 - 8, memory_bytes=2**64 - 8), "beyond the end of the file"),
+    "memory-wraps": (elf(memory_bytes=HUGE), "outside the VM's memory"),
+    "entry-outside": (elf(entry=2), "the entry 0x2 is not in the VM's memory"),
+    "entry-odd": (elf(entry=0x80200001), "the entry 0x80200001 is not in the VM's memory"),
+    "32-bits": (elf(word=1), "no 64-bit little-endian RISC-V ELF"),
+    "x86": (elf(machine=62), "no 64-bit little-endian RISC-V ELF"),
+    "nothing-to-load": (elf(kind=4), "no ELF segment to load"),
+    "elf-cut": (elf()[:20], "cut short inside its ELF header"),
+    "empty": (b"", "has no property data"),
+}
+
+
+def test_a_bundle_full_of_bad_kernels(tmp_path):
+    images, nodes = "", [GOOD]
+    for name, (content, _) in BAD_KERNELS.items():
+        path = os.path.join(tmp_path, name)
+        with open(path, "wb") as file:
+            file.write(content)
+        label = "k_" + name.replace("-", "_")
+        images += f'{label}: {name} {{ data = /incbin/("{path}"); }};'
+        nodes.append(vm(f"bad-{name}", kernel=label, mib=16))
+    with Machine(bundle(tmp_path, *nodes, images=images), smp=2, memory="512M", append="") as machine:
+        machine.expect("is in front")
+        missing = {f"vm bad-{name}: property kernel: .*{line}" for name, (_, line) in BAD_KERNELS.items()}
+        while missing:
+            missing = {line for line in missing if not re.search(line, machine.output)}
+            if missing:
+                machine.expect("|".join(missing))
+        text = machine.monitor("list")
+        assert re.search(r"good\s+running", text), text
+        assert len(re.findall(r"running", text)) == 1, text
 
 
 def test_unknown_option():

@@ -211,6 +211,31 @@ static void test_no_bundle(void **state)
     assert_int_equal(sim_errors, 3);
 }
 
+/* Properties of / and /vms that nobody would read, and cells that numbers are not read by. */
+static void test_unknown_around_the_vms(void **state)
+{
+    (void)state;
+    static const struct {
+        int node; /* of the tree: 0 is /, 1 is /vms */
+        const char *name;
+        uint32_t value;
+        int count;
+    } cases[] = {{0, "#address-cells", 2, 1}, {0, "#address-cells", 1, -1},
+                 {0, "#size-cells", 1, -1},   {0, "frob", 2, -1},
+                 {1, "frob", 2, -1},          {1, "#size-cells", 2, 1}};
+    bundle_vm(blob, "web", 0x80000000, 0x1000000);
+    fdt_end_node(blob);
+    bundle_end(blob);
+    for (unsigned n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+        static uint8_t edited[BUNDLE_BYTES];
+        assert_int_equal(fdt_open_into(blob, edited, sizeof(edited)), 0);
+        int node = cases[n].node ? fdt_path_offset(edited, "/vms") : 0;
+        assert_int_equal(fdt_setprop_u32(edited, node, cases[n].name, cases[n].value), 0);
+        assert_int_equal(bundle_read(edited, fdt_totalsize(edited), configs), cases[n].count);
+    }
+    assert_int_equal(sim_errors, 4);
+}
+
 /* Bytes changed at random, and lengths cut: any answer, no crash. */
 static void test_damage(void **state)
 {
@@ -239,6 +264,7 @@ int main(void)
         cmocka_unit_test_setup(test_overlap, set_up),
         cmocka_unit_test_setup(test_names, set_up),
         cmocka_unit_test_setup(test_no_bundle, set_up),
+        cmocka_unit_test_setup(test_unknown_around_the_vms, set_up),
         cmocka_unit_test_setup(test_damage, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
