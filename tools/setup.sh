@@ -339,10 +339,18 @@ note_failure() { # SUITE REASON
 	unpacking=
 }
 
-# Calls FUNCTION CONF SUITE for one suite after another until one succeeds.
+# Calls FUNCTION CONF SUITE for one suite after another until one succeeds. A mirror that has fallen
+# behind serves lists that have expired: better than nothing, and their signatures still count.
 from_suites() { # TYPE ARCHITECTURE FUNCTION SUITE...
-	local type=$1 architecture=$2 function=$3 suite conf root
-	shift 3
+	try_suites true "$@" && return 0
+	[[ $tried == *"is expired"* ]] || return 1
+	say "no suite could serve; trying again with lists that are older than they should be"
+	try_suites false "$@"
+}
+
+try_suites() { # CHECK-EXPIRY TYPE ARCHITECTURE FUNCTION SUITE...
+	local check=$1 type=$2 architecture=$3 function=$4 suite conf root
+	shift 4
 	make_work
 	find_archive
 	tried=
@@ -357,11 +365,14 @@ from_suites() { # TYPE ARCHITECTURE FUNCTION SUITE...
 			APT::Architecture "$architecture";
 			#clear APT::Architectures;
 			APT::Architectures:: "$architecture";
+			Acquire::Check-Valid-Until "$check";
 		EOF
 		say "reading Debian's list of $suite ($([ "$type" = deb ] && echo "$architecture" || echo sources))"
 		if ! quietly apt-get -c "$conf" -q update; then
 			note_failure "$suite" "$(last_error)"
+			rm -rf "$root"
 			! is_unreachable "$tried" || return 1
+			continue
 		elif "$function" "$conf" "$suite"; then
 			return 0
 		fi
