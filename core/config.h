@@ -91,10 +91,11 @@ struct board {
     struct riscv_isa isa_shadow; /* the same as far as engine shadow can show it */
     uint64_t timebase;           /* Hz */
     unsigned cbom_block, cboz_block, cbop_block; /* bytes, 0: not given */
-    unsigned satp_levels; /* 3, 4 or 5: Sv39, Sv48, Sv57 as a guest of engine h can use them */
-    unsigned harts;       /* usable harts */
-    unsigned imsic_ids;   /* identities 1..imsic_ids that a guest's interrupt file has */
-    const void *fdt;      /* the board's own tree, whole and checked */
+    /* 3, 4 or 5: Sv39, Sv48, Sv57 as a guest of engine h, or of engine shadow, can use them. */
+    unsigned satp_levels, satp_levels_shadow;
+    unsigned harts;     /* usable harts */
+    unsigned imsic_ids; /* identities 1..imsic_ids that a guest's interrupt file has */
+    const void *fdt;    /* the board's own tree, whole and checked */
 };
 extern struct board board;
 

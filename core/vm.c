@@ -71,8 +71,11 @@ static bool init_vcpus(struct vm *vm)
     const struct engine_ops *ops = vm->eng.ops;
     for (unsigned n = 0; ops->vcpu_init && n < vm->vcpu_count; n++) {
         vm->vcpus[n].eng.vm = &vm->eng;
-        if (ops->vcpu_init(&vm->vcpus[n].eng) < 0)
+        if (ops->vcpu_init(&vm->vcpus[n].eng) < 0) {
+            vm_error(vm->config->name, "no memory is left for the shadow tables of its %u vCPUs",
+                     vm->vcpu_count);
             return false;
+        }
     }
     return true;
 }
@@ -88,15 +91,13 @@ int vm_create(struct vm *vm)
     }
     atomic_store(&vm->faulted, 0);
     vm->lives++;
-    bool devices = init_devices(vm);
-    if (!devices || !init_vcpus(vm)) {
-        vm_error(vm->config->name, "no memory is left for the %s tables of its %u vCPUs",
-                 devices ? "shadow" : "page", vm->vcpu_count);
+    if (!init_devices(vm)) {
+        vm_error(vm->config->name, "no memory is left for its page tables");
         vm_destroy(vm);
         return -1;
     }
     if (memory_take(vm) < 0 || !load_images(vm, &loaded) || !passthrough_attach(vm) ||
-        !shared_memory_attach(vm) || !passthrough_start(vm)) {
+        !shared_memory_attach(vm) || !init_vcpus(vm) || !passthrough_start(vm)) {
         vm_destroy(vm);
         return -1;
     }

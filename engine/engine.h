@@ -50,6 +50,7 @@ enum exit_reason {
     EXIT_HOT_TRAP,       /* an exception that is the guest's own */
     EXIT_REASONS
 };
+#define EXIT_SLOTS 32 /* room for them, so that offsets behind stay */
 
 struct exit {
     enum exit_reason reason;
@@ -88,20 +89,20 @@ struct engine_vm {
 
 /*
  * What an engine keeps for a vCPU. The first members are known to assembly by offset
- * (engine/h/offsets.h).
+ * (engine/common/offsets.h).
  */
 struct engine_vcpu {
     uint64_t gpr[32]; /* x0..x31; gpr[0] stays 0 */
     uint64_t pc;
     uint64_t host_sp; /* the hart's stack while the guest runs */
-    uint64_t exits[EXIT_REASONS];
+    uint64_t exits[EXIT_SLOTS];
     const struct engine_ops *ops;
     struct engine_vm *vm;
+    /* Set while the host wants the hart: a kick is not for the guest. */
+    const _Atomic bool *attention;
+    unsigned hart; /* index of the host's hart; set before load() */
     bool loaded;
     bool trap_wfi; /* EXIT_WFI; else the guest waits on the hart itself. Set before vcpu_reset() */
-    const _Atomic bool
-        *attention; /* set while the host wants the hart: a kick is not for the guest */
-    unsigned hart;  /* index of the host's hart; set before load() */
     union {
         struct h_vcpu h;
         struct s_vcpu s;

@@ -138,6 +138,8 @@
 
 /* satp and hgatp: the same mode numbers, x4 for the latter. */
 #define SATP_MODE_SHIFT 60
+#define SATP_PPN_MASK ((1UL << 44) - 1)
+#define SATP_ASID_SHIFT 44
 #define SATP_MODE_SV39 8UL
 #define SATP_MODE_SV48 9UL
 #define SATP_MODE_SV57 10UL
@@ -145,6 +147,7 @@
 #define HGATP_VMID_MASK 0x3fffUL
 
 /* henvcfg and senvcfg. */
+#define ENVCFG_FIOM 1UL
 #define ENVCFG_CBIE_INVAL                                                                          \
     (3UL << 4) /* cbo.inval invalidates, as hardware without control would                         \
                 */

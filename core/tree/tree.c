@@ -103,7 +103,8 @@ static void add_cpu(struct tree *t, int cpus, unsigned n, const struct riscv_isa
     snprintf(text, sizeof(text), "cpu@%x", n);
     int cpu = tree_node(t, cpus, text);
     tree_u32(t, cpu, "phandle", TREE_PHANDLE_CPU + n);
-    unsigned levels = t->vm->config->engine == ENGINE_SHADOW ? 3 : board.satp_levels;
+    unsigned levels =
+        t->vm->config->engine == ENGINE_SHADOW ? board.satp_levels_shadow : board.satp_levels;
     snprintf(text, sizeof(text), "riscv,sv%u", 9 * levels + 12);
     tree_string(t, cpu, "mmu-type", text);
     isa_format_string(isa, text, sizeof(text));

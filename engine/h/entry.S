@@ -9,7 +9,7 @@
  * every register but a0 and a1, so only what C may clobber is saved: ra, t0-t6, a2-a7. Every
  * instruction here counts against the budgets of docs/benchmarks.md.
  */
-#include "engine/h/offsets.h"
+#include "engine/common/offsets.h"
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
 

@@ -5,7 +5,7 @@
 
 #include "engine/common/kick.h"
 #include "engine/h/h.h"
-#include "engine/h/offsets.h"
+#include "engine/common/offsets.h"
 #include "engine/hot.h"
 #include "host/host.h"
 #include "riscv/asm.h"

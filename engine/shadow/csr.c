@@ -4,58 +4,80 @@
  * manual, "Supervisor-Level ISA"). What isn't here doesn't exist: an illegal instruction.
  */
 #include "engine/shadow/shadow.h"
-#include "riscv/csr.h"
+#include "riscv/asm.h"
 
 #define SSTATUS_SD (1UL << 63)
+#define HARTS_SSTATUS (SSTATUS_FS | SSTATUS_VS)
 #define SSTATUS_WRITABLE (SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_SUM | SSTATUS_MXR)
 #define SIE_WRITABLE (IRQ_BIT(IRQ_S_SOFT) | IRQ_BIT(IRQ_S_TIMER) | IRQ_BIT(IRQ_S_EXT))
 
 static uint64_t read_sstatus(const struct s_vcpu *s)
 {
-    uint64_t value = s->sstatus;
+    uint64_t value = (s->sstatus & ~HARTS_SSTATUS) | (csr_read(CSR_SSTATUS) & HARTS_SSTATUS);
     if ((value & SSTATUS_FS) == SSTATUS_FS || (value & SSTATUS_VS) == SSTATUS_VS)
         value |= SSTATUS_SD;
     return value;
 }
 
-static void write_sstatus(struct engine_vcpu *v, uint64_t value)
+/* FS and VS go to the hart, for the guest's FP and vector instructions to find. */
+static void write_unit_state(struct engine_vcpu *v, uint64_t before, uint64_t next)
+{
+    struct s_vcpu *s = &v->s;
+    uint64_t changed = before ^ next;
+    /* The guest may call registers clean that were not saved by us yet. */
+    if (changed & SSTATUS_FS && (before & SSTATUS_FS) == SSTATUS_FS)
+        s->fp_dirty = true;
+    if (changed & SSTATUS_VS && (before & SSTATUS_VS) == SSTATUS_VS)
+        s->vector_dirty = true;
+    csr_clear(CSR_SSTATUS, HARTS_SSTATUS);
+    csr_set(CSR_SSTATUS, next & HARTS_SSTATUS);
+}
+
+static void write_sstatus(struct engine_vcpu *v, uint64_t before, uint64_t value)
 {
     struct s_vcpu *s = &v->s;
     uint64_t writable = SSTATUS_WRITABLE | (v->vm->s.has_fp ? SSTATUS_FS : 0) |
                         (v->vm->s.has_vector ? SSTATUS_VS : 0);
-    uint64_t next = (s->sstatus & ~writable) | (value & writable);
-    uint64_t changed = next ^ s->sstatus;
-    /* The guest may call registers clean that were not saved by us yet. */
-    if (changed & SSTATUS_FS && (s->sstatus & SSTATUS_FS) == SSTATUS_FS)
-        s->fp_dirty = true;
-    if (changed & SSTATUS_VS && (s->sstatus & SSTATUS_VS) == SSTATUS_VS)
-        s->vector_dirty = true;
+    before &= ~SSTATUS_SD;
+    uint64_t next = (before & ~writable) | (value & writable);
+    uint64_t changed = next ^ before;
     s->sstatus = next;
-    if (changed & SSTATUS_MXR)
+    if (changed & HARTS_SSTATUS)
+        write_unit_state(v, before, next);
+    if (changed & SSTATUS_MXR) {
+        csr_clear(CSR_SSTATUS, SSTATUS_MXR);
+        csr_set(CSR_SSTATUS, next & SSTATUS_MXR);
         s_tables_flush(v); /* see shadow_flags() in fault.c */
+    }
     if (changed & SSTATUS_SUM)
-        s->stale_root = true;
+        s_root_changed(s);
+    if (changed & SSTATUS_SIE)
+        s->due = true;
 }
 
-/* A mode that the hart doesn't have: the whole write has no effect. */
+/* A mode that the guest doesn't have: the whole write has no effect. */
 static void write_satp(struct s_vcpu *s, uint64_t value)
 {
     uint64_t mode = value >> SATP_MODE_SHIFT;
-    if ((mode && mode != SATP_MODE_SV39) || value == s->satp)
+    bool legal =
+        !mode || (mode >= SATP_MODE_SV39 && mode - SATP_MODE_SV39 + 3 <= s_features.levels);
+    if (!legal || value == s->satp)
         return;
     s->satp = value;
-    s->stale_root = true;
+    s_fetch_forget(s, false);
+    s_root_changed(s);
 }
 
-static void write(struct engine_vcpu *v, unsigned csr, uint64_t value)
+static void write(struct engine_vcpu *v, unsigned csr, uint64_t before, uint64_t value)
 {
     struct s_vcpu *s = &v->s;
     switch (csr) {
     case CSR_SSTATUS:
-        write_sstatus(v, value);
+        write_sstatus(v, before, value);
         break;
     case CSR_SIE:
         s->sie = value & SIE_WRITABLE;
+        s->due = true;
         break;
     case CSR_STVEC:
         if (!(value & 2)) /* modes 2 and 3 are reserved */
@@ -83,6 +105,7 @@ static void write(struct engine_vcpu *v, unsigned csr, uint64_t value)
         break;
     case CSR_SIP: /* the software interrupt alone is the guest's to change */
         s->sip = (s->sip & ~IRQ_BIT(IRQ_S_SOFT)) | (value & IRQ_BIT(IRQ_S_SOFT));
+        s->due = true;
         break;
     case CSR_SATP:
         write_satp(s, value);
@@ -131,17 +154,22 @@ static bool read(const struct engine_vcpu *v, unsigned csr, uint64_t *value)
     return false;
 }
 
-bool s_csr_access(struct engine_vcpu *v, const struct riscv_csr_op *op)
+/* funct3: 1, 2, 3 write, set, clear with a register; 5, 6, 7 with the register's number itself. */
+bool s_csr_access(struct engine_vcpu *v, uint32_t insn)
 {
+    unsigned csr = insn >> 20, rd = insn >> 7 & 31, rs1 = insn >> 15 & 31;
+    unsigned kind = insn >> 12 & 3;
     uint64_t before;
-    if (!read(v, op->csr, &before))
+    if (!kind || !read(v, csr, &before))
         return false;
-    uint64_t operand = op->funct3 & 4 ? op->rs1_or_imm : v->gpr[op->rs1_or_imm];
-    if (op->writes) {
-        unsigned kind = op->funct3 & 3;
-        write(v, op->csr, kind == 1 ? operand : kind == 2 ? before | operand : before & ~operand);
+    if (kind == 1 || rs1) {
+        uint64_t operand = insn & 1U << 14 ? rs1 : v->gpr[rs1];
+        write(v, csr, before,
+              kind == 1   ? operand
+              : kind == 2 ? before | operand
+                          : before & ~operand);
     }
-    if (op->rd)
-        v->gpr[op->rd] = before;
+    if (rd)
+        v->gpr[rd] = before;
     return true;
 }

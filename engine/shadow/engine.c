@@ -58,6 +58,7 @@ static void irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
         v->s.sip |= IRQ_BIT((unsigned)irq);
     else
         v->s.sip &= ~IRQ_BIT((unsigned)irq);
+    v->s.due = true;
 }
 
 /* The guest's time is the host's: it reads the counter itself. */
@@ -75,6 +76,7 @@ static void timer_check(struct engine_vcpu *v)
         return;
     v->s.timer = UINT64_MAX;
     v->s.sip |= IRQ_BIT(IRQ_S_TIMER);
+    v->s.due = true;
     host_timer_arm((struct vcpu *)v, UINT64_MAX);
 }
 

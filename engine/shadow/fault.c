@@ -16,9 +16,11 @@
 #define NEIGHBOURS                                                                                 \
     16 /* entries filled around a missed one, aligned: two cache lines of the guest's table */
 
-static bool sv39_address(uint64_t va)
+/* With its paging off a guest can name addresses that no shadow root has. */
+static bool reachable(uint64_t va)
 {
-    return (uint64_t)((int64_t)(va << 25) >> 25) == va;
+    unsigned unused = 64 - (12 + 9 * s_features.levels);
+    return (uint64_t)((int64_t)(va << unused) >> unused) == va;
 }
 
 /* What the present view may do with a guest's leaf; without D a store has to come back here. */
@@ -138,7 +140,7 @@ bool s_fault(struct engine_vcpu *v, struct exit *exit)
         s_deliver(v, cause, gva);
         return true;
     }
-    if (cause || !sv39_address(gva)) {
+    if (cause || !reachable(gva)) {
         exit->reason = EXIT_FETCH_FAULT;
         exit->cause = cause ? cause : access_fault[access];
         return false;
@@ -150,5 +152,6 @@ bool s_fault(struct engine_vcpu *v, struct exit *exit)
         move_hole(v);
     v->exits[EXIT_HOT_FILL]++;
     fill(v, gva, &found, region);
+    sfence_vma_address(gva); /* the hart may remember that there was nothing, or less */
     return true;
 }

@@ -15,7 +15,7 @@ void s_trap(void);
 
 const uint64_t s_hole_va[S_HOLES] = {0xffffffffffc00000, 0xffffffffe0000000, 0xffffffffc0000000,
                                      0x0000002a00000000};
-uint64_t *s_hole_table;
+uint64_t s_hole_entry[S_HOLES][S_LEVELS];
 static struct s_hart_page *pages[S_HARTS];
 
 #define RX (PTE_V | PTE_R | PTE_X | PTE_A)
@@ -45,21 +45,43 @@ struct s_hart_page *s_hart_page(unsigned hart)
     return pages[hart];
 }
 
+static uint64_t pointer(const uint64_t *table)
+{
+    return host_pa(table) >> 12 << PTE_PPN_SHIFT | PTE_V;
+}
+
+/* The tables above the last one, for roots in which the guest has nothing near. */
+static bool build_way(unsigned hole, const uint64_t *last)
+{
+    uint64_t entry = pointer(last);
+    for (unsigned level = 1; level < S_LEVELS; level++) {
+        s_hole_entry[hole][level] = entry;
+        if (level == s_features.levels)
+            break;
+        uint64_t *table = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+        if (!table)
+            return false;
+        table[s_hole_va[hole] >> (12 + 9 * level) & 511] = entry;
+        entry = pointer(table);
+    }
+    return true;
+}
+
 bool s_hole_build(unsigned harts)
 {
-    s_hole_table = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
-    if (!s_hole_table)
+    uint64_t *last = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+    if (!last)
         return false;
-    s_hole_table[0] = host_image_pa(s_hole_code) >> 12 << PTE_PPN_SHIFT | RX;
+    last[0] = host_image_pa(s_hole_code) >> 12 << PTE_PPN_SHIFT | RX;
     for (unsigned n = 0; n < harts; n++) {
         pages[n] = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
         if (!pages[n])
             return false;
-        s_hole_table[1 + n] = host_pa(pages[n]) >> 12 << PTE_PPN_SHIFT | RW;
+        last[1 + n] = host_pa(pages[n]) >> 12 << PTE_PPN_SHIFT | RW;
         pages[n]->trap = s_trap;
     }
     for (unsigned n = 0; n < S_HOLES; n++) {
-        if (!host_table_share(s_hole_va[n], s_hole_table))
+        if (!build_way(n, last) || !host_table_share(s_hole_va[n], last))
             return false;
     }
     return true;

@@ -4,6 +4,9 @@
 #include "engine/shadow/shadow.h"
 #include "riscv/asm.h"
 
+#define OPCODE_MASK 0x7fu
+#define OPCODE_SYSTEM 0x73u
+#define FUNCT3_MASK 0x7000u
 #define INSN_SRET 0x10200073u
 #define SFENCE_MASK 0xfe007fffu
 #define INSN_SFENCE_VMA 0x12000073u
@@ -14,9 +17,12 @@ static void do_sret(struct engine_vcpu *v)
     uint64_t status = s->sstatus & ~(SSTATUS_SPP | SSTATUS_SIE);
     if (s->sstatus & SSTATUS_SPIE)
         status |= SSTATUS_SIE;
-    s->user = !(s->sstatus & SSTATUS_SPP);
-    s->stale_root |= s->user;
+    if (!(s->sstatus & SSTATUS_SPP)) {
+        s->user = true;
+        s->stale_root = true;
+    }
     s->sstatus = status | SSTATUS_SPIE;
+    s->due = true; /* interrupts may be open now */
     v->pc = s->sepc;
 }
 
@@ -29,37 +35,39 @@ static void do_sfence(struct engine_vcpu *v, uint32_t insn)
         s_tables_flush_asid(v, v->gpr[asid] & 0xffff);
     else
         s_tables_flush(v);
+    v->pc += 4;
 }
 
-/* Not for the engine to answer: core decides. */
-static bool leave(struct exit *exit, enum exit_reason reason)
-{
-    exit->reason = reason;
-    return false;
-}
-
-bool s_privileged(struct engine_vcpu *v, uint32_t insn, struct exit *exit)
+bool s_privileged(struct engine_vcpu *v, uint32_t insn)
 {
     struct riscv_csr_op op;
-    exit->insn = insn;
-    exit->gva = 0;
-    bool is_csr = riscv_decode_csr(insn, &op);
-    if (is_csr && op.csr >= CSR_CYCLE && op.csr <= CSR_HPMCOUNTER31)
-        return leave(exit, EXIT_CSR);
-    if (v->s.user)
-        return leave(exit, EXIT_ILLEGAL);
-    if (is_csr && (s_csr_access(v, &op) || s_aia_access(v, &op))) {
-        v->pc += 4;
+    if (v->s.user || (insn & OPCODE_MASK) != OPCODE_SYSTEM)
+        return false;
+    if (insn & FUNCT3_MASK) {
+        if (s_csr_access(v, insn) || (riscv_decode_csr(insn, &op) && s_aia_access(v, &op)))
+            v->pc += 4;
+        else
+            return false;
     } else if (insn == INSN_SRET) {
         do_sret(v);
     } else if ((insn & SFENCE_MASK) == INSN_SFENCE_VMA) {
         do_sfence(v, insn);
-        v->pc += 4;
-    } else if (insn == INSN_WFI || insn == INSN_WRS_NTO) {
-        return leave(exit, EXIT_WFI);
     } else {
-        return leave(exit, EXIT_ILLEGAL);
+        return false;
     }
     v->exits[EXIT_HOT_PRIVILEGED]++;
     return true;
+}
+
+bool s_illegal(struct engine_vcpu *v, uint32_t insn, struct exit *exit)
+{
+    struct riscv_csr_op op;
+    exit->insn = insn;
+    exit->gva = 0;
+    exit->reason = EXIT_ILLEGAL;
+    if (riscv_decode_csr(insn, &op) && op.csr >= CSR_CYCLE && op.csr <= CSR_HPMCOUNTER31)
+        exit->reason = EXIT_CSR;
+    else if (!v->s.user && (insn == INSN_WFI || insn == INSN_WRS_NTO))
+        exit->reason = EXIT_WFI;
+    return false;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What this machine's harts offer a guest that runs without the H extension. */
 #include "engine/shadow/shadow.h"
+#include "host/host.h"
 #include "riscv/asm.h"
 
 struct s_features s_features;
 
-#define ENVCFG_GUEST (1UL | ENVCFG_CBIE_INVAL | ENVCFG_CBCFE | ENVCFG_CBZE) /* bit 0: FIOM */
+#define ENVCFG_GUEST (ENVCFG_FIOM | ENVCFG_CBIE_INVAL | ENVCFG_CBCFE | ENVCFG_CBZE)
 #define ASID_MASK 0xffffUL
 
 /* As many as a vCPU has roots, and Caldarium's own. */
@@ -17,6 +18,27 @@ static bool enough_asids(void)
     csr_write(CSR_SATP, satp);
     sfence_vma_all();
     return stuck >= S_SPACES * S_VIEWS;
+}
+
+/*
+ * 4 where satp takes Sv48, else 3. A mode that is taken is in force at once, so the root that is
+ * tried leads to the present one for every address that Sv39 has: its entries 0 and 511 are the two
+ * halves.
+ */
+static unsigned probe_levels(void)
+{
+    uint64_t before = csr_read(CSR_SATP);
+    uint64_t *root = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+    if (!root)
+        return 3;
+    root[0] = root[511] = (before & SATP_PPN_MASK) << PTE_PPN_SHIFT | PTE_V;
+    uint64_t wanted = SATP_MODE_SV48 << SATP_MODE_SHIFT | host_pa(root) >> 12;
+    csr_write(CSR_SATP, wanted);
+    bool taken = csr_read(CSR_SATP) >> SATP_MODE_SHIFT == SATP_MODE_SV48;
+    csr_write(CSR_SATP, before);
+    sfence_vma_all();
+    host_pages_free(root, HOST_PAGE_SIZE);
+    return taken ? 4 : 3;
 }
 
 bool s_probe(unsigned harts)
@@ -31,6 +53,7 @@ bool s_probe(unsigned harts)
         s_features.envcfg = csr_read(CSR_SENVCFG) & ENVCFG_GUEST;
         csr_write(CSR_SENVCFG, 0);
     }
+    s_features.levels = probe_levels();
     s_features.asids = enough_asids();
     csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL | SSTATUS_VS_INITIAL);
     s_features.fp = csr_read(CSR_SSTATUS) & SSTATUS_FS;

@@ -1,15 +1,43 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Running a guest until core is needed: what the guest's own hart would have done is done here. */
+/*
+ * Running a guest until core is needed. What the guest's own hart would have done is done in
+ * s_hot(), called by entry.S on each trap; only what that leaves over returns from s_enter().
+ */
+#include <stddef.h>
+
 #include "engine/common/kick.h"
+#include "engine/common/offsets.h"
 #include "engine/hot.h"
 #include "engine/shadow/shadow.h"
 #include "host/host.h"
 #include "riscv/asm.h"
 
+_Static_assert(offsetof(struct engine_vcpu, gpr) == V_GPR(0), "entry.S");
+_Static_assert(offsetof(struct engine_vcpu, host_sp) == V_HOST_SP, "entry.S");
+_Static_assert(offsetof(struct engine_vcpu, s.user) == V_S_USER, "entry.S");
+_Static_assert(offsetof(struct engine_vcpu, s.due) == V_S_DUE, "entry.S");
+
+/* What of sstatus is the guest's own while it runs, and lives in the hart. */
+#define HARTS_SSTATUS (SSTATUS_FS | SSTATUS_VS)
+
 _Noreturn void s_trap_inside(void)
 {
     host_panic("trap inside the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
                csr_read(CSR_SEPC), csr_read(CSR_STVAL));
+}
+
+/* Before the guest goes on: its interrupts, then the root for what it is now. */
+static void settle(struct engine_vcpu *v)
+{
+    struct s_vcpu *s = &v->s;
+    s->due = false;
+    if (s->sip & s->sie)
+        s_deliver_interrupt(v);
+    if (s->stale_root) {
+        s->stale_root = false;
+        s_hart_page(v->hart)->shadow_satp = s_tables_satp(v);
+        s_mode_registers(v);
+    }
 }
 
 /* As engine h's: false: the world outside has to look. */
@@ -23,40 +51,41 @@ static bool interrupt(struct engine_vcpu *v, uint64_t number)
         return false;
     v->s.timer = UINT64_MAX;
     v->s.sip |= IRQ_BIT(IRQ_S_TIMER);
+    v->s.due = true;
     host_timer_arm((struct vcpu *)v, UINT64_MAX);
     v->exits[EXIT_HOT_TIMER]++;
     return true;
 }
 
-static bool illegal(struct engine_vcpu *v, struct exit *exit)
-{
-    uint32_t insn = (uint32_t)exit->gva; /* stval holds the instruction, or zero */
-    if (!insn && !s_fetch_insn(v, v->pc, &insn))
-        return true; /* another vCPU changed the page under us: the guest runs into it again */
-    return s_privileged(v, insn, exit);
-}
-
 /* True: answered, the guest goes on. */
-static bool answer(struct engine_vcpu *v, struct exit *exit)
+static bool answer(struct engine_vcpu *v, uint64_t cause, struct exit *exit)
 {
-    if (exit->cause & CAUSE_INTERRUPT) {
-        exit->reason = EXIT_INTERRUPT;
-        return interrupt(v, exit->cause & ~CAUSE_INTERRUPT);
-    }
-    switch (exit->cause) {
+    uint64_t tval = csr_read(CSR_STVAL);
+    uint32_t insn;
+    switch (cause) {
     case CAUSE_ILLEGAL:
-        return illegal(v, exit);
+        insn = (uint32_t)tval; /* or zero, on some harts */
+        if (!insn && !s_fetch_insn(v, v->pc, &insn))
+            return true; /* another vCPU changed the page under us: the guest runs into it again */
+        s_fetch_note(v);
+        if (s_privileged(v, insn))
+            return true;
+        return s_illegal(v, insn, exit);
     case CAUSE_INSN_PAGE:
     case CAUSE_LOAD_PAGE:
     case CAUSE_STORE_PAGE:
+        exit->cause = cause;
+        exit->gva = tval;
         return s_fault(v, exit);
     case CAUSE_USER_ECALL:
         if (!v->s.user) {
             exit->reason = EXIT_SBI;
             return false;
         }
+        tval = 0;
         break;
     case CAUSE_BREAKPOINT:
+        exit->gva = tval;
         exit->reason = EXIT_BREAKPOINT;
         return false;
     case CAUSE_INSN_MISALIGNED:
@@ -67,40 +96,69 @@ static bool answer(struct engine_vcpu *v, struct exit *exit)
     case CAUSE_STORE_ACCESS:
         break;
     default:
-        exit->reason = EXIT_ERROR;
+        exit->reason = EXIT_INTERRUPT;
+        if (cause & CAUSE_INTERRUPT)
+            return interrupt(v, cause & ~CAUSE_INTERRUPT);
+        *exit = (struct exit){.reason = EXIT_ERROR, .cause = cause, .gva = tval};
         return false;
     }
     v->exits[EXIT_HOT_TRAP]++;
-    s_deliver(v, exit->cause, exit->cause == CAUSE_USER_ECALL ? 0 : exit->gva);
+    s_deliver(v, cause, tval);
     return true;
 }
 
-#define HARTS_SSTATUS (SSTATUS_FS | SSTATUS_VS | SSTATUS_MXR)
+/*
+ * A kernel's way in and out is short, and half of it privileged: those that follow each other are
+ * done at once, since a trap costs several times what one of them does. Nothing is kept of the
+ * guest's code but where it lies.
+ */
+#define RUN 16
+
+static void run_on(struct engine_vcpu *v)
+{
+    uint32_t insn;
+    for (unsigned n = 0; n < RUN && s_fetch_next(v, &insn) && s_privileged(v, insn); n++) {
+        if (v->s.due)
+            settle(v);
+    }
+}
+
+bool s_hot(struct engine_vcpu *v)
+{
+    uint64_t cause = csr_read(CSR_SCAUSE);
+    v->pc = csr_read(CSR_SEPC);
+    if (!answer(v, cause, v->s.exit))
+        return false;
+    if (v->s.due)
+        settle(v);
+    run_on(v);
+    csr_write(CSR_SEPC, v->pc);
+    return true;
+}
+
+void s_hot_due(struct engine_vcpu *v)
+{
+    v->pc = csr_read(CSR_SEPC);
+    settle(v);
+    csr_write(CSR_SEPC, v->pc);
+}
 
 void s_run(struct engine_vcpu *v, struct exit *exit)
 {
     struct s_vcpu *s = &v->s;
     uint64_t vector = csr_read(CSR_STVEC);
+    *exit = (struct exit){0};
+    s->exit = exit;
     s_hole_enter(v);
     if (s_features.h)
         csr_clear(CSR_HSTATUS, HSTATUS_SPV); /* sret leads to our U-mode, not to a guest's */
-    s->stale_root = true;
-    do {
-        s_deliver_interrupt(v);
-        if (s->stale_root) {
-            s->stale_root = false;
-            s_hart_page(v->hart)->shadow_satp = s_tables_satp(v);
-            s_mode_registers(v);
-        }
-        csr_write(CSR_SSTATUS, SSTATUS_UXL_64 | (s->sstatus & HARTS_SSTATUS));
-        csr_write(CSR_SEPC, v->pc);
-        s_enter(v);
-        v->pc = csr_read(CSR_SEPC);
-        s->sstatus = (s->sstatus & ~(SSTATUS_FS | SSTATUS_VS)) |
-                     (csr_read(CSR_SSTATUS) & (SSTATUS_FS | SSTATUS_VS));
-        *exit = (struct exit){.cause = csr_read(CSR_SCAUSE), .gva = csr_read(CSR_STVAL)};
-    } while (answer(v, exit));
-    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    csr_write(CSR_SSTATUS, SSTATUS_UXL_64 | (s->sstatus & (HARTS_SSTATUS | SSTATUS_MXR)));
+    s_root_changed(s);
+    settle(v);
+    csr_write(CSR_SEPC, v->pc);
+    s_enter(v);
+    s->sstatus = (s->sstatus & ~HARTS_SSTATUS) | (csr_read(CSR_SSTATUS) & HARTS_SSTATUS);
+    csr_clear(CSR_SSTATUS, HARTS_SSTATUS | SSTATUS_MXR);
     csr_write(CSR_STVEC, vector);
     v->exits[exit->reason]++;
 }

@@ -14,8 +14,9 @@ struct s_features {
     uint64_t vlenb;  /* bytes in a vector register */
     bool senvcfg;    /* the register exists */
     uint64_t envcfg; /* its bits that stick */
-    bool h;     /* there is an H extension, whose hstatus has to be told that this is no guest */
-    bool asids; /* enough ASIDs to tell shadow roots apart; else every switch flushes */
+    bool h; /* there is an H extension, whose hstatus has to be told that this is no guest */
+    unsigned levels; /* 3, 4: Sv39, Sv48; what satp takes, and a guest is shown */
+    bool asids;      /* enough ASIDs to tell shadow roots apart; else every switch flushes */
 };
 extern struct s_features s_features;
 
@@ -26,12 +27,13 @@ bool s_probe(unsigned harts);
 /*
  * hole.c: the 2 MiB of address space that every shadow root keeps for Caldarium: the page with the
  * code that changes roots, and a page of data for each hart. Where a guest maps something there,
- * the hole moves to another place.
+ * the hole moves to another place. All of them are canonical in every mode.
  */
 #define S_HOLES 4
+#define S_LEVELS 5
 extern const uint64_t s_hole_va[S_HOLES];
-extern uint64_t
-    *s_hole_table; /* its last-level table: the same in every root, Caldarium's own too */
+/* What a table of that level holds on the way to the hole: level 1 is a table of 2 MiB entries. */
+extern uint64_t s_hole_entry[S_HOLES][S_LEVELS];
 struct s_hart_page {
     uint64_t t0, sp, host_satp; /* the offsets are entry.S's */
     struct engine_vcpu *vcpu;
@@ -43,9 +45,8 @@ bool s_hole_build(unsigned harts);
 /* Points this hart's stvec and sscratch into the vCPU's hole. */
 void s_hole_enter(struct engine_vcpu *v);
 
-/* entry.S: runs the guest until any trap; its registers are in `v` then, sepc and scause tell. */
+/* entry.S: runs the guest until s_hot() says that it is not its to answer. */
 void s_enter(struct engine_vcpu *v);
-_Noreturn void s_trap_inside(void);
 
 /* memory.c: guest-physical memory. */
 const struct s_region *s_region(const struct engine_vm *vm, uint64_t gpa);
@@ -64,6 +65,13 @@ uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
                      struct s_found *found);
 bool s_fetch_insn(struct engine_vcpu *v, uint64_t gva, uint32_t *insn);
 bool s_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);
+/* The instruction at the pc, if it is the guest kernel's, 32 bits long, and its page was executed
+ * from since the last fence. */
+bool s_fetch_next(const struct engine_vcpu *v, uint32_t *insn);
+/* The kernel executes from the pc's page: s_fetch_next() may go there. */
+void s_fetch_note(struct engine_vcpu *v);
+/* Fences and changes of satp: forgets all pages, or those that are this address space's alone. */
+void s_fetch_forget(struct s_vcpu *s, bool global);
 
 /* tables.c: the shadow tables of one vCPU. */
 int s_tables_init(struct engine_vcpu *v);
@@ -71,7 +79,8 @@ void s_tables_fini(struct engine_vcpu *v);
 /* The root for the present satp, mode and SUM, as a satp value. */
 uint64_t s_tables_satp(struct engine_vcpu *v);
 /* Enters a leaf of 4 KiB (shift 12) or 2 MiB (shift 21), with its PTE_* permissions, in the present
- * root; with PTE_G in `flags` in all roots of the kernel's views. */
+ * root; with PTE_G in `flags` in all roots of the kernel's views. The hart may remember what was
+ * there before: a fence for the one address that was missed is the caller's. */
 void s_tables_fill(struct engine_vcpu *v, uint64_t gva, uint64_t pa, unsigned shift,
                    uint64_t flags);
 void s_tables_reset(struct engine_vcpu *v); /* the same as flush, on any hart, while not loaded */
@@ -84,13 +93,16 @@ void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t
 bool s_fault(struct engine_vcpu *v, struct exit *exit);
 
 /* csr.c: a CSR instruction on the virtual CSR file. False: this guest has no such register. */
-bool s_csr_access(struct engine_vcpu *v, const struct riscv_csr_op *op);
+bool s_csr_access(struct engine_vcpu *v, uint32_t insn);
 
 /* aia.c: the same for what Ssaia adds. */
 bool s_aia_access(struct engine_vcpu *v, const struct riscv_csr_op *op);
 
-/* privileged.c: an instruction that U-mode can't execute. True: done. */
-bool s_privileged(struct engine_vcpu *v, uint32_t insn, struct exit *exit);
+/* privileged.c: an instruction that U-mode can't execute. False: not for the engine to answer, and
+ * nothing was done. */
+bool s_privileged(struct engine_vcpu *v, uint32_t insn);
+/* The same with what core needs to know of it where it is false. */
+bool s_illegal(struct engine_vcpu *v, uint32_t insn, struct exit *exit);
 
 /* trap.c: into the guest's trap handler, and its interrupts. */
 void s_deliver(struct engine_vcpu *v, uint64_t cause, uint64_t tval);
@@ -106,6 +118,16 @@ void s_mode_registers(const struct engine_vcpu *v);
 
 /* run.c */
 void s_run(struct engine_vcpu *v, struct exit *exit);
+/* Called by entry.S, on the hart's stack, with all of the guest's registers in the vCPU. */
+bool s_hot(struct engine_vcpu *v);
+void s_hot_due(struct engine_vcpu *v);
+_Noreturn void s_trap_inside(void);
+
+/* Another root, or an interrupt, may be due. */
+static inline void s_root_changed(struct s_vcpu *s)
+{
+    s->stale_root = s->due = true;
+}
 
 extern const struct engine_ops engine_shadow;
 

@@ -10,6 +10,9 @@
 #define S_HARTS 64    /* harts of the host, at most */
 #define S_REGIONS 160 /* runs of guest-physical memory: RAM chunks, shared regions, devices */
 #define S_SPACES 10   /* guest address spaces that a vCPU keeps tables for */
+#define S_FETCH_LINES 4
+
+struct exit;
 
 /* A run of guest-physical memory that is one run of the machine's. */
 struct s_region {
@@ -23,8 +26,7 @@ struct s_vm {
     uint64_t table_pages;
     bool has_fp, has_vector;
     bool adue; /* accessed and dirty bits are set by the walk (Svadu); else it faults (Svade) */
-    uint64_t envcfg;           /* bits of senvcfg that this VM's guests have */
-    const void *last[S_HARTS]; /* which vCPU ran on that hart last */
+    uint64_t envcfg; /* bits of senvcfg that this VM's guests have */
 };
 
 /* One guest address space seen in three ways: what a mode may reach differs by the U bit and SUM.
@@ -35,18 +37,32 @@ struct s_space {
     uint64_t satp;  /* the guest's, ASID included: what the tables are shadows of */
     uint64_t stamp; /* when it was chosen last; 0: free */
     struct {
-        uint64_t *root;       /* NULL: not made yet */
+        uint64_t satp;        /* for the hart; 0: not made yet */
+        uint64_t *root;       /* only where satp is not 0 */
         uint16_t first, last; /* its pages, linked through s_vcpu.next[] */
     } view[S_VIEWS];
 };
 
+/* A page of the guest's kernel text that was executed from: what a hart's instruction TLB is. */
+struct s_fetch_line {
+    uint64_t page; /* guest-virtual address >> 12; UINT64_MAX: none */
+    const uint8_t *va;
+    bool global; /* mapped alike in every address space */
+};
+
 struct s_vcpu {
-    /* The CSRs as the guest reads them. Of sstatus, FS and VS live in the hart's while it runs. */
+    bool user; /* the guest is in U-mode; else in S-mode. At V_S_USER, for entry.S */
+    bool due;  /* something is to be looked at before the guest goes on: s_settle(). At V_S_DUE */
+    bool stale_root; /* mode, SUM, MXR or satp changed: another root may be due */
+
+    /*
+     * The CSRs as the guest reads them. While the guest runs, sstatus.FS and VS live in the hart's
+     * sstatus alone.
+     */
     uint64_t sstatus, sie, stvec, scounteren, senvcfg, sscratch, sepc, scause, stval, sip, satp,
         siselect;
-    bool user;       /* the guest is in U-mode; else in S-mode */
-    bool stale_root; /* mode, SUM, MXR or satp changed: another root may be due */
-    uint64_t timer;  /* deadline of the guest's timer, host time; UINT64_MAX: none */
+    uint64_t timer;    /* deadline of the guest's timer, host time; UINT64_MAX: none */
+    struct exit *exit; /* where s_run() wants the record */
 
     uint64_t fp[32], fcsr;
     void *vector; /* room for 32 registers of VLENB bytes, or NULL */
@@ -55,14 +71,16 @@ struct s_vcpu {
 
     /* Shadow tables. Pages come from a pool that is taken when the VM is made. */
     uint64_t *pool;
-    uint16_t *next;  /* of each page: the next one in the list it is in, 0: the last */
-    unsigned pages;  /* in the pool; page 0 is never given out */
-    unsigned unused; /* pages from here on have not been given out since the last reset */
-    uint16_t free;   /* pages given back, a list */
-    uint64_t *kernel_template, *user_template; /* what a new root begins as */
+    uint16_t *next;         /* of each page: the next one in the list it is in, 0: the last */
+    unsigned pages;         /* in the pool; page 0 is never given out */
+    unsigned unused;        /* pages from here on have not been given out since the last flush */
+    uint16_t free;          /* pages given back, a list */
+    uint64_t *shared;       /* a root with what all kernel views have in common */
+    unsigned shared_levels; /* of that root; 0: it is not made yet */
     struct s_space space[S_SPACES];
     struct s_space *current;
     uint64_t stamp;
+    struct s_fetch_line fetch[S_FETCH_LINES];
     unsigned hole;      /* which of the holes holds Caldarium's way in and out */
     unsigned last_hart; /* where it ran last, and one; 0: nowhere since its start */
 };

@@ -66,7 +66,7 @@ void s_mode_registers(const struct engine_vcpu *v)
     csr_write(CSR_SCOUNTEREN, s->user ? s->scounteren & COUNTEREN_TM : COUNTEREN_TM);
     if (!s_features.senvcfg)
         return;
-    uint64_t envcfg = s->user ? s->senvcfg : v->vm->s.envcfg;
+    uint64_t envcfg = s->user ? s->senvcfg : v->vm->s.envcfg & ~ENVCFG_FIOM;
     if (envcfg & ENVCFG_CBIE_INVAL) /* an invalidation could show what was there before: a flush */
         envcfg = (envcfg & ~ENVCFG_CBIE_INVAL) | ENVCFG_CBIE_FLUSH;
     csr_write(CSR_SENVCFG, envcfg);
@@ -76,7 +76,7 @@ void s_load(struct engine_vcpu *v)
 {
     load_fp_vector(v);
     forget_stale(v);
-    v->s.stale_root = true;
+    s_root_changed(&v->s);
     v->loaded = true;
     if (v->s.timer != UINT64_MAX)
         host_timer_arm((struct vcpu *)v, v->s.timer);

@@ -1,35 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The shadow tables of one vCPU: Sv39, from guest-virtual to machine addresses. They are what the
- * manual says a TLB may be: an entry appears when it is first missed and may stay until the guest's
- * fence ends it, whatever the guest writes into its tables meanwhile.
+ * The shadow tables of one vCPU, from guest-virtual to machine addresses, in the mode (Sv39, Sv48)
+ * of the guest's own. They are what the manual says a TLB may be: an entry appears when it is first
+ * missed and may stay until the guest's fence ends it, whatever the guest writes into its tables
+ * meanwhile.
  *
  * One root for each guest address space and view. Entries that the guest calls global and that are
- * for its S-mode alone lie in second-level tables which all kernel views share: `kernel_template`
- * names them, and a new root begins as a copy of it. A root that needs another entry in the same
- * GiB gets a second-level table of its own there.
+ * for its S-mode alone lie in tables which all kernel views share: `shared` is a root that names
+ * them, and a new root begins as a copy of it. A root that needs another entry below the same root
+ * entry gets tables of its own there.
  *
  * Pages come from the vCPU's pool. When it is empty, everything is forgotten: a guest that uses
  * more only runs slower.
+ *
+ * Levels are numbered from the last one up: entries at level 0 are 4 KiB, at level 1 2 MiB.
  */
-#include <string.h>
-
 #include "engine/shadow/shadow.h"
 #include "host/host.h"
 #include "riscv/asm.h"
+#include "riscv/walk.h"
 
 #define ENTRIES 512
-#define POOL_PAGES 1024 /* 4 MiB: the shadows of 2 GiB in use, where the guest has large pages */
 #define LEAF_BITS (PTE_R | PTE_W | PTE_X)
+#define ROUND 8 /* entries cleared or copied at a time */
 
-static unsigned slot(uint64_t gva)
-{
-    return gva >> 30 & (ENTRIES - 1);
-}
+/* The pool: tables for the RAM a VM has, several times over, within bounds. */
+#define POOL_MIN_PAGES 128
+#define POOL_MAX_PAGES 1024
+#define POOL_RAM_SHIFT 19 /* a page of tables for 512 KiB of RAM */
 
-static unsigned middle(uint64_t gva)
+static unsigned index_at(uint64_t gva, unsigned level)
 {
-    return gva >> 21 & (ENTRIES - 1);
+    return gva >> (12 + 9 * level) & (ENTRIES - 1);
 }
 
 static uint64_t pointer(const uint64_t *table)
@@ -42,9 +44,30 @@ static uint64_t *behind(uint64_t entry)
     return host_va(entry >> PTE_PPN_SHIFT << 12);
 }
 
+static bool is_table(uint64_t entry)
+{
+    return entry & PTE_V && !(entry & LEAF_BITS);
+}
+
 static uint64_t *page(const struct s_vcpu *s, unsigned number)
 {
     return s->pool + (uint64_t)number * ENTRIES;
+}
+
+static void clear_table(uint64_t *table)
+{
+    for (unsigned n = 0; n < ENTRIES; n += ROUND) {
+        for (unsigned i = 0; i < ROUND; i++)
+            table[n + i] = 0;
+    }
+}
+
+static void copy_table(uint64_t *to, const uint64_t *from)
+{
+    for (unsigned n = 0; n < ENTRIES; n += ROUND) {
+        for (unsigned i = 0; i < ROUND; i++)
+            to[n + i] = from[n + i];
+    }
 }
 
 /* A page with what it had before in it. 0: none is left. */
@@ -58,7 +81,8 @@ static unsigned take(struct s_vcpu *s)
     return number;
 }
 
-/* A zeroed second- or last-level table, which belongs to the view's list. */
+/* A cleared table. It belongs to the view's list; with no space, to nobody: only a flush frees it.
+ */
 static uint64_t *take_table(struct s_vcpu *s, struct s_space *space, enum s_view view)
 {
     unsigned number = take(s);
@@ -68,46 +92,49 @@ static uint64_t *take_table(struct s_vcpu *s, struct s_space *space, enum s_view
         s->next[number] = space->view[view].first;
         space->view[view].first = (uint16_t)number;
     }
-    return memset(page(s, number), 0, HOST_PAGE_SIZE);
+    uint64_t *table = page(s, number);
+    clear_table(table);
+    return table;
 }
 
-/* A second-level table has the hole in it, if it is for that GiB. */
-static void keep_hole(const struct s_vcpu *s, uint64_t *table, unsigned index)
-{
-    uint64_t hole = s_hole_va[s->hole];
-    if (index == slot(hole))
-        table[middle(hole)] = pointer(s_hole_table);
-}
-
-/* Every page is free again but for the two templates, which name nothing but the hole. */
+/* Every page is free again. */
 static void reset(struct s_vcpu *s)
 {
-    memset(s->space, 0, sizeof(s->space));
+    for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
+        space->stamp = 0;
+        for (enum s_view view = 0; view < S_VIEWS; view++)
+            space->view[view].satp = 0;
+    }
     s->free = 0;
     s->unused = 1;
+    s->shared_levels = 0;
     s->current = NULL;
-    s->stale_root = true;
-    unsigned hole = slot(s_hole_va[s->hole]);
-    uint64_t **const templates[] = {&s->user_template, &s->kernel_template};
-    for (unsigned n = 0; n < 2; n++) {
-        uint64_t *root = take_table(s, NULL, 0), *second = take_table(s, NULL, 0);
-        keep_hole(s, second, hole);
-        root[hole] = pointer(second);
-        *templates[n] = root;
-    }
+    s_fetch_forget(s, true);
+    s_root_changed(s);
+}
+
+static unsigned pool_pages(const struct engine_vm *vm)
+{
+    uint64_t ram = 0;
+    for (unsigned n = 0; n < vm->s.regions; n++)
+        ram += vm->s.region[n].va ? vm->s.region[n].size : 0;
+    uint64_t pages = ram >> POOL_RAM_SHIFT;
+    return pages < POOL_MIN_PAGES   ? POOL_MIN_PAGES
+           : pages > POOL_MAX_PAGES ? POOL_MAX_PAGES
+                                    : (unsigned)pages;
 }
 
 int s_tables_init(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
-    s->pages = POOL_PAGES;
-    s->pool = host_pages_alloc(POOL_PAGES * HOST_PAGE_SIZE, HOST_PAGE_SIZE);
-    s->next = host_pages_alloc(POOL_PAGES * sizeof(*s->next), HOST_PAGE_SIZE);
+    s->pages = pool_pages(v->vm);
+    s->pool = host_pages_alloc(s->pages * HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+    s->next = host_pages_alloc(s->pages * sizeof(*s->next), HOST_PAGE_SIZE);
     if (!s->pool || !s->next) {
         s_tables_fini(v);
         return -1;
     }
-    v->vm->s.table_pages += POOL_PAGES + 1;
+    v->vm->s.table_pages += s->pages + 1;
     reset(s);
     return 0;
 }
@@ -116,9 +143,9 @@ void s_tables_fini(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
     if (s->pool)
-        host_pages_free(s->pool, POOL_PAGES * HOST_PAGE_SIZE);
+        host_pages_free(s->pool, s->pages * HOST_PAGE_SIZE);
     if (s->next)
-        host_pages_free(s->next, POOL_PAGES * sizeof(*s->next));
+        host_pages_free(s->next, s->pages * sizeof(*s->next));
     s->pool = NULL;
     s->next = NULL;
 }
@@ -143,13 +170,11 @@ static uint64_t root_asid(const struct s_vcpu *s, const struct s_space *space, e
 
 static void forget_view(struct s_vcpu *s, struct s_space *space, enum s_view view)
 {
-    uint16_t first = space->view[view].first;
-    if (!first)
+    if (!space->view[view].satp)
         return;
     s->next[space->view[view].last] = s->free;
-    s->free = first;
-    space->view[view].root = NULL;
-    space->view[view].first = 0;
+    s->free = space->view[view].first;
+    space->view[view].satp = 0;
     sfence_vma_asid(root_asid(s, space, view));
 }
 
@@ -160,7 +185,7 @@ static void forget_space(struct s_vcpu *s, struct s_space *space)
     space->stamp = 0;
     if (s->current == space) {
         s->current = NULL;
-        s->stale_root = true;
+        s_root_changed(s);
     }
 }
 
@@ -170,34 +195,41 @@ void s_tables_flush_asid(struct engine_vcpu *v, uint64_t asid)
         if (space->stamp && s_asid(space->satp) == asid)
             forget_space(&v->s, space);
     }
+    s_fetch_forget(&v->s, false);
 }
 
-static void clear_leaf(uint64_t *root, uint64_t gva)
+/* How many levels the shadow of that satp has. Without paging: enough for all of the guest's RAM.
+ */
+static unsigned levels_of(uint64_t satp)
 {
-    uint64_t *entry = &root[slot(gva)];
-    if (!(*entry & PTE_V))
-        return;
-    entry = &behind(*entry)[middle(gva)];
-    if (*entry & PTE_V && !(*entry & LEAF_BITS))
-        entry = &behind(*entry)[gva >> 12 & (ENTRIES - 1)];
+    int levels = riscv_satp_levels(satp);
+    return levels > 0 ? (unsigned)levels : s_features.levels;
+}
+
+static void clear_leaf(uint64_t *table, unsigned levels, uint64_t gva)
+{
+    uint64_t *entry = &table[index_at(gva, levels - 1)];
+    for (unsigned level = levels - 1; level && is_table(*entry); level--)
+        entry = &behind(*entry)[index_at(gva, level - 1)];
     *entry = 0;
 }
 
 void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t asid)
 {
     struct s_vcpu *s = &v->s;
+    s_fetch_forget(s, any); /* a fence for one ASID leaves global pages alone */
     if (gva >> 21 == s_hole_va[s->hole] >> 21)
         return; /* nothing of the guest's is there */
     for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
         if (!space->stamp || (!any && s_asid(space->satp) != asid))
             continue;
         for (enum s_view view = 0; view < S_VIEWS; view++) {
-            if (space->view[view].root)
-                clear_leaf(space->view[view].root, gva);
+            if (space->view[view].satp)
+                clear_leaf(space->view[view].root, levels_of(space->satp), gva);
         }
     }
-    if (any)
-        clear_leaf(s->kernel_template, gva); /* where no root shows it just now */
+    if (any && s->shared_levels)
+        clear_leaf(s->shared, s->shared_levels, gva); /* where no root shows it just now */
     sfence_vma_address(gva);
 }
 
@@ -208,14 +240,16 @@ static void choose_space(struct s_vcpu *s)
     struct s_space *oldest = s->space;
     for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
         if (space->stamp && space->satp == s->satp) {
-            s->current = space;
-            return;
+            oldest = space;
+            break;
         }
         if (space->stamp < oldest->stamp)
             oldest = space;
     }
-    forget_space(s, oldest);
+    if (oldest->stamp && oldest->satp != s->satp)
+        forget_space(s, oldest);
     oldest->satp = s->satp;
+    oldest->stamp = ++s->stamp;
     s->current = oldest;
 }
 
@@ -226,16 +260,37 @@ static enum s_view present_view(const struct s_vcpu *s)
     return s->sstatus & SSTATUS_SUM ? S_KERNEL_SUM : S_KERNEL;
 }
 
+/* The root that the kernel views of an address space with so many levels begin as. */
+static bool make_shared(struct s_vcpu *s, unsigned levels)
+{
+    s->shared = take_table(s, NULL, 0);
+    if (!s->shared)
+        return false;
+    s->shared[index_at(s_hole_va[s->hole], levels - 1)] = s_hole_entry[s->hole][levels - 1];
+    s->shared_levels = levels;
+    return true;
+}
+
 static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
 {
+    unsigned levels = levels_of(space->satp);
+    if (view != S_USER && !s->shared_levels && !make_shared(s, levels))
+        return false;
     unsigned number = take(s);
     if (!number)
         return false;
     uint64_t *root = page(s, number);
-    memcpy(root, view == S_USER ? s->user_template : s->kernel_template, HOST_PAGE_SIZE);
+    if (view != S_USER && s->shared_levels == levels) {
+        copy_table(root, s->shared);
+    } else {
+        clear_table(root);
+        root[index_at(s_hole_va[s->hole], levels - 1)] = s_hole_entry[s->hole][levels - 1];
+    }
     s->next[number] = 0;
     space->view[view].root = root;
     space->view[view].first = space->view[view].last = (uint16_t)number;
+    space->view[view].satp = (SATP_MODE_SV39 + levels - 3) << SATP_MODE_SHIFT |
+                             root_asid(s, space, view) << SATP_ASID_SHIFT | host_pa(root) >> 12;
     return true;
 }
 
@@ -243,81 +298,86 @@ uint64_t s_tables_satp(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
     enum s_view view = present_view(s);
-    for (;;) {
-        if (!s->current || s->current->satp != s->satp)
-            choose_space(s);
-        s->current->stamp = ++s->stamp;
-        if (s->current->view[view].root || make_root(s, s->current, view))
-            break;
+    if (!s->current || s->current->satp != s->satp)
+        choose_space(s);
+    if (!s->current->view[view].satp && !make_root(s, s->current, view)) {
         s_tables_flush(v);
+        choose_space(s);
+        make_root(s, s->current, view); /* an empty pool has room for one */
     }
-    return SATP_MODE_SV39 << SATP_MODE_SHIFT | root_asid(s, s->current, view) << 44 |
-           host_pa(s->current->view[view].root) >> 12;
+    return s->current->view[view].satp;
+}
+
+/* The table behind an entry at `level`, made where there is none. NULL: the pool is empty. */
+static uint64_t *descend(struct s_vcpu *s, struct s_space *owner, enum s_view view, uint64_t *entry,
+                         unsigned level)
+{
+    uint64_t way = s_hole_entry[s->hole][level];
+    if (is_table(*entry) && *entry != way)
+        return behind(*entry);
+    uint64_t *table = take_table(s, owner, view);
+    if (!table)
+        return NULL;
+    if (*entry == way) /* nothing but the way to the hole was here, the same table in all roots */
+        table[index_at(s_hole_va[s->hole], level - 1)] = s_hole_entry[s->hole][level - 1];
+    *entry = pointer(table);
+    return table;
 }
 
 /*
- * The second-level table for an address in the present root. `shared`: the entry is for all kernel
- * views. NULL: the pool is empty.
+ * The table behind a root's entry for that address. A shared one serves for entries that all kernel
+ * views have; a root that has tables of its own there keeps all its entries in these. `owner`:
+ * whose the tables below are, NULL where they are shared.
  */
-static uint64_t *second_level(struct s_vcpu *s, struct s_space *space, enum s_view view,
-                              uint64_t gva, bool shared)
+static uint64_t *below_root(struct s_vcpu *s, enum s_view view, uint64_t gva, bool global,
+                            struct s_space **owner)
 {
-    unsigned index = slot(gva);
-    uint64_t *root = space->view[view].root;
-    uint64_t common = view == S_USER ? s->user_template[index] : s->kernel_template[index];
-    uint64_t *table;
-    if (root[index] && root[index] != common)
-        return behind(root[index]); /* its own */
-    if (shared && root[index])
-        return behind(root[index]);
-    if (shared && common) {
-        table = behind(common); /* made since this root was */
-    } else {
-        table = take_table(s, shared ? NULL : space, view);
-        if (!table)
-            return NULL;
-        keep_hole(s, table, index);
-        if (shared)
-            s->kernel_template[index] = pointer(table);
+    struct s_space *space = *owner;
+    unsigned levels = levels_of(space->satp), level = levels - 1;
+    uint64_t *entry = &space->view[view].root[index_at(gva, level)];
+    if (view == S_USER || s->shared_levels != levels)
+        return descend(s, space, view, entry, level);
+    uint64_t way = s_hole_entry[s->hole][level];
+    uint64_t *common = &s->shared[index_at(gva, level)];
+    bool has_common = is_table(*common) && *common != way;
+    bool own = is_table(*entry) && *entry != way && !(has_common && *entry == *common);
+    if (own)
+        return behind(*entry);
+    if (global) {
+        uint64_t *table = descend(s, NULL, view, common, level);
+        if (table)
+            *entry = *common; /* which may have been made since this root was */
+        *owner = NULL;
+        return table;
     }
-    root[index] = pointer(table);
-    if (!shared && common)
-        sfence_vma_asid(root_asid(s, space, view)); /* the hart may remember the common table */
-    return table;
+    if (has_common && *entry == *common) {
+        /* Leaves the common table; the hart may remember it. */
+        *entry = index_at(gva, level) == index_at(s_hole_va[s->hole], level) ? way : 0;
+        sfence_vma_asid(root_asid(s, space, view));
+    }
+    return descend(s, space, view, entry, level);
 }
 
 static bool enter(struct s_vcpu *s, uint64_t gva, uint64_t pa, unsigned shift, uint64_t flags)
 {
-    struct s_space *space = s->current;
+    struct s_space *owner = s->current;
     enum s_view view = present_view(s);
-    bool shared = view != S_USER && flags & PTE_G;
-    uint64_t *second = second_level(s, space, view, gva, shared);
-    if (!second)
+    unsigned level = levels_of(owner->satp) - 2;
+    uint64_t *table = below_root(s, view, gva, flags & PTE_G, &owner);
+    for (; table && level > (shift - 12) / 9; level--)
+        table = descend(s, owner, view, &table[index_at(gva, level)], level);
+    if (!table)
         return false;
-    uint64_t leaf = pa >> 12 << PTE_PPN_SHIFT | (flags & ~PTE_G) | PTE_U;
-    uint64_t *entry = &second[middle(gva)];
-    if (shift == 21) {
-        *entry = leaf;
-        return true;
-    }
-    if (!(*entry & PTE_V) || *entry & LEAF_BITS) {
-        /* Pages below a table that all kernels share belong to nobody: only a reset frees them. */
-        bool common = pointer(second) == s->kernel_template[slot(gva)];
-        uint64_t *table = take_table(s, common ? NULL : space, view);
-        if (!table)
-            return false;
-        *entry = pointer(table);
-    }
-    behind(*entry)[gva >> 12 & (ENTRIES - 1)] = leaf;
+    table[index_at(gva, level)] = pa >> 12 << PTE_PPN_SHIFT | (flags & ~PTE_G) | PTE_U;
     return true;
 }
 
 void s_tables_fill(struct engine_vcpu *v, uint64_t gva, uint64_t pa, unsigned shift, uint64_t flags)
 {
-    if (!enter(&v->s, gva, pa, shift, flags)) {
-        s_tables_flush(v);
-        s_tables_satp(v); /* the root to enter it in; there is room now */
-        enter(&v->s, gva, pa, shift, flags);
-    }
-    sfence_vma_address(gva); /* the hart may remember that there was nothing */
+    s_tables_satp(v); /* there is a root to enter it in */
+    if (enter(&v->s, gva, pa, shift, flags))
+        return;
+    s_tables_flush(v);
+    s_tables_satp(v); /* and now there is room */
+    enter(&v->s, gva, pa, shift, flags);
 }

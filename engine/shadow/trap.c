@@ -16,8 +16,10 @@ static void enter_handler(struct engine_vcpu *v, uint64_t cause, uint64_t tval, 
     s->sepc = v->pc;
     s->scause = cause;
     s->stval = tval;
-    s->stale_root |= s->user;
-    s->user = false;
+    if (s->user) {
+        s->user = false;
+        s_root_changed(s);
+    }
     v->pc = handler;
 }
 

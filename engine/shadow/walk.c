@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "engine/shadow/shadow.h"
+#include "host/host.h"
 #include "riscv/csr.h"
 #include "riscv/walk.h"
 
@@ -127,6 +128,39 @@ bool s_fetch_insn(struct engine_vcpu *v, uint64_t gva, uint32_t *insn)
         return false;
     *insn = (uint32_t)high << 16 | low;
     return true;
+}
+
+/* The kernel's own pages alone: nothing else is executed in S-mode. */
+bool s_fetch_next(const struct engine_vcpu *v, uint32_t *insn)
+{
+    const struct s_fetch_line *line = &v->s.fetch[v->pc >> 12 & (S_FETCH_LINES - 1)];
+    uint64_t inside = v->pc & (HOST_PAGE_SIZE - 1);
+    if (line->page != v->pc >> 12 || v->s.user || inside > HOST_PAGE_SIZE - 4)
+        return false;
+    const volatile uint16_t *half = (const volatile uint16_t *)(line->va + inside);
+    *insn = (uint32_t)half[1] << 16 | half[0];
+    return true;
+}
+
+void s_fetch_note(struct engine_vcpu *v)
+{
+    struct s_fetch_line *line = &v->s.fetch[v->pc >> 12 & (S_FETCH_LINES - 1)];
+    struct s_found found;
+    if (line->page == v->pc >> 12 || v->s.user || s_translate(v, v->pc, S_FETCH, &found))
+        return;
+    const struct s_region *region = s_region(v->vm, found.gpa);
+    if (!region || !region->va)
+        return;
+    uint64_t offset = (found.gpa & ~(HOST_PAGE_SIZE - 1)) - region->gpa;
+    *line = (struct s_fetch_line){v->pc >> 12, region->va + offset, found.pte & PTE_G};
+}
+
+void s_fetch_forget(struct s_vcpu *s, bool global)
+{
+    for (unsigned n = 0; n < S_FETCH_LINES; n++) {
+        if (global || !s->fetch[n].global)
+            s->fetch[n].page = UINT64_MAX;
+    }
 }
 
 bool s_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte)

@@ -63,6 +63,7 @@ bool machine_find_engines(void)
     has_shadow = s_probe(board_tree.hart_count);
     if (!has_shadow)
         host_error("no memory for engine shadow");
+    board.satp_levels_shadow = s_features.levels;
     board.satp_levels = has_h ? h_probe_satp_levels() : 3;
     board.isa_shadow = board.isa;
     const struct imsic_layout *imsic = &board_tree.imsic;
@@ -122,11 +123,13 @@ void machine_choose_irqchip(struct vm_config *config)
 
 void machine_describe_engines(char *text, size_t bytes)
 {
-    char h[80] = "";
+    char h[80] = "", shadow[80] = "";
     if (has_h)
         snprintf(h, sizeof(h), "h, Sv%ux4, VMID %u bits", 9 * h_features.gstage_levels + 12,
                  h_features.vmid_bits);
-    snprintf(text, bytes, "%s%s%s; timer %s", h, has_h && has_shadow ? "; " : "",
-             has_shadow ? (s_features.asids ? "shadow, Sv39" : "shadow, Sv39, without ASIDs") : "",
+    if (has_shadow)
+        snprintf(shadow, sizeof(shadow), "shadow, Sv%u%s", 9 * s_features.levels + 12,
+                 s_features.asids ? "" : ", without ASIDs");
+    snprintf(text, bytes, "%s%s%s; timer %s", h, has_h && has_shadow ? "; " : "", shadow,
              hart_has_sstc ? "Sstc" : "through firmware");
 }

@@ -18,6 +18,8 @@ QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
 # The board that tests run on which don't ask for a certain one: CALDARIUM_MACHINE=virt,aia=aplic-imsic
 # runs them all on that.
 MACHINE = os.environ.get("CALDARIUM_MACHINE", "virt")
+# CALDARIUM_ENGINE=shadow: every machine of the tests has harts without the H extension.
+ENGINE = os.environ.get("CALDARIUM_ENGINE", "h")
 
 # Waits end with an event. This is only how long a test waits before it says that none came; the
 # machines that run it are slow and shared.
@@ -108,7 +110,7 @@ class Machine:
         args = ["-M", machine, "-smp", str(smp), "-m", memory, "-display", "none",
                 "-monitor", "none", "-serial", "stdio", "-kernel", kernel]
         if cpu:
-            args += ["-cpu", cpu]
+            args += ["-cpu", cpu + (",h=off" if ENGINE == "shadow" else "")]
         if initrd:
             args += ["-initrd", initrd]
         if append:
