@@ -71,7 +71,7 @@ static void fill_neighbours(struct engine_vcpu *v, uint64_t gva, const struct s_
         uint64_t gpa = pte >> PTE_PPN_SHIFT << 12;
         const struct s_region *region = s_region(v->vm, gpa);
         if (region)
-            s_tables_fill(v, first + n * HOST_PAGE_SIZE, region->pa + (gpa - region->gpa), 12,
+            s_tables_fill(v, first + n * HOST_PAGE_SIZE, region->pa + (gpa - region->gpa), 12, 12,
                           shadow_flags(v, pte));
     }
 }
@@ -83,10 +83,10 @@ static void fill(struct engine_vcpu *v, uint64_t gva, const struct s_found *foun
     uint64_t pa = region->pa + (found->gpa - region->gpa);
     if ((!found->pte || found->shift >= LARGE_SHIFT) && large_fits(region, found->gpa) &&
         gva >> LARGE_SHIFT != s_hole_va[v->s.hole] >> LARGE_SHIFT) {
-        s_tables_fill(v, gva, pa & ~LARGE_MASK, LARGE_SHIFT, flags);
+        s_tables_fill(v, gva, pa & ~LARGE_MASK, LARGE_SHIFT, found->shift, flags);
         return;
     }
-    s_tables_fill(v, gva & ~0xfffUL, pa & ~0xfffUL, 12, flags);
+    s_tables_fill(v, gva & ~0xfffUL, pa & ~0xfffUL, 12, found->shift, flags);
     if (found->pte && found->shift == 12)
         fill_neighbours(v, gva & ~0xfffUL, found);
 }

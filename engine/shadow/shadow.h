@@ -79,9 +79,10 @@ void s_tables_fini(struct engine_vcpu *v);
 /* The root for the present satp, mode and SUM, as a satp value. */
 uint64_t s_tables_satp(struct engine_vcpu *v);
 /* Enters a leaf of 4 KiB (shift 12) or 2 MiB (shift 21), with its PTE_* permissions, in the present
- * root; with PTE_G in `flags` in all roots of the kernel's views. The hart may remember what was
+ * root; with PTE_G in `flags` in all roots of the kernel's views. `whole`: log2 of
+ * the guest's own page, of which this may be a piece. The hart may remember what was
  * there before: a fence for the one address that was missed is the caller's. */
-void s_tables_fill(struct engine_vcpu *v, uint64_t gva, uint64_t pa, unsigned shift,
+void s_tables_fill(struct engine_vcpu *v, uint64_t gva, uint64_t pa, unsigned shift, unsigned whole,
                    uint64_t flags);
 void s_tables_reset(struct engine_vcpu *v); /* the same as flush, on any hart, while not loaded */
 /* Forgets: everything; an address space; one address, in one address space or (any) in all. */

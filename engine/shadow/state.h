@@ -7,9 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define S_HARTS 64    /* harts of the host, at most */
-#define S_REGIONS 160 /* runs of guest-physical memory: RAM chunks, shared regions, devices */
-#define S_SPACES 10   /* guest address spaces that a vCPU keeps tables for */
+#define S_HARTS 64        /* harts of the host, at most */
+#define S_REGIONS 160     /* runs of guest-physical memory: RAM chunks, shared regions, devices */
+#define S_POOL_PAGES 1024 /* tables of a vCPU, at most */
+#define S_SPACES 10       /* guest address spaces that a vCPU keeps tables for */
 #define S_FETCH_LINES 4
 
 struct exit;
@@ -71,12 +72,13 @@ struct s_vcpu {
 
     /* Shadow tables. Pages come from a pool that is taken when the VM is made. */
     uint64_t *pool;
-    uint16_t *next;         /* of each page: the next one in the list it is in, 0: the last */
-    unsigned pages;         /* in the pool; page 0 is never given out */
-    unsigned unused;        /* pages from here on have not been given out since the last flush */
-    uint16_t free;          /* pages given back, a list */
-    uint64_t *shared;       /* a root with what all kernel views have in common */
-    unsigned shared_levels; /* of that root; 0: it is not made yet */
+    uint16_t *next;  /* of each page: the next one in the list it is in, 0: the last */
+    unsigned pages;  /* in the pool; page 0 is never given out */
+    unsigned unused; /* pages from here on have not been given out since the last flush */
+    uint16_t free;   /* pages given back, a list */
+    uint64_t pieces[S_POOL_PAGES / 64]; /* of each page: the table holds pieces of larger pages */
+    uint64_t *shared;                   /* a root with what all kernel views have in common */
+    unsigned shared_levels;             /* of that root; 0: it is not made yet */
     struct s_space space[S_SPACES];
     struct s_space *current;
     uint64_t stamp;

@@ -26,7 +26,7 @@
 
 /* The pool: tables for the RAM a VM has, several times over, within bounds. */
 #define POOL_MIN_PAGES 128
-#define POOL_MAX_PAGES 1024
+#define POOL_MAX_PAGES S_POOL_PAGES
 #define POOL_RAM_SHIFT 19 /* a page of tables for 512 KiB of RAM */
 
 static unsigned index_at(uint64_t gva, unsigned level)
@@ -78,7 +78,25 @@ static unsigned take(struct s_vcpu *s)
         s->free = s->next[number];
     else if (s->unused < s->pages)
         number = s->unused++;
+    s->pieces[number / 64] &= ~(1UL << number % 64);
     return number;
+}
+
+/*
+ * Where a guest's page is larger than what is entered of it, the tables that lie inside that page
+ * are remembered as holding pieces: a fence of any of its addresses ends all of them.
+ */
+static void note_pieces(struct s_vcpu *s, const uint64_t *table, unsigned level, unsigned whole)
+{
+    unsigned number = (unsigned)((table - s->pool) / ENTRIES);
+    if (12 + 9 * (level + 1) <= whole)
+        s->pieces[number / 64] |= 1UL << number % 64;
+}
+
+static bool has_pieces(const struct s_vcpu *s, const uint64_t *table)
+{
+    uint64_t number = (uint64_t)(table - s->pool) / ENTRIES; /* the hole's are not of the pool */
+    return number < s->pages && s->pieces[number / 64] >> number % 64 & 1;
 }
 
 /* A cleared table. It belongs to the view's list; with no space, to nobody: only a flush frees it.
@@ -206,31 +224,47 @@ static unsigned levels_of(uint64_t satp)
     return levels > 0 ? (unsigned)levels : s_features.levels;
 }
 
-static void clear_leaf(uint64_t *table, unsigned levels, uint64_t gva)
+/* Forgets what translates an address. True: that, and other addresses of the same guest page. */
+static bool clear_page(const struct s_vcpu *s, uint64_t *table, unsigned levels, uint64_t gva)
 {
-    uint64_t *entry = &table[index_at(gva, levels - 1)];
-    for (unsigned level = levels - 1; level && is_table(*entry); level--)
-        entry = &behind(*entry)[index_at(gva, level - 1)];
-    *entry = 0;
+    uint64_t hole = s_hole_va[s->hole];
+    for (unsigned level = levels - 1;; level--) {
+        uint64_t *entry = &table[index_at(gva, level)];
+        if (*entry == s_hole_entry[s->hole][level])
+            return false; /* nothing of the guest's is there */
+        if (!level || !is_table(*entry)) {
+            *entry = 0;
+            return false;
+        }
+        table = behind(*entry);
+        if (has_pieces(s, table)) {
+            clear_table(table); /* tables below it stay in their view's list */
+            if ((gva ^ hole) >> (12 + 9 * level) == 0)
+                table[index_at(hole, level - 1)] = s_hole_entry[s->hole][level - 1];
+            return true;
+        }
+    }
 }
 
 void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t asid)
 {
     struct s_vcpu *s = &v->s;
+    bool more = false;
     s_fetch_forget(s, any); /* a fence for one ASID leaves global pages alone */
-    if (gva >> 21 == s_hole_va[s->hole] >> 21)
-        return; /* nothing of the guest's is there */
     for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
         if (!space->stamp || (!any && s_asid(space->satp) != asid))
             continue;
         for (enum s_view view = 0; view < S_VIEWS; view++) {
             if (space->view[view].satp)
-                clear_leaf(space->view[view].root, levels_of(space->satp), gva);
+                more |= clear_page(s, space->view[view].root, levels_of(space->satp), gva);
         }
     }
-    if (any && s->shared_levels)
-        clear_leaf(s->shared, s->shared_levels, gva); /* where no root shows it just now */
-    sfence_vma_address(gva);
+    if (any && s->shared_levels) /* where no root shows it just now */
+        more |= clear_page(s, s->shared, s->shared_levels, gva);
+    if (more)
+        sfence_vma_all();
+    else
+        sfence_vma_address(gva);
 }
 
 /* The address space of the present satp: the one at hand, or in place of the one unused for
@@ -358,26 +392,31 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, uint64_t gva, bo
     return descend(s, space, view, entry, level);
 }
 
-static bool enter(struct s_vcpu *s, uint64_t gva, uint64_t pa, unsigned shift, uint64_t flags)
+static bool enter(struct s_vcpu *s, uint64_t gva, uint64_t pa, unsigned shift, unsigned whole,
+                  uint64_t flags)
 {
     struct s_space *owner = s->current;
     enum s_view view = present_view(s);
     unsigned level = levels_of(owner->satp) - 2;
     uint64_t *table = below_root(s, view, gva, flags & PTE_G, &owner);
-    for (; table && level > (shift - 12) / 9; level--)
+    for (; table && level > (shift - 12) / 9; level--) {
+        note_pieces(s, table, level, whole);
         table = descend(s, owner, view, &table[index_at(gva, level)], level);
+    }
     if (!table)
         return false;
+    note_pieces(s, table, level, whole);
     table[index_at(gva, level)] = pa >> 12 << PTE_PPN_SHIFT | (flags & ~PTE_G) | PTE_U;
     return true;
 }
 
-void s_tables_fill(struct engine_vcpu *v, uint64_t gva, uint64_t pa, unsigned shift, uint64_t flags)
+void s_tables_fill(struct engine_vcpu *v, uint64_t gva, uint64_t pa, unsigned shift, unsigned whole,
+                   uint64_t flags)
 {
     s_tables_satp(v); /* there is a root to enter it in */
-    if (enter(&v->s, gva, pa, shift, flags))
+    if (enter(&v->s, gva, pa, shift, whole, flags))
         return;
     s_tables_flush(v);
     s_tables_satp(v); /* and now there is room */
-    enter(&v->s, gva, pa, shift, flags);
+    enter(&v->s, gva, pa, shift, whole, flags);
 }
