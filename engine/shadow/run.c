@@ -57,6 +57,20 @@ static bool interrupt(struct engine_vcpu *v, uint64_t number)
     return true;
 }
 
+/* Memory first: stval may be zero, and QEMU 10's tells of an earlier instruction where an mret is.
+ */
+static bool illegal_insn(struct engine_vcpu *v, uint64_t tval, uint32_t *insn)
+{
+    s_fetch_note(v);
+    if (!s_fetch_next(v, insn) && !s_fetch_insn(v, v->pc, insn)) {
+        *insn = (uint32_t)tval;
+        return tval;
+    }
+    if (riscv_insn_bytes(*insn) == 2)
+        *insn &= 0xffff;
+    return true;
+}
+
 /* True: answered, the guest goes on. */
 static bool answer(struct engine_vcpu *v, uint64_t cause, struct exit *exit)
 {
@@ -64,10 +78,8 @@ static bool answer(struct engine_vcpu *v, uint64_t cause, struct exit *exit)
     uint32_t insn;
     switch (cause) {
     case CAUSE_ILLEGAL:
-        insn = (uint32_t)tval; /* or zero, on some harts */
-        if (!insn && !s_fetch_insn(v, v->pc, &insn))
+        if (!illegal_insn(v, tval, &insn))
             return true; /* another vCPU changed the page under us: the guest runs into it again */
-        s_fetch_note(v);
         if (s_privileged(v, insn))
             return true;
         return s_illegal(v, insn, exit);
@@ -85,7 +97,7 @@ static bool answer(struct engine_vcpu *v, uint64_t cause, struct exit *exit)
         tval = 0;
         break;
     case CAUSE_BREAKPOINT:
-        exit->gva = tval;
+        exit->gva = v->pc; /* QEMU 10's stval may be another address of the same page */
         exit->reason = EXIT_BREAKPOINT;
         return false;
     case CAUSE_INSN_MISALIGNED:
