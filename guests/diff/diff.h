@@ -68,12 +68,16 @@ void space_reset(void);
 void space_fold(void); /* the memory's final contents */
 /* Changes page-table entries, and does the fence that this needs. */
 void space_edit(void);
+/* Makes a large page, which the next steps are about. */
+void space_large(void);
 /* Goes to another address space, or to none; the fence as needed. */
 void space_switch(void);
 /* After a store that may have changed a page table. */
 void space_stored(void);
 /* An address that is likely to be mapped: a page's. */
 uint64_t space_address(void);
+/* From now on that is always the same one, and space_edit() changes what translates it. */
+void space_focus(bool on);
 /* Where the tables at hand lead, whatever the permissions say. */
 enum place {
     PLACE_FAULT,   /* no translation */

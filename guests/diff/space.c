@@ -39,6 +39,12 @@ static struct {
 
 unsigned space_now;
 static uint64_t traced;
+
+/* Pages that were in use lately: what a hart remembers wrongly shows only where it is used again.
+ */
+#define RECENT 4
+static uint64_t recent[RECENT];
+static uint64_t focus; /* if not 0, the one address that everything is about */
 static bool tree, globals;
 static uint64_t roots[SPACES][ENTRIES] __attribute__((aligned(4096)));
 
@@ -182,6 +188,13 @@ static uint64_t satp(unsigned s)
     return SATP_MODE_SV39 << SATP_MODE_SHIFT | space[s].asid << 44 | (uint64_t)space[s].root >> 12;
 }
 
+/* Sv39: bit 38 goes on to the top. */
+static uint64_t address(unsigned slot, unsigned middle, unsigned page)
+{
+    uint64_t va = (uint64_t)slot << 30 | (uint64_t)middle << 21 | (uint64_t)page << 12;
+    return (uint64_t)((int64_t)(va << 25) >> 25);
+}
+
 void space_reset(void)
 {
     csr_write(CSR_SATP, 0);
@@ -200,6 +213,8 @@ void space_reset(void)
         }
     }
     sfence_vma_all();
+    for (unsigned n = 0; n < RECENT; n++)
+        recent[n] = 0;
     space_now = 0;
     csr_write(CSR_SATP, satp(0));
 }
@@ -234,15 +249,15 @@ void space_pattern(void)
     }
 }
 
-/* Sv39: bit 38 goes on to the top. */
-static uint64_t address(unsigned slot, unsigned middle, unsigned page)
+void space_focus(bool on)
 {
-    uint64_t va = (uint64_t)slot << 30 | (uint64_t)middle << 21 | (uint64_t)page << 12;
-    return (uint64_t)((int64_t)(va << 25) >> 25);
+    focus = on && space_now != BARE ? recent[below(RECENT)] : 0;
 }
 
 uint64_t space_address(void)
 {
+    if (focus)
+        return focus;
     unsigned page = pages[below(COUNT(pages))];
     if (space_now == BARE) {
         if (chance(10))
@@ -251,12 +266,17 @@ uint64_t space_address(void)
     }
     if (chance(2))
         return random_word() & ~(PAGE - 1); /* most of them not canonical */
-    if (chance(15))
-        return address(slots[below(COUNT(slots))], middles[below(COUNT(middles))], page);
+    uint64_t *va = &recent[below(RECENT)];
+    if (chance(45) && *va)
+        return *va;
+    if (chance(20)) {
+        unsigned middle = middles[chance(50) ? below(2) : below(COUNT(middles))];
+        return *va = address(slots[below(COUNT(slots))], middle, page);
+    }
     unsigned n = below(2);
     unsigned middle =
         chance(75) ? space[space_now].middle[n][below(2)] : middles[below(COUNT(middles))];
-    return address(space[space_now].slot[n], middle, page);
+    return *va = address(space[space_now].slot[n], middle, page);
 }
 
 static bool listed(unsigned index, const uint16_t *list, unsigned count)
@@ -325,35 +345,71 @@ static void fence(unsigned form, uint64_t va, uint64_t size, uint64_t asid)
     code_run("fence", false);
 }
 
-/* One entry; answers what fence it needs. `*va`, `*size`: what it translates. */
+/* Where an entry is: in the root, or in one of the tables that the space was built with. */
+struct spot {
+    unsigned level, slot, middle, page;
+};
+
+static struct spot any_spot(unsigned s)
+{
+    unsigned die = below(100), n = below(2);
+    struct spot spot = {.level = die < 70 ? 0 : die < 92 ? 1 : 2};
+    spot.slot = space[s].slot[n];
+    spot.middle = space[s].middle[n][below(2)];
+    spot.page = pages[below(COUNT(pages))];
+    if (spot.level == 1 && chance(50))
+        spot.middle = middles[below(COUNT(middles))];
+    if (spot.level == 2 && chance(50))
+        spot.slot = slots[below(COUNT(slots))];
+    return spot;
+}
+
+/* The one that a page of late is translated by, as far as it is one of those. */
+static struct spot recent_spot(unsigned s)
+{
+    uint64_t va = focus ? focus : recent[below(RECENT)];
+    struct spot spot = {0, va >> 30 & 511, va >> 21 & 511, va >> 12 & 511};
+    if (!va)
+        return any_spot(s);
+    const uint64_t *at = space[s].root;
+    for (spot.level = 2; spot.level; spot.level--) {
+        uint64_t pte = at[va >> (12 + 9 * spot.level) & (ENTRIES - 1)];
+        unsigned k = spot.slot == space[s].slot[1];
+        bool ours = spot.slot == space[s].slot[k] &&
+                    (spot.level == 2 || spot.middle == space[s].middle[k][0] ||
+                     spot.middle == space[s].middle[k][1]);
+        if (!is_pointer(pte) || !ours)
+            return spot;
+        unsigned m = spot.middle == space[s].middle[k][1];
+        at = spot.level == 2 ? space[s].second[k] : space[s].last[k][m];
+    }
+    return spot;
+}
+
+/* The entry itself. `*child`: the table that the tree has there, or NULL. */
+static uint64_t *entry_at(unsigned s, const struct spot *spot, const uint64_t **child)
+{
+    unsigned k = spot->slot == space[s].slot[1], m = spot->middle == space[s].middle[k][1];
+    bool tree_slot = spot->slot == space[s].slot[k];
+    bool tree_middle = spot->middle == space[s].middle[k][m];
+    *child = 0;
+    if (spot->level == 0)
+        return &space[s].last[k][m][spot->page];
+    if (spot->level == 1) {
+        *child = tree_middle ? space[s].last[k][m] : 0;
+        return &space[s].second[k][spot->middle];
+    }
+    *child = tree_slot ? space[s].second[k] : 0;
+    return &space[s].root[spot->slot];
+}
+
+/* Changes one entry; answers what fence it needs. `*va`, `*size`: what it translates. */
 static unsigned edit(unsigned s, uint64_t *va, uint64_t *size)
 {
-    unsigned die = below(100), level = die < 70 ? 0 : die < 92 ? 1 : 2;
-    unsigned n = below(2), m = below(2), slot = space[s].slot[n], middle = space[s].middle[n][m],
-             page = pages[below(COUNT(pages))];
-    const uint64_t *child = 0;
-    uint64_t *at;
-    if (level == 0) {
-        at = &space[s].last[n][m][page];
-    } else if (level == 1) {
-        if (chance(50))
-            child = space[s].last[n][m];
-        else
-            middle = middles[below(COUNT(middles))];
-        for (unsigned k = 0; k < 2; k++) {
-            if (middle == space[s].middle[n][k])
-                child = space[s].last[n][k];
-        }
-        at = &space[s].second[n][middle];
-    } else {
-        if (chance(50))
-            slot = slots[below(COUNT(slots))];
-        for (unsigned k = 0; k < 2; k++) {
-            if (slot == space[s].slot[k])
-                child = space[s].second[k];
-        }
-        at = &space[s].root[slot];
-    }
+    struct spot spot = focus || chance(40) ? recent_spot(s) : any_spot(s);
+    unsigned level = spot.level;
+    const uint64_t *child;
+    uint64_t *at = entry_at(s, &spot, &child);
     uint64_t before = *(volatile uint64_t *)at, after = some_entry(level, child);
     if (chance(30) && before & PTE_V && !is_pointer(before)) { /* the same with another bit */
         after = before ^ PTE_R << below(7);
@@ -366,7 +422,7 @@ static unsigned edit(unsigned s, uint64_t *va, uint64_t *size)
         after &= ~PTE_G;
     *(volatile uint64_t *)at = after;
     *size = PAGE << 9 * level;
-    *va = address(slot, level < 2 ? middle : 0, level ? 0 : page);
+    *va = address(spot.slot, level < 2 ? spot.middle : 0, level ? 0 : spot.page);
     *va += random_word() & (*size - 1) & ~(PAGE - 1); /* any page of a large one will do */
     bool pointers = level && (is_pointer(before) || is_pointer(after));
     return pointers ? FENCE_ASID : FENCE_PAGE_ASID;
@@ -374,7 +430,7 @@ static unsigned edit(unsigned s, uint64_t *va, uint64_t *size)
 
 void space_edit(void)
 {
-    unsigned s = space_now == BARE || chance(25) ? below(SPACES) : space_now;
+    unsigned s = space_now == BARE || (!focus && chance(25)) ? below(SPACES) : space_now;
     unsigned count = chance(75) ? 1 : 2 + below(3), form = FENCE_PAGE_ASID;
     uint64_t va = 0, size = PAGE;
     for (unsigned n = 0; n < count; n++) {
@@ -396,6 +452,23 @@ void space_edit(void)
         space[s].unused_asid = false;
 }
 
+void space_large(void)
+{
+    if (space_now == BARE)
+        return;
+    unsigned level = 1 + below(2), n = below(2);
+    unsigned slot = level == 1 ? space[space_now].slot[n] : slots[below(COUNT(slots))];
+    unsigned middle = middles[below(2)]; /* where 1 GiB of RAM has the data */
+    uint64_t leaf = entry(level == 1 ? DATA_A : RAM,
+                          PTE_V | PTE_R | PTE_W | PTE_X | PTE_A | PTE_D | (chance(50) ? PTE_U : 0));
+    uint64_t *at = level == 1 ? &space[space_now].second[n][middle] : &space[space_now].root[slot];
+    *(volatile uint64_t *)at = leaf;
+    for (unsigned k = 0; k < RECENT; k++)
+        recent[k] = address(slot, middle, pages[below(COUNT(pages))]);
+    fence(FENCE_ALL, 0, 0, 0);
+    space[space_now].unused_asid = false;
+}
+
 void space_stored(void)
 {
     if (!tree)
@@ -405,12 +478,13 @@ void space_stored(void)
 void space_switch(void)
 {
     unsigned a = value_register(), to = chance(12) ? BARE : below(SPACES);
-    if (to != BARE && chance(15)) {
+    bool refused = chance(20);
+    if (to != BARE && !refused && chance(15)) {
         space[to].asid = (space[to].asid & 15) + 16 * below(1000);
         space[to].unused_asid = true;
     }
     code_start();
-    if (chance(20)) { /* a mode that this hart doesn't have: no effect at all */
+    if (refused) { /* a mode that this hart doesn't have: no effect at all */
         static const uint8_t none[] = {1, 2, 5, 7, 9, 10, 11, 14, 15};
         context.gpr[a] = random_word() >> 4 | (uint64_t)none[below(sizeof(none))] << 60;
         to = space_now;

@@ -140,6 +140,7 @@ static void fp_csr_step(bool user)
 
 static void instruction_step(bool user)
 {
+    /* Not mret: QEMU 10 gives firmware another instruction's bits for it. */
     static const uint32_t insns[] = {
         INSN_SRET,  0x7b200073, 0x00200073, 0x70200073,             /* sret dret uret mnret */
         0x22000073, 0x62000073, 0x22b50073, 0x62b50073,             /* hfence.vvma .gvma */

@@ -199,6 +199,23 @@ static void fetch_step(bool user)
     code_run("fetch", user);
 }
 
+/* A page before and after a change of its entries, seen by the same mode: what is stale shows. */
+static void edit_step(bool user)
+{
+    bool fetch = chance(20);
+    space_focus(chance(75));
+    if (fetch)
+        fetch_step(user);
+    else
+        memory_step(user);
+    space_edit();
+    if (fetch)
+        fetch_step(user);
+    else
+        memory_step(user);
+    space_focus(false);
+}
+
 /* Interrupts that a step has left pending and enabled would come before each step in U-mode. */
 static void prepare(void)
 {
@@ -209,9 +226,11 @@ static void prepare(void)
     context.stvec = (uint64_t)(chance(50) ? vectors_a : vectors_b) | chance(50);
     if (chance(40))
         context.gpr[value_register()] = random_word();
-    uint64_t bits = SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE | SSTATUS_SUM | SSTATUS_MXR;
+    uint64_t bits = SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE | SSTATUS_SUM;
     if (chance(50))
         context.sstatus ^= random_word() & bits;
+    if (chance(5)) /* seldom: a hart may forget translations for it */
+        context.sstatus ^= SSTATUS_MXR;
     if (chance(50))
         context.sstatus |= SSTATUS_FS_INITIAL;
     /* The program itself may be anywhere in its own pages, which are the same in each space. */
@@ -226,8 +245,10 @@ void step(void)
         memory_step(user);
     else if (die < 47)
         fetch_step(user);
+    else if (die < 62)
+        edit_step(user);
     else if (die < 64)
-        space_edit();
+        space_large();
     else if (die < 69)
         space_switch();
     else

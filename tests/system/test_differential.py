@@ -16,7 +16,9 @@ BLOCK = 50    # sequences in a line of output
 PART = 5000   # sequences in a run
 PAGING = "sv48=off,sv57=off"
 
-# What a guest sees of the hart, as a machine of its own.
+# What a guest sees of the hart, as a machine of its own. Everything runs on two harts: for one alone
+# QEMU takes an atomic operation for a load and a store, and a page that it may not write to has its
+# accessed bit set by the first.
 BARE = {"svadu": f"rv64,h=off,sstc=off,{PAGING}",
         "svade": f"rv64,h=off,sstc=off,{PAGING},svadu=off,svade=on"}
 HIDDEN = {"svadu": '"sstc"', "svade": '"sstc", "svadu"'}
