@@ -62,8 +62,8 @@ extern uint16_t step_code[];          /* a page; its second half holds `c.ebreak
 #define USER_ALIAS 0xc0000000UL
 #define OUTSIDE 0x3f00000000UL /* nothing is there on any machine */
 #define SPACES 3
-#define BARE SPACES /* the number that stands for "paging off" */
-extern unsigned space_now;
+#define BARE SPACES                      /* the number that stands for "paging off" */
+extern unsigned space_now, space_levels; /* 3: Sv39; 4: Sv48 */
 void space_reset(void);
 void space_fold(void); /* the memory's final contents */
 /* Changes page-table entries, and does the fence that this needs. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Command line: seed=, first= and count= choose the sequences, block= how many make a line of
- * output (`diff: FIRST HASH`), trace=1 prints every step.
+ * output (`diff: FIRST HASH`), levels=4 is Sv48, trace=1 prints every step.
  */
 #include "guests/diff/diff.h"
 
@@ -36,6 +36,7 @@ void guest_main(uint64_t hart, uint64_t tree)
     uint64_t seed = guest_number(tree, "seed", 1), first = guest_number(tree, "first", 0),
              count = guest_number(tree, "count", 100), block = guest_number(tree, "block", 50);
     diff_trace = guest_number(tree, "trace", 0);
+    space_levels = (unsigned)guest_number(tree, "levels", 3);
     diff_hart = hart;
     csr_write(CSR_STVEC, (uint64_t)run_lost_vector);
     for (uint64_t n = first; n < first + count; n++) {

@@ -47,6 +47,9 @@ static uint64_t recent[RECENT];
 static uint64_t focus; /* if not 0, the one address that everything is about */
 static bool tree, globals;
 static uint64_t roots[SPACES][ENTRIES] __attribute__((aligned(4096)));
+/* Sv48: above the root, whose first and last entries lead there. So the addresses are Sv39's. */
+static uint64_t tops[SPACES][ENTRIES] __attribute__((aligned(4096)));
+unsigned space_levels = 3;
 
 extern uint64_t diff_hart;
 
@@ -178,6 +181,7 @@ static void build(unsigned s)
     }
     uint64_t ours = PTE_V | PTE_R | PTE_A | PTE_D | (globals ? PTE_G : 0);
     roots[s][RAM >> 30] = entry(RAM, ours | PTE_W | PTE_X);
+    tops[s][0] = tops[s][ENTRIES - 1] = entry((uint64_t)roots[s], PTE_V);
     roots[s][USER_ALIAS >> 30] = entry(RAM, PTE_V | PTE_R | PTE_X | PTE_U | PTE_A | PTE_D);
 }
 
@@ -185,7 +189,8 @@ static uint64_t satp(unsigned s)
 {
     if (s == BARE)
         return 0;
-    return SATP_MODE_SV39 << SATP_MODE_SHIFT | space[s].asid << 44 | (uint64_t)space[s].root >> 12;
+    uint64_t top = (uint64_t)(space_levels == 4 ? tops[s] : roots[s]);
+    return (SATP_MODE_SV39 + space_levels - 3) << SATP_MODE_SHIFT | space[s].asid << 44 | top >> 12;
 }
 
 /* Sv39: bit 38 goes on to the top. */
@@ -309,7 +314,9 @@ enum place space_place(uint64_t va)
     traced = va;
     if (space_now == BARE)
         return place_of(va);
-    if (va != address(va >> 30 & 511, va >> 21 & 511, va >> 12 & 511) + va % PAGE)
+    if (va >> 39 != 0 && va >> 39 != (1UL << 25) - 1)
+        return PLACE_FAULT;
+    if (space_levels == 3 && (va >> 38 & 1) != va >> 63)
         return PLACE_FAULT;
     const uint64_t *at = space[space_now].root;
     for (int level = 2; level >= 0; level--) {
@@ -485,8 +492,9 @@ void space_switch(void)
     }
     code_start();
     if (refused) { /* a mode that this hart doesn't have: no effect at all */
-        static const uint8_t none[] = {1, 2, 5, 7, 9, 10, 11, 14, 15};
-        context.gpr[a] = random_word() >> 4 | (uint64_t)none[below(sizeof(none))] << 60;
+        static const uint8_t none[] = {1, 2, 5, 7, 11, 12, 14, 15, 10, 9};
+        unsigned count = sizeof(none) - (space_levels == 4);
+        context.gpr[a] = random_word() >> 4 | (uint64_t)none[below(count)] << 60;
         to = space_now;
     } else {
         context.gpr[a] = satp(to);
