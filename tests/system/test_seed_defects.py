@@ -45,11 +45,12 @@ HYPERCRAFT = [
 ]
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
+@pytest.fixture(scope="module", params=["h", "shadow"])
+def output(request, tmp_path_factory):
     """One run does for all. The VM's harts are not the board's first, nor in order."""
     node = vm("defects", kernel="defects", mib=32, vcpus=2, harts="<3 2>")
-    with Machine(bundle(tmp_path_factory.mktemp("defects"), node), smp=4) as machine:
+    with Machine(bundle(tmp_path_factory.mktemp("defects"), node), smp=4,
+                 append=f"when-done=poweroff engine={request.param}") as machine:
         text = machine.wait_end()
     assert "defects: done" in text, text
     return text
