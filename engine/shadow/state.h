@@ -79,12 +79,12 @@ struct s_vcpu {
     uint64_t pieces[S_POOL_PAGES / 64]; /* of each page: the table holds pieces of larger pages */
     uint64_t *shared;                   /* a root with what all kernel views have in common */
     unsigned shared_levels;             /* of that root; 0: it is not made yet */
-    struct s_space space[S_SPACES];
+    struct s_space *space;              /* S_SPACES of them, in a page of their own with fetch[] */
     struct s_space *current;
     uint64_t stamp;
-    struct s_fetch_line fetch[S_FETCH_LINES];
-    unsigned hole;      /* which of the holes holds Caldarium's way in and out */
-    unsigned last_hart; /* where it ran last, and one; 0: nowhere since its start */
+    struct s_fetch_line *fetch; /* S_FETCH_LINES */
+    unsigned hole;              /* which of the holes holds Caldarium's way in and out */
+    unsigned last_hart;         /* where it ran last, and one; 0: nowhere since its start */
 };
 
 #endif

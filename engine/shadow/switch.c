@@ -100,6 +100,8 @@ void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     s->pool = old.pool;
     s->next = old.next;
     s->pages = old.pages;
+    s->space = old.space;
+    s->fetch = old.fetch;
     if (s->vector)
         memset(s->vector, 0, 32 * s_features.vlenb);
     v->pc = pc;

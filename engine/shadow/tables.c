@@ -142,17 +142,23 @@ static unsigned pool_pages(const struct engine_vm *vm)
                                     : (unsigned)pages;
 }
 
+_Static_assert(S_SPACES * sizeof(struct s_space) + S_FETCH_LINES * sizeof(struct s_fetch_line) <=
+                   HOST_PAGE_SIZE,
+               "one page holds them");
+
 int s_tables_init(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
     s->pages = pool_pages(v->vm);
     s->pool = host_pages_alloc(s->pages * HOST_PAGE_SIZE, HOST_PAGE_SIZE);
     s->next = host_pages_alloc(s->pages * sizeof(*s->next), HOST_PAGE_SIZE);
-    if (!s->pool || !s->next) {
+    s->space = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+    if (!s->pool || !s->next || !s->space) {
         s_tables_fini(v);
         return -1;
     }
-    v->vm->s.table_pages += s->pages + 1;
+    s->fetch = (struct s_fetch_line *)(s->space + S_SPACES);
+    v->vm->s.table_pages += s->pages + 2;
     reset(s);
     return 0;
 }
@@ -164,8 +170,11 @@ void s_tables_fini(struct engine_vcpu *v)
         host_pages_free(s->pool, s->pages * HOST_PAGE_SIZE);
     if (s->next)
         host_pages_free(s->next, s->pages * sizeof(*s->next));
+    if (s->space)
+        host_pages_free(s->space, HOST_PAGE_SIZE);
     s->pool = NULL;
     s->next = NULL;
+    s->space = NULL;
 }
 
 void s_tables_reset(struct engine_vcpu *v)

@@ -73,6 +73,47 @@ loop_touch:
     ret
 
 /*
+ * void loop_user(uint64_t count): count system calls from U-mode and back, through a handler that does
+ * what none can do without: finds out why, moves the pc on, returns. A last call, with a7 not 0, leaves.
+ */
+    .globl  loop_user
+loop_user:
+    lla     t0, kept
+    sd      ra, 0(t0)
+    csrr    t1, CSR_STVEC
+    sd      t1, 8(t0)
+    lla     t1, user_trap
+    csrw    CSR_STVEC, t1
+    lla     t1, user_calls
+    csrw    CSR_SEPC, t1
+    li      t1, 0x100                   /* sstatus.SPP: sret goes to U-mode */
+    csrc    CSR_SSTATUS, t1
+    li      a7, 0
+    sret
+user_calls:
+    ecall
+    addi    a0, a0, -1
+    bnez    a0, user_calls
+    li      a7, 1
+    ecall
+    .balign 4
+user_trap:
+    csrw    CSR_SSCRATCH, t0
+    bnez    a7, user_end
+    csrr    t0, CSR_SEPC
+    addi    t0, t0, 4
+    csrw    CSR_SEPC, t0
+    csrr    t0, CSR_SCAUSE
+    csrr    t0, CSR_SSCRATCH
+    sret
+user_end:
+    lla     t0, kept
+    ld      t1, 8(t0)
+    csrw    CSR_STVEC, t1
+    ld      ra, 0(t0)
+    ret
+
+/*
  * The trap handler: counts in `taken`, notes the time in `when`, takes a software interrupt away,
  * and turns a timer interrupt off. Its own cost, some ten instructions, is in the figures.
  */
@@ -101,6 +142,8 @@ bench_trap:
 
     .bss
     .balign 8
+kept:
+    .space  16
     .globl  save
 save:
     .space  8

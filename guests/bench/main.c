@@ -17,6 +17,7 @@ void loop_timer(uint64_t count);
 void loop_load(uint64_t count, uintptr_t at);
 void loop_load_byte(uint64_t count, uintptr_t at);
 void loop_touch(uint64_t pages, uintptr_t at);
+void loop_user(uint64_t count);
 void bench_trap(void);
 void second_start(void);
 _Noreturn void second_main(uint64_t hart);
@@ -110,6 +111,7 @@ void guest_main(uint64_t hart, uint64_t tree)
     MEASURE("first-touch", PAGES, loop_touch(PAGES, fresh));
     MEASURE("sbi-empty", ROUNDS, loop_empty(ROUNDS));
     MEASURE("sbi-set-timer", ROUNDS, loop_timer(ROUNDS));
+    MEASURE("user-call", ROUNDS, loop_user(ROUNDS));
     csr_set(CSR_SIE, 2);
     csr_set(CSR_SSTATUS, 2);
     MEASURE("ipi-self", ROUNDS, loop_sbi(ROUNDS, SBI_EXT_IPI, 0, 1, me, 0));
