@@ -12,6 +12,7 @@ from caldarium import MIB, Machine, bundle, guest_image, vm
 
 LONG = bool(os.environ.get("CALDARIUM_LONG"))
 DISK_MIB = 256 if LONG else 32
+PINGS = int(os.environ.get("CALDARIUM_PINGS", "3000" if LONG else "50"))
 SLOTS = [f"/soc/virtio_mmio@1000{n}000" for n in range(1, 9)]
 MODULES = "for m in virtio_mmio virtio_blk failover net_failover virtio_net; do insmod /lib/modules/$m.ko; done"
 DIRECT = {"memory": "<0 0x90000000 0 0x10000000>", "direct_map": True, "allow_unprotected_dma": True}
@@ -55,11 +56,12 @@ def test_linux_disk_and_network(tmp_path, served, vcpus):
     path, extra = disk_and_network(tmp_path)
     command = f"""{MODULES}
         ifconfig eth0 10.0.2.15 up
+        ping -c {PINGS} -i 0.1 10.0.2.2 >/tmp/ping &
         wget -q -O - http://10.0.2.2:{port}/file | md5sum &
         pattern {DISK_MIB} >/dev/vda; sync; echo 3 >/proc/sys/vm/drop_caches
         echo sums $(pattern {DISK_MIB} | md5sum) $(dd if=/dev/vda bs=1M 2>/dev/null | md5sum)
         wait
-        ping -c 20 -i 0.1 10.0.2.2 | grep loss"""
+        grep loss /tmp/ping"""
     node = vm("linux", vcpus=vcpus, ramdisk="programs", run=command,
               passthrough=devices(*SLOTS[:2]), **DIRECT)
     with Machine(bundle(tmp_path, node), smp=vcpus, extra=extra) as machine:
@@ -126,6 +128,10 @@ def test_one_owner(tmp_path):
         machine.expect("vm first: started")
 
 
+RTTHREAD_COMMANDS = {"ps": "tshell", "free": "total", "list device": "virtio-blk0",
+                     "ifconfig": "ip address: 10.0.2.15"}
+
+
 def test_rtthread(tmp_path):
     """Hypocaust-2's own RT-Thread: it looks at every virtio slot, takes disk and network."""
     image = guest_image("rtthread.elf")
@@ -139,6 +145,9 @@ def test_rtthread(tmp_path):
         machine.expect("msh />")
         machine.send("ping 10.0.2.2\r")
         machine.expect("60 bytes from 10.0.2.2 icmp_seq")
+        for command, answer in RTTHREAD_COMMANDS.items():
+            machine.send(f"{command}\r")
+            machine.expect(answer)
         machine.wish("reset rtthread", "starts again")
         machine.front(1)
         machine.expect("msh />")

@@ -4,7 +4,7 @@
 import os
 import shutil
 
-from caldarium import LINUX, Machine, bundle, guest_image, vm
+from caldarium import IMAGE, LINUX, Machine, bundle, guest_image, vm
 
 DEVICES = '"/soc/virtio_mmio@10001000", "/soc/virtio_mmio@10002000"'
 NETWORK = ["-netdev", "user,id=n", "-device", "virtio-net-device,netdev=n,bus=virtio-mmio-bus.1"]
@@ -92,3 +92,23 @@ def test_grub_boots_linux(tmp_path):
         assert "cpus: 2" in machine.guest("echo cpus: $(nproc)")
         machine.send("poweroff -f\r")
         assert "vm u-boot: powered off" in machine.wait_end()
+
+
+def test_uboot_of_the_board_starts_caldarium(tmp_path):
+    """The other way round: Caldarium in place of a Linux Image. As booti's ramdisk U-Boot would take
+    the bundle for a FIT, which is a device tree blob too: it is named in /chosen by hand."""
+    folder = tmp_path / "disk"
+    os.makedirs(folder)
+    shutil.copy(IMAGE, folder / "CALDAR.BIN")
+    shutil.copy(bundle(tmp_path, vm("mini", kernel="minikernel", mib=16)), folder / "BUNDLE.DTB")
+    with Machine(smp=2, kernel=guest_image("u-boot.bin"), append="", extra=disk(folder)) as machine:
+        prompt(machine)
+        ask(machine, "virtio scan; load virtio 0:1 $kernel_addr_r CALDAR.BIN", r"\d+ bytes read in")
+        ask(machine, "load virtio 0:1 $ramdisk_addr_r BUNDLE.DTB", r"\d+ bytes read in")
+        ask(machine, "fdt addr $fdtcontroladdr; fdt resize 1000; setexpr end $ramdisk_addr_r + $filesize; "
+                     "fdt chosen $ramdisk_addr_r $end", "fdt chosen")
+        machine.send("setenv bootargs when-done=poweroff; booti $kernel_addr_r - $fdtcontroladdr\r")
+        machine.expect("Caldarium, a hypervisor for RISC-V")
+        machine.expect("mini> ")
+        machine.send("off\r")
+        assert "vm mini: powered off" in machine.wait_end()
