@@ -143,7 +143,8 @@ static inline void end(struct vcpu *vcpu)
         host_kick(vcpu); /* control work came in between: be interrupted at once */
 }
 
-static bool aia_register(struct vcpu *vcpu, uint64_t gpa, const struct riscv_access *access)
+static __attribute__((noinline)) bool aia_register(struct vcpu *vcpu, uint64_t gpa,
+                                                   const struct riscv_access *access)
 {
     uint64_t *gpr = vcpu->eng.gpr, raw;
     bool found, served;
@@ -163,7 +164,7 @@ bool hot_irqchip(struct engine_vcpu *eng, uint64_t gpa, const struct riscv_acces
 {
     struct vcpu *vcpu = vcpu_of(eng);
     uint64_t offset = gpa - GUEST_PLIC_BASE;
-    if (vcpu->vm->config->irqchip != IRQCHIP_PLIC)
+    if (!vcpu->vm->has_plic)
         return aia_register(vcpu, gpa, access);
     if (offset >= GUEST_PLIC_SIZE)
         return false;

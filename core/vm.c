@@ -91,6 +91,7 @@ int vm_create(struct vm *vm)
     }
     atomic_store(&vm->faulted, 0);
     vm->lives++;
+    vm->has_plic = vm->config->irqchip == IRQCHIP_PLIC;
     if (!init_devices(vm)) {
         vm_error(vm->config->name, "no memory is left for its page tables");
         vm_destroy(vm);

@@ -54,6 +54,7 @@ struct vm {
     _Atomic enum vm_state state;
     _Atomic enum vm_wish wish;
     _Atomic unsigned vcpus_out; /* vCPUs that noticed the wish and left the guest */
+    bool has_plic;              /* the interrupt controller that its guest sees */
     bool start_at_boot;
     bool ended_by_fault;
     _Atomic uint32_t faulted; /* said so, and on-fault follows; until it starts or goes on */
@@ -62,8 +63,6 @@ struct vm {
     _Atomic uint64_t watchdog; /* host time by which it has to be kicked */
 
     uint8_t hidden[ISA_EXT_COUNT]; /* 1: not shown to the guest */
-    struct engine_vm eng;
-    struct ram_chunk ram[VM_RAM_CHUNKS];
     unsigned ram_chunks;
     struct vcpu *vcpus; /* config->vcpus of them; taken once, at definition, and kept */
     unsigned vcpu_count;
@@ -75,12 +74,16 @@ struct vm {
     struct ns16550a uart;
     struct passthrough devices[PASSTHROUGH_DEVICES];
     unsigned device_count;
-    bool msi_devices; /* the host is told of moved interrupt files: host_msi_retarget() */
+    bool msi_devices;     /* the host is told of moved interrupt files: host_msi_retarget() */
     struct lock pci_lock; /* of its functions' configuration spaces */
     struct shared_window shared[VM_MAX_SHARED];
     unsigned shared_count;
 
     void *host; /* the host's own notes on this VM */
+
+    /* Last: these are large, and what the hot handlers use of a VM is better near. */
+    struct ram_chunk ram[VM_RAM_CHUNKS];
+    struct engine_vm eng;
 };
 
 /* All VMs of the bundle, in its order. */

@@ -150,10 +150,3 @@ bool riscv_decode_csr(uint32_t insn, struct riscv_csr_op *out)
                                  .writes = kind == 1 || rs1 != 0};
     return true;
 }
-
-uint64_t riscv_load_value(const struct riscv_access *access, uint64_t raw)
-{
-    unsigned unused = 64 - 8 * access->width;
-    uint64_t top = raw << unused;
-    return access->sign_extend ? (uint64_t)((int64_t)top >> unused) : top >> unused;
-}

@@ -56,6 +56,11 @@ static inline unsigned riscv_insn_bytes(uint32_t insn)
 }
 
 /* Value that lands in rd for a load that returned `raw` in its low `width` bytes. */
-uint64_t riscv_load_value(const struct riscv_access *access, uint64_t raw);
+static inline uint64_t riscv_load_value(const struct riscv_access *access, uint64_t raw)
+{
+    unsigned unused = 64 - 8 * access->width;
+    uint64_t top = raw << unused;
+    return access->sign_extend ? (uint64_t)((int64_t)top >> unused) : top >> unused;
+}
 
 #endif
