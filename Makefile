@@ -106,6 +106,9 @@ $(OBJ)/host/bare/%.o $(OBJ)/drivers/%.o: CFLAGS += $(SMALL)
 $(addprefix $(OBJ)/core/,report.o watchdog.o trace.o vm.o memory.o \
 	dev/passthrough.o dev/pci.o dev/shared_memory.o): CFLAGS += $(SMALL)
 
+# These run at each switch from one vCPU to another.
+$(addprefix $(OBJ)/host/bare/,runqueue.o sched.o): CFLAGS := $(filter-out $(SMALL),$(CFLAGS))
+
 $(OBJ)/%.o: %.S
 	@mkdir -p $(@D)
 	@echo "  AS    $<"

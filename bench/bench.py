@@ -27,6 +27,7 @@ SHADOW_BEYOND_BARE = {"user-call": 400}
 TEXT_BUDGET = 128 * 1024
 BOOT_BUDGET = 1.01
 SHADOW_BOOT_BUDGET = 3
+SWITCH_GROWTH = 1.1 # from 2 vCPUs on a hart to 64
 
 COLOUR = sys.stdout.isatty()
 
@@ -44,8 +45,8 @@ def qemu(what, *args, machine="virt"):
     return done.stdout.decode(errors="replace")
 
 
-def exits(what, cpu, *args):
-    text = qemu(what, "-smp", "2", "-m", "1G", "-cpu", cpu, *args)
+def exits(what, cpu, *args, harts=2):
+    text = qemu(what, "-smp", str(harts), "-m", "1G", "-cpu", cpu, *args)
     if "bench: done" not in text:
         sys.exit(f"bench: {what}: the guest did not come to its end; it printed:\n{text[-2000:]}")
     return {name: float(value) for name, value in
@@ -120,6 +121,39 @@ def irq_table():
     for name in runs[0]:
         print(f"{name:<20}" + "".join(f" {run.get(name, '-'):>16}" for run in runs))
     print()
+
+
+def pack(name, vms, images=""):
+    """A bundle made here; returns its path."""
+    source = f"""/dts-v1/; / {{ compatible = "caldarium,bundle-v1"; #address-cells = <2>; #size-cells = <2>;
+      images {{ bench: bench {{ data = /incbin/("{os.path.abspath(BUILD)}/guests/bench.bin"); }}; {images} }};
+      vms {{ {vms} }}; }};"""
+    os.makedirs(f"{BUILD}/bench", exist_ok=True)
+    path = f"{BUILD}/bench/{name}.dtb"
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path], input=source.encode(),
+                   check=True)
+    return path
+
+
+def switches(vcpus):
+    bundle = pack(f"switch{vcpus}", f"""bench {{ compatible = "caldarium,vm"; memory = <0 0x80000000 0 0x1000000>;
+        vcpus = <{vcpus}>; kernel = <&bench>; bootargs = "bench=switch"; }};""")
+    return exits(f"{vcpus} vCPUs on a hart", "rv64", "-kernel", f"{BUILD}/caldarium.bin",
+                 "-initrd", bundle, "-append", "when-done=poweroff", harts=1)
+
+
+def switch_table():
+    """From one vCPU to another, and that the cost does not grow with their number."""
+    runs = [switches(vcpus) for vcpus in (2, 64)]
+    print(f"{'vCPUs on one hart':<20} {2:>9} {64:>10}")
+    good = True
+    for name in runs[0]:
+        few, many = (run[name] for run in runs)
+        within = many <= few * SWITCH_GROWTH
+        good &= within
+        print(f"{name:<20} {few:>9.1f} {many:>10.1f} {verdict(within):>33}")
+    print()
+    return good
 
 
 # The guest's monotonic clock stands at zero at its timekeeping's start and advances a nanosecond an
@@ -204,6 +238,7 @@ def main():
     good = exit_table()
     good = shadow_table() and good
     irq_table()
+    good = switch_table() and good
     good = boot_ratio() and good
     good = sizes() and good
     memory()

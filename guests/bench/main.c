@@ -4,7 +4,7 @@
  * nanosecond of virtual time, so `time` counts instructions in hundreds (10 MHz): many rounds are
  * measured and divided. One line an operation: `bench: NAME VALUE instructions`.
  */
-#include "guests/common/guest.h"
+#include "guests/bench/bench.h"
 
 #define ROUNDS 10000UL
 #define TICK 100UL /* instructions a tick of `time` */
@@ -26,10 +26,11 @@ void guest_main(uint64_t hart, uint64_t tree);
 extern volatile uint64_t when, taken;
 
 static uint64_t me;
+static bool switches;
 static _Atomic uint64_t second_up;
 static char second_stack[4096] __attribute__((aligned(16)));
 
-static void report(const char *name, uint64_t ticks, uint64_t rounds)
+void report(const char *name, uint64_t ticks, uint64_t rounds)
 {
     uint64_t tenths = ticks * TICK * 10 / rounds;
     guest_print("bench: %s %u.%u instructions\n", name, tenths / 10, tenths % 10);
@@ -67,8 +68,9 @@ static void timer_latency(void)
  */
 void second_main(uint64_t hart)
 {
-    (void)hart;
     csr_write(CSR_STVEC, (uint64_t)bench_trap);
+    if (switches)
+        bench_ring(hart);
     csr_set(CSR_SIE, 2);
     second_up = 1;
     for (;;) {
@@ -104,9 +106,13 @@ static void other_hart(void)
 
 void guest_main(uint64_t hart, uint64_t tree)
 {
-    (void)tree;
     me = hart;
     csr_write(CSR_STVEC, (uint64_t)bench_trap);
+    switches = guest_is(tree, "bench", "switch");
+    if (switches) {
+        bench_switch(hart, tree);
+        guest_poweroff();
+    }
     uintptr_t fresh = 0x81800000; /* 24 MiB into RAM: beyond us, below the tree */
     MEASURE("first-touch", PAGES, loop_touch(PAGES, fresh));
     MEASURE("sbi-empty", ROUNDS, loop_empty(ROUNDS));

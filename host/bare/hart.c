@@ -13,6 +13,7 @@
 #include "host/bare/firmware.h"
 #include "host/bare/guest_file.h"
 #include "host/bare/iommu.h"
+#include "host/bare/layout.h"
 #include "host/bare/machine.h"
 #include "host/bare/paging.h"
 #include "host/bare/sched.h"
@@ -68,15 +69,23 @@ void hart_poll_soon(struct hart *hart)
     timer_program(hart);
 }
 
+/* Whose stack this is; a hot handler runs on it too, while tp is still the guest's. The boot stack
+ * is none of them. */
+static bool is_this_hart(const struct hart *hart)
+{
+    return ((uint64_t)__builtin_frame_address(0) - STACK_VA) / STACK_STRIDE == hart->index;
+}
+
 void hart_kick(const struct hart *hart)
 {
-    if (hart->doorbell) {
+    if (is_this_hart(hart)) {
+        csr_set(CSR_SIP, IRQ_BIT(IRQ_S_SOFT)); /* no way round by the firmware */
+    } else if (hart->doorbell) {
         mmio_fence(); /* what it is to look at comes first */
         mmio_write32(hart->doorbell, engine_kick_identity);
-        return;
+    } else {
+        firmware_call(SBI_EXT_IPI, 0, 1, hart->board->id, 0); /* a mask of one hart, from its id */
     }
-    /* A mask of one hart, based at its own id. */
-    firmware_call(SBI_EXT_IPI, 0, 1, hart->board->id, 0);
 }
 
 void host_kick(struct vcpu *vcpu)

@@ -448,9 +448,12 @@ static void take_seat(struct vcpu *vcpu, struct hart *hart, uint64_t allowed)
 static bool place_pinned(struct vm *vm)
 {
     const struct vm_config *config = vm->config;
+    struct hart *chosen[VM_MAX_VCPUS];
     uint64_t taken = 0;
     for (unsigned n = 0; n < config->vcpus; n++) {
-        struct hart *hart = hart_by_id(config->harts[n]);
+        struct hart *hart = chosen[n] = hart_by_id(config->harts[n]);
+        if (!hart)
+            return false; /* allowed_harts() has said so */
         const struct vm *owner = atomic_load(&hart->rq.owner);
         if (owner) {
             vm_error(config->name, "property harts: hart %lu is taken by VM %s", config->harts[n],
@@ -462,11 +465,10 @@ static bool place_pinned(struct vm *vm)
     if (!others_can_go(vm, taken))
         return false;
     for (unsigned n = 0; n < config->vcpus; n++) {
-        struct hart *hart = hart_by_id(config->harts[n]);
-        atomic_store(&hart->rq.owner, vm);
-        atomic_store(&hart->evict, 1);
-        nudge(hart);
-        take_seat(&vm->vcpus[n], hart, 1ULL << hart->index);
+        atomic_store(&chosen[n]->rq.owner, vm);
+        atomic_store(&chosen[n]->evict, 1);
+        nudge(chosen[n]);
+        take_seat(&vm->vcpus[n], chosen[n], 1ULL << chosen[n]->index);
     }
     return true;
 }
