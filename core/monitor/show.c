@@ -198,12 +198,19 @@ static void stats_files(const struct vcpu *vcpus, unsigned count)
                   now, count, (unsigned long)had, (unsigned long)moved);
 }
 
+void show_since_boot(uint64_t time)
+{
+    unsigned long hz = host_timebase();
+    monitor_print("%lu.%03lu s since boot", time / hz, time % hz * 1000 / hz);
+}
+
 void show_stats(struct vm *vm)
 {
     unsigned count;
     const struct vcpu *vcpus;
 
     if (!vm) {
+        uint64_t time = host_time();
         int width = show_name_width();
         stats_head("NAME", width);
         for (unsigned i = 0; i < vm_count; i++) {
@@ -213,6 +220,7 @@ void show_stats(struct vm *vm)
                 add(&sums, &vcpus[n]);
             stats_line(vms[i].config->name, width, &sums);
         }
+        show_since_boot(time);
         return;
     }
 

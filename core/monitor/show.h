@@ -8,8 +8,9 @@
 struct vcpu;
 struct vm;
 
-void show_list(struct vm *vm);  /* NULL */
-void show_stats(struct vm *vm); /* one VM in detail, or NULL: a line for each */
+void show_list(struct vm *vm);       /* NULL */
+void show_stats(struct vm *vm);      /* one VM in detail, or NULL: a line for each */
+void show_since_boot(uint64_t time); /* "12.345 s since boot" */
 void show_map(struct vm *vm);
 void show_memory(struct vm *vm); /* NULL */
 

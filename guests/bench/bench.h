@@ -9,8 +9,26 @@
 /* One line: `bench: NAME VALUE instructions`. */
 void report(const char *name, uint64_t ticks, uint64_t rounds);
 
+/* loops.S */
+void loop_sbi(uint64_t count, uint64_t extension, uint64_t function, uint64_t a0, uint64_t a1,
+              uint64_t a2);
+void loop_empty(uint64_t count);
+void loop_timer(uint64_t count);
+void loop_load(uint64_t count, uintptr_t at);
+void loop_load_byte(uint64_t count, uintptr_t at);
+void loop_touch(uint64_t pages, uintptr_t at);
+void loop_user(uint64_t count);
+
 /* switch.c: `bench=switch` on the command line. */
 void bench_switch(uint64_t hart, uint64_t tree);
 _Noreturn void bench_ring(uint64_t hart); /* its other harts */
+
+/* steady.c: `bench=steady`: each operation's least cost over many short windows, so that what other
+ * harts do meanwhile (time runs on then) does not count. */
+void bench_steady(uint64_t hart);
+
+/* progress.c: `bench=progress from=TICKS ticks=TICKS`: how much work was done in that time of its
+ * own clock, then on for ever. */
+_Noreturn void bench_progress(uint64_t tree);
 
 #endif

@@ -10,14 +10,6 @@
 #define TICK 100UL /* instructions a tick of `time` */
 #define PAGES 8192UL
 
-void loop_sbi(uint64_t count, uint64_t extension, uint64_t function, uint64_t a0, uint64_t a1,
-              uint64_t a2);
-void loop_empty(uint64_t count);
-void loop_timer(uint64_t count);
-void loop_load(uint64_t count, uintptr_t at);
-void loop_load_byte(uint64_t count, uintptr_t at);
-void loop_touch(uint64_t pages, uintptr_t at);
-void loop_user(uint64_t count);
 void bench_trap(void);
 void second_start(void);
 _Noreturn void second_main(uint64_t hart);
@@ -113,6 +105,13 @@ void guest_main(uint64_t hart, uint64_t tree)
         bench_switch(hart, tree);
         guest_poweroff();
     }
+    if (guest_is(tree, "bench", "steady")) {
+        bench_steady(hart);
+        for (;;) {
+        } /* so that its exits can be looked at */
+    }
+    if (guest_is(tree, "bench", "progress"))
+        bench_progress(tree);
     uintptr_t fresh = 0x81800000; /* 24 MiB into RAM: beyond us, below the tree */
     MEASURE("first-touch", PAGES, loop_touch(PAGES, fresh));
     MEASURE("sbi-empty", ROUNDS, loop_empty(ROUNDS));

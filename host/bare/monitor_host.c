@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the monitor's commands ask of the bare machine. */
 #include "core/monitor/monitor.h"
+#include "core/monitor/show.h"
 
 #include <stdio.h>
 
@@ -18,7 +19,6 @@ uint64_t monitor_host_hart_id(unsigned index)
 
 void monitor_host_harts(void)
 {
-    uint64_t hundredths = host_time() * 100 / host_timebase();
     monitor_print("%-8s %s", "hart id", "runs");
     for (unsigned n = 0; n < hart_count; n++) {
         struct runqueue *rq = &harts[n].rq;
@@ -36,7 +36,7 @@ void monitor_host_harts(void)
         lock_release(&rq->lock);
         monitor_print("%-8lu %s%s%s", harts[n].board->id, runs, rest, console);
     }
-    monitor_print("%lu.%02lu s since boot", hundredths / 100, hundredths % 100);
+    show_since_boot(host_time());
 }
 
 void monitor_host_memory(void)

@@ -21,48 +21,108 @@ def loop(name, **properties):
     return vm(name, kernel="loop", mib=4, **properties)
 
 
+def worker(name, *, start, seconds, **properties):
+    """A VM that counts rounds of its own work, in so many seconds of its clock, from `start` on."""
+    return vm(name, kernel="bench", mib=4, **properties,
+              bootargs=f"bench=progress from={start * 10**7} ticks={seconds * 10**7}")
+
+
+def progress(machine, count):
+    """What each of so many workers did."""
+    for _ in range(count):
+        machine.expect(r"progress: \d+ rounds")
+    return [int(rounds) for rounds in re.findall(r"progress: (\d+) rounds", machine.output)]
+
+
 def in_guest(machine):
-    """Seconds that each VM has run so far."""
-    rows = re.findall(r"^(\w+) +([\d.]+) (us|ms|s) ", machine.monitor("stats"), re.MULTILINE)
-    return {name: float(value) * UNITS[unit] for name, value, unit in rows if name != "all"}
-
-
-def clock(machine):
-    return float(re.search(r"([\d.]+) s since boot", machine.monitor("harts")).group(1))
+    """Seconds that each VM has run so far, and the time of that."""
+    text = machine.monitor("stats")
+    rows = re.findall(r"^(\w+) +([\d.]+) (us|ms|s) ", text, re.MULTILINE)
+    since_boot = float(re.search(r"([\d.]+) s since boot", text).group(1))
+    return {name: float(value) * UNITS[unit] for name, value, unit in rows}, since_boot
 
 
 def shares(machine, seconds):
     """What each VM got of one hart, over at least so many seconds of the machine's time. Asking costs
     a hart some milliseconds, so it is asked seldom."""
-    before, began = in_guest(machine), clock(machine)
-    ended = began
+    before, began = in_guest(machine)
+    after, ended = before, began
     while ended - began < seconds:
         time.sleep(1)
-        ended = clock(machine)
-    after = in_guest(machine)
+        after, ended = in_guest(machine)
     return {name: (after[name] - before[name]) / (ended - began) for name in after}
 
 
 def test_32_vms_on_2_harts_make_equal_progress(tmp_path):
-    path = bundle(tmp_path, *[loop(f"vm{n}") for n in range(32)])
+    # It begins when those that made their VMs in their own time have made up for it.
+    path = bundle(tmp_path, *[worker(f"vm{n}", start=10, seconds=30) for n in range(32)])
     with Machine(path, smp=2, append="", extra=ICOUNT) as machine:
-        machine.expect("vm vm31: started")
-        shares(machine, 10) # until those that made their VMs in their own time have made up for it
-        got = shares(machine, 60).values()
-    assert max(got) - min(got) < 0.02 * max(got), (max(got), min(got), sum(got))
+        got = progress(machine, 32)
+    assert max(got) - min(got) < 0.02 * max(got), got
 
 
-@pytest.mark.parametrize("neighbours", [0, 1, 7])
-def test_a_budget_is_given_and_enforced(tmp_path, neighbours):
-    path = bundle(tmp_path, loop("fifth", budget_us="<2000>", period_us="<10000>"),
-                  *[loop(f"busy{n}") for n in range(neighbours)])
+@pytest.fixture(scope="module")
+def whole_hart(tmp_path_factory):
+    """What a worker does in a second that is all its own."""
+    path = bundle(tmp_path_factory.mktemp("whole"), worker("alone", start=1, seconds=2))
     with Machine(path, smp=1, append="", extra=ICOUNT) as machine:
-        for _ in range(neighbours + 1):
-            machine.expect("started: 4 MiB")
+        return progress(machine, 1)[0] / 2
+
+
+def restless(name):
+    """A VM whose eight vCPUs wake each other all the time."""
+    return vm(name, kernel="bench", vcpus=8, mib=4, bootargs="bench=switch")
+
+
+NEIGHBOURS = {
+    "nobody": [],
+    "one": [loop("busy")],
+    "seven": [loop(f"busy{n}") for n in range(7)],
+    "restless": [restless(f"restless{n}") for n in range(3)],
+    "lower priority": [loop("low", priority="<3>")],
+    "another budget": [loop("half", budget_us="<5000>", period_us="<20000>"), loop("busy")],
+}
+
+
+@pytest.mark.parametrize("neighbours", NEIGHBOURS)
+def test_a_budget_is_given_and_enforced(tmp_path, whole_hart, neighbours):
+    path = bundle(tmp_path, worker("fifth", start=2, seconds=5, budget_us="<2000>",
+                                   period_us="<10000>"), *NEIGHBOURS[neighbours])
+    with Machine(path, smp=1, append="", extra=ICOUNT) as machine:
+        share = progress(machine, 1)[0] / 5 / whole_hart
+    assert abs(share - 0.2) < 0.01, share
+
+
+def test_a_budget_in_stats(tmp_path):
+    path = bundle(tmp_path, loop("fifth", budget_us="<2000>", period_us="<10000>"), loop("busy"))
+    with Machine(path, smp=1, append="", extra=ICOUNT) as machine:
+        machine.expect("vm busy: started")
         got = shares(machine, 4)
     assert abs(got["fifth"] - 0.2) < 0.01, got
-    if neighbours:
-        assert sum(got.values()) > 0.95, got
+    assert sum(got.values()) > 0.95, got
+
+
+def steady(tmp_path, neighbours):
+    """What operations cost a VM that is pinned to hart 3, in instructions, and its exits by reason."""
+    path = bundle(tmp_path, vm("steady", kernel="bench", mib=16, bootargs="bench=steady",
+                               schedule='"pinned"', harts="<3>"), *neighbours)
+    with Machine(path, smp=4, append="", extra=("-icount", "shift=0,sleep=off")) as machine:
+        machine.expect("bench: done")
+        costs = re.findall(r"bench: (\S+) ([\d.]+) instructions", machine.output)
+        exits = re.findall(r"^(\S.*?) +(\d+) +[\d.]+%", machine.monitor("stats steady"), re.MULTILINE)
+    assert len(costs) == 7
+    return costs, dict(exits)
+
+
+def test_a_pinned_vm_pays_nothing_for_its_neighbours(tmp_path):
+    """Harts run in turns in QEMU, and time goes on meanwhile: the guest tells each operation's least
+    cost in many short windows. That nothing came in between shows in the number of exits."""
+    busy = [loop(f"busy{n}", harts="<0 1 2>") for n in range(31)]
+    (tmp_path / "alone").mkdir()
+    alone, exits_alone = steady(tmp_path / "alone", [])
+    beside, exits_beside = steady(tmp_path, busy)
+    assert alone == beside
+    assert exits_alone == exits_beside and "device register" in exits_alone
 
 
 def test_budgets_are_not_given_twice(tmp_path):
