@@ -107,3 +107,24 @@ unsigned guest_tree_count(uint64_t tree, const char *device_type)
     walk(tree, see_type, &c);
     return c.count;
 }
+
+struct word {
+    const char *name;
+    uint64_t value;
+};
+
+static bool see_word(void *owner, const char *name, const uint8_t *value)
+{
+    struct word *w = owner;
+    if (!name || !same(name, w->name))
+        return true;
+    w->value = (uint64_t)cell(value) << 32 | cell(value + 4);
+    return false;
+}
+
+uint64_t guest_tree_word(uint64_t tree, const char *property)
+{
+    struct word w = {.name = property};
+    walk(tree, see_word, &w);
+    return w.value;
+}

@@ -17,4 +17,7 @@ bool guest_tree_find(uint64_t tree, const char *name, unsigned n, struct guest_n
 /* How many nodes have the device_type. */
 unsigned guest_tree_count(uint64_t tree, const char *device_type);
 
+/* The first 8 bytes of the first property of that name, or 0. */
+uint64_t guest_tree_word(uint64_t tree, const char *property);
+
 #endif

@@ -25,6 +25,8 @@ struct hart {
     struct runqueue rq;
     struct vcpu *loaded;    /* whose state may be in this hart's registers, or NULL */
     _Atomic bool resched;   /* the queue has changed: decide anew who runs */
+    bool turn_over;         /* somebody's turn among equals has ended: look how others fare */
+    unsigned look;          /* at which of the other harts next */
     _Atomic unsigned evict; /* a pinned VM has come: everybody else goes elsewhere */
     _Atomic uint64_t idle_ticks, idle_since; /* time with nobody to run; since: 0, or from when */
     atomic_bool tick;                        /* the monitor wants to be called each second */

@@ -27,6 +27,7 @@ void runqueue_add(struct runqueue *rq, struct seat *seat, uint64_t now, bool fir
     seat->next = seat->prev = NULL;
     rq->ready++;
     rq->levels |= 1UL << n;
+    rq->level[n].waiting += !is_reserved(seat);
     if (is_reserved(seat)) {
         heap_add(&rq->level[n].reserved, &seat->node, seat->deadline);
     } else if (!rq->level[n].first) {
@@ -42,10 +43,33 @@ void runqueue_add(struct runqueue *rq, struct seat *seat, uint64_t now, bool fir
     }
 }
 
+/* A look at so many, that a long row costs no more; then it is last. */
+#define SINCE_LOOKS 64
+
+void runqueue_add_since(struct runqueue *rq, struct seat *seat, uint64_t since)
+{
+    struct seat *after = rq->level[level_of(seat)].first;
+    unsigned looks = 0;
+    while (after && after->ready_since <= since)
+        after = ++looks < SINCE_LOOKS ? after->next : NULL;
+    if (!after || !after->prev || is_reserved(seat)) {
+        runqueue_add(rq, seat, since, after != NULL);
+        return;
+    }
+    runqueue_add(rq, seat, since, true); /* first, and then from there to its place */
+    struct seat *before = after->prev;
+    rq->level[level_of(seat)].first = seat->next;
+    seat->next->prev = NULL;
+    seat->next = after;
+    seat->prev = before;
+    before->next = after->prev = seat;
+}
+
 void runqueue_remove(struct runqueue *rq, struct seat *seat)
 {
     unsigned n = level_of(seat);
     rq->ready--;
+    rq->level[n].waiting -= !is_reserved(seat);
     if (is_reserved(seat)) {
         heap_remove(&rq->level[n].reserved, &seat->node);
     } else {
@@ -79,6 +103,16 @@ bool runqueue_before(const struct seat *a, const struct seat *b)
     if (!is_reserved(a))
         return false;
     return !is_reserved(b) || a->deadline < b->deadline;
+}
+
+unsigned runqueue_load(const struct runqueue *rq, const struct seat *seat)
+{
+    const struct seat *current = __atomic_load_n(&rq->current, __ATOMIC_RELAXED);
+    unsigned level = level_of(seat), sum = current && level_of(current) >= level;
+    uint64_t levels = __atomic_load_n(&rq->levels, __ATOMIC_RELAXED);
+    for (levels = levels >> level << level; levels; levels &= levels - 1)
+        sum += __atomic_load_n(&rq->level[__builtin_ctzll(levels)].waiting, __ATOMIC_RELAXED);
+    return sum;
 }
 
 bool runqueue_has_equal(const struct runqueue *rq, const struct seat *seat)

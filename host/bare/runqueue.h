@@ -46,11 +46,11 @@ struct seat {
     uint64_t charged;               /* until when its running time is accounted */
     int64_t credit; /* ticks that it may still run in this turn; a debt carries over */
     bool in_turn;
-    uint64_t ready_since, slept_since;
-    uint64_t steal;           /* ticks that it was ready and did not run */
-    uint64_t switches;        /* how often it got the hart */
-    struct seat *next, *prev; /* in its level's row */
-    struct heap_node node;    /* READY with a reservation: by deadline; else in `timers` */
+    uint64_t ready_since, slept_since, arrived; /* arrived: at this home */
+    uint64_t steal;                             /* ticks that it was ready and did not run */
+    uint64_t switches;                          /* how often it got the hart */
+    struct seat *next, *prev;                   /* in its level's row */
+    struct heap_node node; /* READY with a reservation: by deadline; else in `timers` */
     bool in_timers;
 };
 
@@ -59,6 +59,7 @@ struct runqueue {
     uint64_t levels; /* bit n: level n has somebody ready */
     struct {
         struct seat *first, *last;
+        unsigned waiting; /* in this row */
         struct heap reserved;
     } level[PRIORITY_MAX + 2]; /* by priority, the urgent above all */
     struct heap timers;        /* BLOCKED ones with a timer, THROTTLED ones: when they are due */
@@ -66,6 +67,7 @@ struct runqueue {
     unsigned seats;         /* how many have their home here */
     uint64_t reserved_ppm;  /* bandwidth given away here, in millionths of the hart */
     struct seat *current;
+    uint64_t rotate_at;       /* not before that is a difference of one evened out */
     uint64_t slice;           /* ticks of a turn among equals */
     uint64_t slice_end;       /* UINT64_MAX: the current one is alone at its priority */
     struct vm *_Atomic owner; /* a pinned VM that has this hart for itself, or NULL */
@@ -76,6 +78,9 @@ struct runqueue {
 /* Puts a seat, which is in no row, into the queue as READY: last of its equals, or first. */
 void runqueue_add(struct runqueue *rq, struct seat *seat, uint64_t now, bool first);
 
+/* The same for one that has waited elsewhere since then: it comes before those who wait less. */
+void runqueue_add_since(struct runqueue *rq, struct seat *seat, uint64_t since);
+
 /* Takes a READY seat out. Its state is the caller's to change. */
 void runqueue_remove(struct runqueue *rq, struct seat *seat);
 
@@ -84,6 +89,10 @@ struct seat *runqueue_best(const struct runqueue *rq);
 
 /* Whether `a`, ready, has to run before `b`, running. */
 bool runqueue_before(const struct seat *a, const struct seat *b);
+
+/* How many take turns at the seat's level here or come before it, the running one among them.
+ * Without the lock: an estimate. */
+unsigned runqueue_load(const struct runqueue *rq, const struct seat *seat);
 
 /* Somebody is READY who takes turns with this one. */
 bool runqueue_has_equal(const struct runqueue *rq, const struct seat *seat);

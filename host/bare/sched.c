@@ -43,6 +43,24 @@ static void release_both(struct hart *a, struct hart *b)
     lock_release(&b->rq.lock);
 }
 
+/* A seat has come into the queue: does its hart, or an idle one, have to look? */
+static void announce(struct hart *hart, const struct seat *seat)
+{
+    const struct runqueue *rq = &hart->rq;
+    const struct seat *current = rq->current;
+    if (seat->state != SEAT_READY)
+        return;
+    if (!current || runqueue_before(seat, current)) {
+        nudge(hart);
+        return;
+    }
+    if (rq->slice_end == UINT64_MAX && runqueue_has_equal(rq, current))
+        nudge(hart);
+    uint64_t idle = atomic_load(&sched_idle) & seat->allowed;
+    if (idle && !seat->budget && !atomic_load(&rq->owner) && hart->loaded != seat->vcpu)
+        nudge(&harts[__builtin_ctzll(idle)]);
+}
+
 /* ---- Taking turns; on the hart itself, its lock held ----------------------------------------- */
 
 /* What the hart holds of a vCPU goes back into its struct, so that it may run elsewhere. */
@@ -107,6 +125,7 @@ static void review(struct hart *hart, uint64_t now)
     else if (best && (over || runqueue_before(best, seat)))
         runqueue_add(rq, step_down(hart), now, !over);
     seat->in_turn &= !over;
+    hart->turn_over |= over;
 }
 
 /* Moves a seat that does not run; both locks are held. */
@@ -123,10 +142,10 @@ static void move(struct seat *seat, struct hart *from, struct hart *to, uint64_t
     from->rq.reserved_ppm -= seat->reserved_ppm;
     to->rq.seats++;
     to->rq.reserved_ppm += seat->reserved_ppm;
+    seat->arrived = now;
     atomic_store(&seat->home, to->index);
     if (seat->state == SEAT_READY) {
-        runqueue_add(&to->rq, seat, now, false);
-        seat->ready_since = since;
+        runqueue_add_since(&to->rq, seat, since);
     } else if (timed) {
         runqueue_sleep(&to->rq, seat, seat->state, when);
     }
@@ -167,6 +186,49 @@ static bool steal(struct hart *hart)
             return true;
     }
     return false;
+}
+
+/* Of those who wait for a turn at that priority and may go there: who has been here longest. */
+static struct seat *find_mover(const struct hart *from, const struct hart *to, unsigned priority)
+{
+    struct seat *seat = from->rq.level[priority].first, *best = NULL;
+    for (unsigned looks = 0; seat && looks < STEAL_LOOKS; seat = seat->next, looks++) {
+        if (seat->allowed >> to->index & 1 && from->loaded != seat->vcpu &&
+            (!best || seat->arrived < best->arrived))
+            best = seat;
+    }
+    return best;
+}
+
+/* Where two vCPUs more take turns than elsewhere, one of them goes there. Where it is one more or
+ * the same, they go or change places every few turns: nobody stays among the many, or on the
+ * slower hart. */
+#define ROTATE_TURNS 4
+
+static void even_out(struct hart *hart)
+{
+    struct seat *current = hart->rq.current, *mover = NULL, *other = NULL;
+    hart->turn_over = false;
+    if (!current || current->budget || hart_count < 2)
+        return;
+    struct hart *to = &harts[(hart->index + 1 + hart->look++ % (hart_count - 1)) % hart_count];
+    unsigned here = runqueue_load(&hart->rq, current), there = runqueue_load(&to->rq, current);
+    uint64_t now = host_time();
+    if (here < there || (here < there + 2 && now < hart->rq.rotate_at))
+        return;
+    lock_both(hart, to);
+    if (!atomic_load(&to->rq.owner))
+        mover = find_mover(hart, to, current->priority);
+    if (here == there && !(other = find_mover(to, hart, current->priority)))
+        mover = NULL;
+    if (mover) {
+        move(mover, hart, to, now);
+        announce(to, mover);
+        if (other)
+            move(other, to, hart, now);
+        hart->rq.rotate_at = to->rq.rotate_at = now + ROTATE_TURNS * hart->rq.slice;
+    }
+    release_both(hart, to);
 }
 
 /* A pinned VM has this hart now: everybody else goes to the least crowded one that takes them. */
@@ -252,6 +314,8 @@ struct vcpu *sched_next(struct hart *hart)
     decide(hart);
     if (!rq->current && steal(hart))
         decide(hart);
+    if (hart->turn_over)
+        even_out(hart);
     return rq->current ? rq->current->vcpu : NULL;
 }
 
@@ -299,24 +363,6 @@ void sched_timer(struct hart *hart, uint64_t now)
 }
 
 /* ---- Waking; on any hart --------------------------------------------------------------------- */
-
-/* A seat has come into the queue: does its hart, or an idle one, have to look? */
-static void announce(struct hart *hart, const struct seat *seat)
-{
-    const struct runqueue *rq = &hart->rq;
-    const struct seat *current = rq->current;
-    if (seat->state != SEAT_READY)
-        return;
-    if (!current || runqueue_before(seat, current)) {
-        nudge(hart);
-        return;
-    }
-    if (rq->slice_end == UINT64_MAX && runqueue_has_equal(rq, current))
-        nudge(hart);
-    uint64_t idle = atomic_load(&sched_idle) & seat->allowed;
-    if (idle && !seat->budget && !atomic_load(&rq->owner) && hart->loaded != seat->vcpu)
-        nudge(&harts[__builtin_ctzll(idle)]);
-}
 
 void host_wake(struct vcpu *vcpu)
 {
@@ -430,7 +476,7 @@ static void take_seat(struct vcpu *vcpu, struct hart *hart, uint64_t allowed)
     seat->steal = seat->switches = 0;
     seat->credit = 0;
     seat->in_turn = false;
-    seat->slept_since = host_time();
+    seat->slept_since = seat->arrived = host_time();
     seat->priority = config->priority;
     seat->budget = host_timebase() * config->budget_us / 1000000;
     seat->period = host_timebase() * config->period_us / 1000000;

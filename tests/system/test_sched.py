@@ -55,10 +55,18 @@ def shares(machine, seconds):
 
 def test_32_vms_on_2_harts_make_equal_progress(tmp_path):
     # It begins when those that made their VMs in their own time have made up for it.
-    path = bundle(tmp_path, *[worker(f"vm{n}", start=10, seconds=30) for n in range(32)])
+    path = bundle(tmp_path, *[worker(f"vm{n}", start=10, seconds=90) for n in range(32)])
     with Machine(path, smp=2, append="", extra=ICOUNT) as machine:
         got = progress(machine, 32)
-    assert max(got) - min(got) < 0.02 * max(got), got
+    mean = sum(got) / 32
+    assert max(abs(rounds - mean) for rounds in got) < 0.02 * mean, got
+
+
+def test_3_vms_on_2_harts_make_equal_progress(tmp_path):
+    path = bundle(tmp_path, *[worker(f"vm{n}", start=3, seconds=60) for n in range(3)])
+    with Machine(path, smp=2, append="", extra=ICOUNT) as machine:
+        got = progress(machine, 3)
+    assert max(got) - min(got) < 0.1 * max(got), got
 
 
 @pytest.fixture(scope="module")

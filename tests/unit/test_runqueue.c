@@ -77,6 +77,25 @@ static void test_turns(void **state)
     assert_int_equal(rq.levels, 0);
 }
 
+/* One that comes from another hart keeps its place by how long it has waited. */
+static void test_place_by_wait(void **state)
+{
+    (void)state;
+    static const uint64_t since[] = {25, 5, 10, 40, 20};
+    runqueue_add(&rq, &seats[0], 10, false);
+    runqueue_add(&rq, &seats[1], 20, false);
+    runqueue_add(&rq, &seats[2], 30, false);
+    assert_int_equal(runqueue_load(&rq, &seats[9]), 3);
+    for (unsigned n = 0; n < 5; n++)
+        runqueue_add_since(&rq, &seats[3 + n], since[n]);
+    static const unsigned order[] = {4, 0, 5, 1, 7, 3, 2, 6};
+    assert_int_equal(runqueue_load(&rq, &seats[9]), 8);
+    for (unsigned n = 0; n < 8; n++)
+        assert_ptr_equal(take(), &seats[order[n]]);
+    assert_null(take());
+    assert_int_equal(runqueue_load(&rq, &seats[9]), 0);
+}
+
 static void test_priorities(void **state)
 {
     (void)state;
@@ -198,6 +217,7 @@ int main(void)
         cmocka_unit_test_setup(test_heap, set_up),
         cmocka_unit_test_setup(test_turns, set_up),
         cmocka_unit_test_setup(test_priorities, set_up),
+        cmocka_unit_test_setup(test_place_by_wait, set_up),
         cmocka_unit_test_setup(test_reservation_is_kept_and_enforced, set_up),
         cmocka_unit_test_setup(test_reservation_is_not_saved, set_up),
         cmocka_unit_test_setup(test_earliest_deadline_first, set_up),
