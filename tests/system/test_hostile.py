@@ -20,7 +20,7 @@ BROKEN = r"panic|trap inside|trap in the hypervisor|trap that no guest should ca
 def hostile(*, vcpus=2, **properties):
     # It may well bring itself down; then it begins anew, as often as it likes.
     return vm("hostile", kernel="hostile", vcpus=vcpus, mib=16, bootargs=f"mib=16 seed={SEED}",
-              on_fault='"restart"', watchdog_ms="<20000>", console='"none"', **properties)
+              on_fault='"restart"', watchdog_ms="<20000>", **properties)
 
 
 def minikernel(**properties):
