@@ -50,6 +50,8 @@ def look(machine):
 
 def check(machine):
     """The neighbour's own tests, from its prompt."""
+    machine.send("\x01m") # or it may be in front already
+    machine.expect(r"caldarium> ")
     machine.front(1)
     machine.send("\rtest\r")
     assert "all ok" in machine.expect(r"test: (all ok|something FAILED)")
