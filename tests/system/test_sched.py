@@ -67,7 +67,8 @@ def test_3_vms_on_2_harts_make_equal_progress(tmp_path):
     path = bundle(tmp_path, *[worker(f"vm{n}", start=3, seconds=60) for n in range(3)])
     with Machine(path, smp=2, append="", extra=ICOUNT) as machine:
         got = progress(machine, 3)
-    assert max(got) - min(got) < 0.1 * max(got), got
+    # Who stayed where it is would have half as much again as the others, or twice as much.
+    assert max(got) - min(got) < 0.15 * max(got), got
 
 
 @pytest.fixture(scope="module")
