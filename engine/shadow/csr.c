@@ -85,11 +85,13 @@ static void write(struct engine_vcpu *v, unsigned csr, uint64_t before, uint64_t
         break;
     case CSR_SCOUNTEREN:
         s->scounteren = value & 0xffffffff;
+        s->mode_shown = MODE_NONE;
         break;
     case CSR_SENVCFG:
         if ((value & ENVCFG_CBIE_INVAL) == ENVCFG_CBIE_RESERVED)
             value &= ~ENVCFG_CBIE_INVAL;
         s->senvcfg = value & v->vm->s.envcfg;
+        s->mode_shown = MODE_NONE;
         break;
     case CSR_SSCRATCH:
         s->sscratch = value;

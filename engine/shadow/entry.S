@@ -171,7 +171,6 @@ not_sbi:
     csrr    t0, CSR_SSTATUS             /* from the guest, or from Caldarium while one is loaded? */
     andi    t0, t0, SSTATUS_SPP
     bnez    t0, inside
-guests_own:
     mv      sp, t1                      /* sp = vCPU */
     each_clobbered sd
 clobbered_saved:
@@ -194,6 +193,21 @@ go_on:
     each_other ld
     ld      t0, P_LEAVE(t1)             /* s_out_*, in the hole */
     jr      t0
+
+guests_own:
+    ld      t0, P_SP(sp)                /* the guest's t0, t1 and sp, from the hart's page */
+    sd      t0, V_GPR(2)(t1)
+    ld      t0, P_T0(sp)
+    sd      t0, V_GPR(5)(t1)
+    ld      t0, P_T1(sp)
+    sd      t0, V_GPR(6)(t1)
+    mv      sp, t1                      /* sp = vCPU */
+    each_clobbered sd
+    each_other sd
+    mv      a0, sp
+    ld      sp, V_HOST_SP(sp)
+    call    s_hot_call
+    j       go_on
 
 /* sp = vCPU: the guest's t0, t1 and sp from the hart's page into it. Clobbers t0, t1 and ra. */
 page_to_vcpu:

@@ -7,26 +7,10 @@
 #define OPCODE_MASK 0x7fu
 #define OPCODE_SYSTEM 0x73u
 #define FUNCT3_MASK 0x7000u
-#define INSN_SRET 0x10200073u
 #define SFENCE_MASK 0xfe007fffu
 #define INSN_SFENCE_VMA 0x12000073u
 
-static void do_sret(struct engine_vcpu *v)
-{
-    struct s_vcpu *s = &v->s;
-    uint64_t status = s->sstatus & ~(SSTATUS_SPP | SSTATUS_SIE);
-    if (s->sstatus & SSTATUS_SPIE)
-        status |= SSTATUS_SIE;
-    if (!(s->sstatus & SSTATUS_SPP)) {
-        s->user = true;
-        s->stale_root = true;
-    }
-    s->sstatus = status | SSTATUS_SPIE;
-    s->due = true; /* interrupts may be open now */
-    v->pc = s->sepc;
-}
-
-static void do_sfence(struct engine_vcpu *v, uint32_t insn)
+static __attribute__((noinline)) void do_sfence(struct engine_vcpu *v, uint32_t insn)
 {
     unsigned address = insn >> 15 & 31, asid = insn >> 20 & 31;
     if (address)
@@ -38,24 +22,29 @@ static void do_sfence(struct engine_vcpu *v, uint32_t insn)
     v->pc += 4;
 }
 
-bool s_privileged(struct engine_vcpu *v, uint32_t insn)
+static __attribute__((noinline)) bool csr_insn(struct engine_vcpu *v, uint32_t insn)
 {
     struct riscv_csr_op op;
+    if (!s_csr_access(v, insn) && (!riscv_decode_csr(insn, &op) || !s_aia_access(v, &op)))
+        return false;
+    v->pc += 4;
+    return true;
+}
+
+bool s_privileged(struct engine_vcpu *v, uint32_t insn)
+{
     if (v->s.user || (insn & OPCODE_MASK) != OPCODE_SYSTEM)
         return false;
-    if (insn & FUNCT3_MASK) {
-        if (s_csr_access(v, insn) || (riscv_decode_csr(insn, &op) && s_aia_access(v, &op)))
-            v->pc += 4;
-        else
-            return false;
-    } else if (insn == INSN_SRET) {
-        do_sret(v);
+    if (insn == INSN_SRET) {
+        v->pc = s_sret(&v->s);
+        v->s.due = true;
+    } else if (insn & FUNCT3_MASK) {
+        return csr_insn(v, insn);
     } else if ((insn & SFENCE_MASK) == INSN_SFENCE_VMA) {
         do_sfence(v, insn);
     } else {
         return false;
     }
-    v->exits[EXIT_HOT_PRIVILEGED]++;
     return true;
 }
 

@@ -26,18 +26,30 @@ _Noreturn void s_trap_inside(void)
                csr_read(CSR_SEPC), csr_read(CSR_STVAL));
 }
 
+static __attribute__((noinline)) void show_other(struct engine_vcpu *v)
+{
+    struct s_vcpu *s = &v->s;
+    s_hart_page(v->hart)->shadow_satp = s_tables_satp(v);
+    s->view_shown = s_view(s);
+    s->satp_shown = s->satp;
+    if (s->mode_shown != s_mode(s))
+        s_mode_registers(v);
+}
+
+static inline void show_root(struct engine_vcpu *v)
+{
+    struct s_vcpu *s = &v->s;
+    s->stale_root = false;
+    if (s->view_shown != s_view(s) || s->satp_shown != s->satp || s->mode_shown != s_mode(s))
+        show_other(v);
+}
+
 /* Before the guest goes on: its interrupts, then the root for what it is now. */
 static void settle(struct engine_vcpu *v)
 {
-    struct s_vcpu *s = &v->s;
-    s->due = false;
-    if (s->sip & s->sie)
-        s_deliver_interrupt(v);
-    if (s->stale_root) {
-        s->stale_root = false;
-        s_hart_page(v->hart)->shadow_satp = s_tables_satp(v);
-        s_mode_registers(v);
-    }
+    s_due(v);
+    if (v->s.stale_root)
+        show_root(v);
 }
 
 /* As engine h's: false: the world outside has to look. */
@@ -72,7 +84,8 @@ static bool illegal_insn(struct engine_vcpu *v, uint64_t tval, uint32_t *insn)
 }
 
 /* True: answered, the guest goes on. */
-static bool answer(struct engine_vcpu *v, uint64_t cause, struct exit *exit)
+static __attribute__((noinline)) bool answer(struct engine_vcpu *v, uint64_t cause,
+                                             struct exit *exit)
 {
     uint64_t tval = csr_read(CSR_STVAL);
     uint32_t insn;
@@ -80,8 +93,10 @@ static bool answer(struct engine_vcpu *v, uint64_t cause, struct exit *exit)
     case CAUSE_ILLEGAL:
         if (!illegal_insn(v, tval, &insn))
             return true; /* another vCPU changed the page under us: the guest runs into it again */
-        if (s_privileged(v, insn))
+        if (s_privileged(v, insn)) {
+            v->exits[EXIT_HOT_PRIVILEGED]++;
             return true;
+        }
         return s_illegal(v, insn, exit);
     case CAUSE_INSN_PAGE:
     case CAUSE_LOAD_PAGE:
@@ -90,12 +105,8 @@ static bool answer(struct engine_vcpu *v, uint64_t cause, struct exit *exit)
         exit->gva = tval;
         return s_fault(v, exit);
     case CAUSE_USER_ECALL:
-        if (!v->s.user) {
-            exit->reason = EXIT_SBI;
-            return false;
-        }
-        tval = 0;
-        break;
+        exit->reason = EXIT_SBI; /* the kernel's: s_hot() took the others */
+        return false;
     case CAUSE_BREAKPOINT:
         exit->gva = v->pc; /* QEMU 10's stval may be another address of the same page */
         exit->reason = EXIT_BREAKPOINT;
@@ -119,33 +130,35 @@ static bool answer(struct engine_vcpu *v, uint64_t cause, struct exit *exit)
     return true;
 }
 
-/*
- * A kernel's way in and out is short, and half of it privileged: those that follow each other are
- * done at once, since a trap costs several times what one of them does. Nothing is kept of the
- * guest's code but where it lies.
- */
-#define RUN 16
-
-static void run_on(struct engine_vcpu *v)
-{
-    uint32_t insn;
-    for (unsigned n = 0; n < RUN && s_fetch_next(v, &insn) && s_privileged(v, insn); n++) {
-        if (v->s.due)
-            settle(v);
-    }
-}
-
 bool s_hot(struct engine_vcpu *v)
 {
-    uint64_t cause = csr_read(CSR_SCAUSE);
     v->pc = csr_read(CSR_SEPC);
-    if (!answer(v, cause, v->s.exit))
+    if (!answer(v, csr_read(CSR_SCAUSE), v->s.exit))
         return false;
     if (v->s.due)
-        settle(v);
-    run_on(v);
+        s_due(v);
+    if (!v->s.user)
+        s_go_on(v, s_run_on(v));
+    if (v->s.stale_root)
+        show_root(v);
     csr_write(CSR_SEPC, v->pc);
     return true;
+}
+
+/* An ecall of the guest's U-mode: the most frequent trap of all. */
+void s_hot_call(struct engine_vcpu *v)
+{
+    v->pc = csr_read(CSR_SEPC);
+    v->exits[EXIT_HOT_TRAP]++;
+    s_user_call(&v->s, v->pc);
+    v->pc = v->s.stvec & ~3UL;
+    uint64_t next = s_run_on(v);
+    if (next)
+        s_go_on(v, next);
+    if (!v->s.user || v->s.view_shown != S_USER || v->s.mode_shown != MODE_USER ||
+        v->s.satp_shown != v->s.satp)
+        show_root(v);
+    csr_write(CSR_SEPC, v->pc);
 }
 
 void s_hot_due(struct engine_vcpu *v)
@@ -165,6 +178,8 @@ void s_run(struct engine_vcpu *v, struct exit *exit)
     if (s_features.h)
         csr_clear(CSR_HSTATUS, HSTATUS_SPV); /* sret leads to our U-mode, not to a guest's */
     csr_write(CSR_SSTATUS, SSTATUS_UXL_64 | (s->sstatus & (HARTS_SSTATUS | SSTATUS_MXR)));
+    s->mode_shown = MODE_NONE;
+    s->view_shown = S_VIEWS;
     s_root_changed(s);
     settle(v);
     csr_write(CSR_SEPC, v->pc);

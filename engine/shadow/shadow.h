@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "riscv/csr.h"
 
 /* What every hart of this machine can do, found by probing at boot (probe.c). */
 struct s_features {
@@ -65,15 +66,34 @@ uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
                      struct s_found *found);
 bool s_fetch_insn(struct engine_vcpu *v, uint64_t gva, uint32_t *insn);
 bool s_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);
-/* The instruction at the pc, if it is the guest kernel's, 32 bits long, and its page was executed
- * from since the last fence. */
-bool s_fetch_next(const struct engine_vcpu *v, uint32_t *insn);
+static inline struct s_fetch_line *s_fetch_line(const struct s_vcpu *s, uint64_t va)
+{
+    return &s->fetch[va >> 12 & (S_FETCH_LINES - 1)];
+}
+/* The 32 bits at the pc, if it is the guest kernel's and its page was executed from since the last
+ * fence. */
+static inline bool s_fetch_next(const struct engine_vcpu *v, uint32_t *insn)
+{
+    const struct s_fetch_line *line = s_fetch_line(&v->s, v->pc);
+    uint64_t inside = v->pc & 0xfff;
+    if (line->page != v->pc >> 12 || v->s.user || inside > 0x1000 - 4)
+        return false;
+    const volatile uint16_t *half = (const volatile uint16_t *)(line->va + inside);
+    *insn = (uint32_t)half[1] << 16 | half[0];
+    return true;
+}
 /* The kernel executes from the pc's page: s_fetch_next() may go there. */
 void s_fetch_note(struct engine_vcpu *v);
 /* Fences and changes of satp: forgets all pages, or those that are this address space's alone. */
 void s_fetch_forget(struct s_vcpu *s, bool global);
 
 /* tables.c: the shadow tables of one vCPU. */
+static inline enum s_view s_view(const struct s_vcpu *s)
+{
+    if (s->user)
+        return S_USER;
+    return s->sstatus & SSTATUS_SUM ? S_KERNEL_SUM : S_KERNEL;
+}
 int s_tables_init(struct engine_vcpu *v);
 void s_tables_fini(struct engine_vcpu *v);
 /* The root for the present satp, mode and SUM, as a satp value. */
@@ -96,6 +116,31 @@ bool s_fault(struct engine_vcpu *v, struct exit *exit);
 /* csr.c: a CSR instruction on the virtual CSR file. False: this guest has no such register. */
 bool s_csr_access(struct engine_vcpu *v, uint32_t insn);
 
+#define INSN_SRET 0x10200073u
+/* sret, on the virtual CSR file: returns where it leads. Interrupts may be open then. */
+static inline uint64_t s_sret(struct s_vcpu *s)
+{
+    uint64_t before = s->sstatus, status = before & ~(SSTATUS_SPP | SSTATUS_SIE);
+    status |= before >> 4 & SSTATUS_SIE; /* from SPIE */
+    if (!(before & SSTATUS_SPP))
+        s->user = s->stale_root = true;
+    s->sstatus = status | SSTATUS_SPIE;
+    return s->sepc;
+}
+
+/* An ecall in U-mode, at pc: what is known of this trap makes it short. The caller goes to stvec,
+ * and looks for the root by itself. Interrupts stay closed until sret. */
+static inline void s_user_call(struct s_vcpu *s, uint64_t pc)
+{
+    uint64_t before = s->sstatus;
+    s->sstatus = (before & ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE)) | (before & SSTATUS_SIE)
+                                                                              << 4; /* to SPIE */
+    s->sepc = pc;
+    s->scause = CAUSE_USER_ECALL;
+    s->stval = 0;
+    s->user = false;
+}
+
 /* aia.c: the same for what Ssaia adds. */
 bool s_aia_access(struct engine_vcpu *v, const struct riscv_csr_op *op);
 
@@ -105,22 +150,41 @@ bool s_privileged(struct engine_vcpu *v, uint32_t insn);
 /* The same with what core needs to know of it where it is false. */
 bool s_illegal(struct engine_vcpu *v, uint32_t insn, struct exit *exit);
 
+/*
+ * sequence.c: does what follows at the guest kernel's pc, as long as it is short and privileged.
+ * s_run_on() the most frequent of it; with what that returns, s_go_on() the rest, if it isn't 0.
+ */
+uint64_t s_run_on(struct engine_vcpu *v);
+void s_go_on(struct engine_vcpu *v, uint64_t next);
+
 /* trap.c: into the guest's trap handler, and its interrupts. */
 void s_deliver(struct engine_vcpu *v, uint64_t cause, uint64_t tval);
 uint64_t s_interrupts(const struct engine_vcpu *v); /* pending and enabled, whatever the mode */
 void s_deliver_interrupt(struct engine_vcpu *v);
+/* What `due` says, but for the root. */
+static inline void s_due(struct engine_vcpu *v)
+{
+    v->s.due = false;
+    if (v->s.sip & v->s.sie)
+        s_deliver_interrupt(v);
+}
 
 /* switch.c */
 void s_load(struct engine_vcpu *v);
 void s_put(struct engine_vcpu *v);
 void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
 /* senvcfg and scounteren of the hart for the guest's present mode. */
-void s_mode_registers(const struct engine_vcpu *v);
+static inline enum s_mode s_mode(const struct s_vcpu *s)
+{
+    return s->user ? MODE_USER : MODE_KERNEL;
+}
+void s_mode_registers(struct engine_vcpu *v);
 
 /* run.c */
 void s_run(struct engine_vcpu *v, struct exit *exit);
 /* Called by entry.S, on the hart's stack, with all of the guest's registers in the vCPU. */
 bool s_hot(struct engine_vcpu *v);
+void s_hot_call(struct engine_vcpu *v);
 void s_hot_due(struct engine_vcpu *v);
 _Noreturn void s_trap_inside(void);
 

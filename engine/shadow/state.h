@@ -48,20 +48,27 @@ struct s_space {
 struct s_fetch_line {
     uint64_t page; /* guest-virtual address >> 12; UINT64_MAX: none */
     const uint8_t *va;
-    bool global; /* mapped alike in every address space */
 };
+
+/* MODE_NONE: nobody's, or what they were before the guest wrote one. */
+enum s_mode { MODE_NONE, MODE_USER, MODE_KERNEL };
 
 struct s_vcpu {
     bool user; /* the guest is in U-mode; else in S-mode. At V_S_USER, for entry.S */
     bool due;  /* something is to be looked at before the guest goes on: s_settle(). At V_S_DUE */
     bool stale_root; /* mode, SUM, MXR or satp changed: another root may be due */
+    /* What the hart has: whose senvcfg and scounteren (enum s_mode), and the root for which view
+     * (enum s_view; S_VIEWS: none) of which satp. */
+    uint8_t mode_shown, view_shown;
+    uint64_t satp_shown;
 
     /*
      * The CSRs as the guest reads them. While the guest runs, sstatus.FS and VS live in the hart's
      * sstatus alone.
      */
-    uint64_t sstatus, sie, stvec, scounteren, senvcfg, sscratch, sepc, scause, stval, sip, satp,
-        siselect;
+    uint64_t sstatus, sie, stvec, scounteren, senvcfg;
+    uint64_t sscratch, sepc, scause, stval; /* in the order of their numbers: sequence.c */
+    uint64_t sip, satp, siselect;
     uint64_t timer;    /* deadline of the guest's timer, host time; UINT64_MAX: none */
     struct exit *exit; /* where s_run() wants the record */
 
@@ -83,6 +90,7 @@ struct s_vcpu {
     struct s_space *current;
     uint64_t stamp;
     struct s_fetch_line *fetch; /* S_FETCH_LINES */
+    uint8_t fetch_local;        /* of each, a bit: the guest has not mapped it as global */
     unsigned hole;              /* which of the holes holds Caldarium's way in and out */
     unsigned last_hart;         /* where it ran last, and one; 0: nowhere since its start */
 };

@@ -60,9 +60,10 @@ static void forget_stale(struct engine_vcpu *v)
     v->s.last_hart = v->hart + 1;
 }
 
-void s_mode_registers(const struct engine_vcpu *v)
+void s_mode_registers(struct engine_vcpu *v)
 {
-    const struct s_vcpu *s = &v->s;
+    struct s_vcpu *s = &v->s;
+    s->mode_shown = s_mode(s);
     csr_write(CSR_SCOUNTEREN, s->user ? s->scounteren & COUNTEREN_TM : COUNTEREN_TM);
     if (!s_features.senvcfg)
         return;

@@ -127,6 +127,7 @@ static void reset(struct s_vcpu *s)
     s->unused = 1;
     s->shared_levels = 0;
     s->current = NULL;
+    s->view_shown = S_VIEWS;
     s_fetch_forget(s, true);
     s_root_changed(s);
 }
@@ -212,6 +213,7 @@ static void forget_space(struct s_vcpu *s, struct s_space *space)
     space->stamp = 0;
     if (s->current == space) {
         s->current = NULL;
+        s->view_shown = S_VIEWS;
         s_root_changed(s);
     }
 }
@@ -296,13 +298,6 @@ static void choose_space(struct s_vcpu *s)
     s->current = oldest;
 }
 
-static enum s_view present_view(const struct s_vcpu *s)
-{
-    if (s->user)
-        return S_USER;
-    return s->sstatus & SSTATUS_SUM ? S_KERNEL_SUM : S_KERNEL;
-}
-
 /* The root that the kernel views of an address space with so many levels begin as. */
 static bool make_shared(struct s_vcpu *s, unsigned levels)
 {
@@ -340,7 +335,7 @@ static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
 uint64_t s_tables_satp(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
-    enum s_view view = present_view(s);
+    enum s_view view = s_view(s);
     if (!s->current || s->current->satp != s->satp)
         choose_space(s);
     if (!s->current->view[view].satp && !make_root(s, s->current, view)) {
@@ -405,7 +400,7 @@ static bool enter(struct s_vcpu *s, uint64_t gva, uint64_t pa, unsigned shift, u
                   uint64_t flags)
 {
     struct s_space *owner = s->current;
-    enum s_view view = present_view(s);
+    enum s_view view = s_view(s);
     unsigned level = levels_of(owner->satp) - 2;
     uint64_t *table = below_root(s, view, gva, flags & PTE_G, &owner);
     for (; table && level > (shift - 12) / 9; level--) {

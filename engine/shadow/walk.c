@@ -131,20 +131,9 @@ bool s_fetch_insn(struct engine_vcpu *v, uint64_t gva, uint32_t *insn)
 }
 
 /* The kernel's own pages alone: nothing else is executed in S-mode. */
-bool s_fetch_next(const struct engine_vcpu *v, uint32_t *insn)
-{
-    const struct s_fetch_line *line = &v->s.fetch[v->pc >> 12 & (S_FETCH_LINES - 1)];
-    uint64_t inside = v->pc & (HOST_PAGE_SIZE - 1);
-    if (line->page != v->pc >> 12 || v->s.user || inside > HOST_PAGE_SIZE - 4)
-        return false;
-    const volatile uint16_t *half = (const volatile uint16_t *)(line->va + inside);
-    *insn = (uint32_t)half[1] << 16 | half[0];
-    return true;
-}
-
 void s_fetch_note(struct engine_vcpu *v)
 {
-    struct s_fetch_line *line = &v->s.fetch[v->pc >> 12 & (S_FETCH_LINES - 1)];
+    struct s_fetch_line *line = s_fetch_line(&v->s, v->pc);
     struct s_found found;
     if (line->page == v->pc >> 12 || v->s.user || s_translate(v, v->pc, S_FETCH, &found))
         return;
@@ -152,13 +141,16 @@ void s_fetch_note(struct engine_vcpu *v)
     if (!region || !region->va)
         return;
     uint64_t offset = (found.gpa & ~(HOST_PAGE_SIZE - 1)) - region->gpa;
-    *line = (struct s_fetch_line){v->pc >> 12, region->va + offset, found.pte & PTE_G};
+    *line = (struct s_fetch_line){v->pc >> 12, region->va + offset};
+    uint8_t bit = (uint8_t)(1U << (line - v->s.fetch));
+    v->s.fetch_local =
+        (uint8_t)(found.pte & PTE_G ? v->s.fetch_local & ~bit : v->s.fetch_local | bit);
 }
 
 void s_fetch_forget(struct s_vcpu *s, bool global)
 {
     for (unsigned n = 0; n < S_FETCH_LINES; n++) {
-        if (global || !s->fetch[n].global)
+        if (global || s->fetch_local >> n & 1)
             s->fetch[n].page = UINT64_MAX;
     }
 }
