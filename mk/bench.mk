@@ -26,5 +26,5 @@ $(BUILD)/bench/%.dtb: bench/%.dts $(BUILD)/guests/bench.bin $(BUILD)/guests/irqb
 own-guests: $(GUEST_OWN:%=$(BUILD)/guests/%.bin)
 
 bench: setup-run ## instructions of each exit, bare and under Caldarium, against the budgets
-	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUILD)/bench/bench.dtb $(BUILD)/bench/irq.dtb guests configs
+	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUILD)/bench/bench.dtb $(BUILD)/bench/irq.dtb guests configs linux-programs
 	@$(PYTHON) bench/bench.py $(BUILD)

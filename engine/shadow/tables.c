@@ -54,9 +54,10 @@ static uint64_t *page(const struct s_vcpu *s, unsigned number)
     return s->pool + (uint64_t)number * ENTRIES;
 }
 
-static void clear_table(uint64_t *table)
+static __attribute__((noinline)) void clear_table(uint64_t *table)
 {
     for (unsigned n = 0; n < ENTRIES; n += ROUND) {
+#pragma GCC unroll 8
         for (unsigned i = 0; i < ROUND; i++)
             table[n + i] = 0;
     }
@@ -65,6 +66,7 @@ static void clear_table(uint64_t *table)
 static void copy_table(uint64_t *to, const uint64_t *from)
 {
     for (unsigned n = 0; n < ENTRIES; n += ROUND) {
+#pragma GCC unroll 8
         for (unsigned i = 0; i < ROUND; i++)
             to[n + i] = from[n + i];
     }

@@ -9,6 +9,13 @@
 /* One line: `bench: NAME VALUE instructions`. */
 void report(const char *name, uint64_t ticks, uint64_t rounds);
 
+#define MEASURE(name, rounds, what)                                                                \
+    do {                                                                                           \
+        uint64_t before_ = csr_read(CSR_TIME);                                                     \
+        what;                                                                                      \
+        report(name, csr_read(CSR_TIME) - before_, rounds);                                        \
+    } while (0)
+
 /* loops.S */
 void loop_sbi(uint64_t count, uint64_t extension, uint64_t function, uint64_t a0, uint64_t a1,
               uint64_t a2);
@@ -18,6 +25,9 @@ void loop_load(uint64_t count, uintptr_t at);
 void loop_load_byte(uint64_t count, uintptr_t at);
 void loop_touch(uint64_t pages, uintptr_t at);
 void loop_user(uint64_t count);
+
+/* paging.c: with interrupts off; leaves translation off. */
+void bench_paging(void);
 
 /* switch.c: `bench=switch` on the command line. */
 void bench_switch(uint64_t hart, uint64_t tree);

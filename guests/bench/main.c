@@ -28,13 +28,6 @@ void report(const char *name, uint64_t ticks, uint64_t rounds)
     guest_print("bench: %s %u.%u instructions\n", name, tenths / 10, tenths % 10);
 }
 
-#define MEASURE(name, rounds, what)                                                                \
-    do {                                                                                           \
-        uint64_t before_ = csr_read(CSR_TIME);                                                     \
-        what;                                                                                      \
-        report(name, csr_read(CSR_TIME) - before_, rounds);                                        \
-    } while (0)
-
 /* A timer armed for a moment ahead while the hart spins: from the deadline to the handler's clock.
  */
 static void timer_latency(void)
@@ -124,6 +117,9 @@ void guest_main(uint64_t hart, uint64_t tree)
         guest_print("bench: error: %u of %u software interrupts were taken\n", taken, ROUNDS);
     MEASURE("fence-self", ROUNDS, loop_sbi(ROUNDS, SBI_EXT_RFENCE, 1, 1, me, 0));
     MEASURE("fencei-self", ROUNDS, loop_sbi(ROUNDS, SBI_EXT_RFENCE, 0, 1, me, 0));
+    csr_clear(CSR_SSTATUS, 2);
+    bench_paging();
+    csr_set(CSR_SSTATUS, 2);
     MEASURE("plic-read", ROUNDS, loop_load(ROUNDS, 0x0c000004));
     MEASURE("plic-claim", ROUNDS, loop_load(ROUNDS, 0x0c201004 + 0x2000 * me));
     MEASURE("uart-read", ROUNDS, loop_load_byte(ROUNDS, 0x10000007));

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The measured loops that need page tables of the guest's own (guests/bench/paging.c). */
+#include "riscv/csr.h"
+
+    .text
+/* void loop_spaces(uint64_t count, uint64_t satp_a, uint64_t satp_b, uintptr_t at): count times to
+ * the one address space and back, with a load in each; no fence, as a kernel with ASIDs does it. */
+    .globl  loop_spaces
+loop_spaces:
+1:  csrw    CSR_SATP, a1
+    ld      t0, 0(a3)
+    csrw    CSR_SATP, a2
+    ld      t0, 0(a3)
+    addi    a0, a0, -1
+    bnez    a0, 1b
+    ret
+
+/*
+ * void loop_faults(uint64_t count, uintptr_t at, uint64_t user): count loads in U-mode from a page that
+ * is not there, through a handler that looks at cause and address, moves the pc on and returns. `user`
+ * is what lies between this code's address and the one where U-mode may run it.
+ */
+    .globl  loop_faults
+loop_faults:
+    lla     t0, fault_kept
+    sd      ra, 0(t0)
+    csrr    t1, CSR_STVEC
+    sd      t1, 8(t0)                   /* both are put back at the end */
+    lla     t1, fault_trap
+    csrw    CSR_STVEC, t1
+    lla     t1, fault_loads
+    add     t1, t1, a2
+    csrw    CSR_SEPC, t1
+    li      t1, 0x100                   /* sstatus.SPP: sret goes to U-mode */
+    csrc    CSR_SSTATUS, t1
+    sret
+    .option push
+    .option norvc                       /* the handler moves on by four */
+fault_loads:
+    ld      t1, 0(a1)
+    addi    a0, a0, -1
+    bnez    a0, fault_loads
+    ecall
+    .option pop
+    .balign 4
+fault_trap:
+    csrw    CSR_SSCRATCH, t0
+    csrr    t0, CSR_SCAUSE
+    addi    t0, t0, -8                  /* the ecall from U-mode: done */
+    beqz    t0, fault_end
+    csrr    t0, CSR_STVAL
+    csrr    t0, CSR_SEPC
+    addi    t0, t0, 4
+    csrw    CSR_SEPC, t0
+    csrr    t0, CSR_SSCRATCH
+    sret
+fault_end:
+    lla     t0, fault_kept
+    ld      t1, 8(t0)
+    csrw    CSR_STVEC, t1
+    ld      ra, 0(t0)
+    ret
+
+/*
+ * void loop_ticks(uint64_t count): count timer interrupts, each of whose handlers sets the next one, for
+ * at once. a0, a6, a7 are the handler's, and a1 what the SBI may change; t2 counts.
+ */
+    .globl  loop_ticks
+loop_ticks:
+    mv      t2, a0
+    csrr    t3, CSR_STVEC
+    lla     t1, tick_trap
+    csrw    CSR_STVEC, t1
+    li      a7, 0x54494D45              /* TIME */
+    li      a6, 0                       /* set_timer */
+    li      a0, 0
+    ecall
+    li      t1, 32                      /* STIE */
+    csrs    CSR_SIE, t1
+    csrsi   CSR_SSTATUS, 2              /* SIE */
+1:  bnez    t2, 1b
+    csrci   CSR_SSTATUS, 2
+    csrc    CSR_SIE, t1
+    csrw    CSR_STVEC, t3
+    ret
+    .balign 4
+tick_trap:
+    csrr    t0, CSR_SCAUSE
+    addi    t2, t2, -1
+    bnez    t2, 1f
+    li      a0, -1                      /* enough: never again */
+    ecall
+    li      t0, 32                      /* sstatus.SPIE: off when we return */
+    csrc    CSR_SSTATUS, t0
+    sret
+1:  li      a0, 0
+    ecall
+    sret
+
+    .bss
+    .balign 8
+fault_kept:
+    .space  16
