@@ -20,6 +20,7 @@ QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
 MACHINE = os.environ.get("CALDARIUM_MACHINE", "virt")
 # CALDARIUM_ENGINE=shadow: every machine of the tests has harts without the H extension.
 ENGINE = os.environ.get("CALDARIUM_ENGINE", "h")
+needs_h = pytest.mark.skipif(ENGINE == "shadow", reason="it is about engine h")
 
 # Waits end with an event. This is only how long a test waits before it says that none came; the
 # machines that run it are slow and shared.

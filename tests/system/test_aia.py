@@ -5,7 +5,7 @@ import hashlib
 import re
 
 import pytest
-from caldarium import MIB, Machine, bundle, vm
+from caldarium import MIB, Machine, bundle, needs_h, vm
 
 BOARDS = ["virt,aia=aplic", "virt,aia=aplic-imsic", "virt,aia=aplic-imsic,aia-guests=5"]
 SLOT = "/soc/virtio_mmio@10001000"
@@ -62,6 +62,7 @@ def test_engine_shadow_on_a_board_without_aia(tmp_path, irqchip):
         machine.wait_end()
 
 
+@needs_h
 def test_imsic_wants_ssaia(tmp_path):
     path = bundle(tmp_path, vm("bad", kernel="loop", mib=16, irqchip='"imsic"'),
                   vm("good", kernel="loop", mib=16))
@@ -89,6 +90,7 @@ def exits(text):
     return {name: int(count) for name, count in table}
 
 
+@needs_h
 def test_no_exit_for_timer_and_ipi(tmp_path):
     """Linux on harts with a file for each vCPU: ten busy seconds without an exit for its timers, and
     for its IPIs, of which there are many."""

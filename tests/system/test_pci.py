@@ -85,15 +85,17 @@ def test_linux_disk_nvme_and_network(tmp_path, served, iommu, engine):  # noqa: 
 
 
 def test_reset_while_busy(tmp_path):
-    """A VM that is reset while its disks are busy finds them working, and its memory its own."""
+    """A VM that is reset while its disks are busy finds them working, and its memory its own.
+
+    Not behind QEMU's PLIC, which does not see a level that stays: there nvme loses interrupts on the bare
+    machine too, and Linux waits 30 seconds for each."""
     command = (f"{MODULES} echo ready; for d in vda nvme0n1; do "
                "while :; do dd if=/dev/zero of=/dev/$d bs=64k count=64 conv=fsync; done & done; wait")
     node = vm("linux", ramdisk="programs", run=command,
               passthrough=devices("0000:00:01.0", "0000:00:02.0"))
     extra = (*blk(disk(tmp_path)), *nvme(disk(tmp_path, "nvme")))
-    with Machine(bundle(tmp_path, node), smp=2, append="", machine="virt,iommu-sys=on",
+    with Machine(bundle(tmp_path, node), smp=2, append="", machine="virt,aia=aplic,iommu-sys=on",
                  extra=extra) as machine:
-        before = None
         for _ in range(3):
             machine.expect("ready")
             machine.expect("records out")
