@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the H extension of this machine offers, asked of the registers themselves: a device tree
  * tells what the hart could do, but firmware may have kept it closed (menvcfg, mstateen). */
+#include "engine/common/cbo.h"
 #include "engine/h/h.h"
 #include "riscv/asm.h"
 
@@ -29,24 +30,6 @@ unsigned h_probe_satp_levels(void)
     }
     return 3;
 }
-
-/*
- * Whether firmware lets us, and so our guests, execute a cache-block instruction. henvcfg's bits
- * for them stick even where menvcfg's are clear (RustSBI leaves them so), so the instruction is
- * tried on memory of our own. `operation` is the immediate: 0 inval, 1 clean, 2 flush, 4 zero.
- */
-#define cbo_works(operation)                                                                       \
-    ({                                                                                             \
-        static uint8_t block_[512] __attribute__((aligned(512)));                                  \
-        uint64_t vector_, ok_ = 0;                                                                 \
-        __asm__ volatile("lla %0, 1f\n csrrw %0, 0x105, %0\n"                                      \
-                         ".insn i 0x0f, 2, x0, %2, " operation "\n li %1, 1\n"                     \
-                         ".balign 4\n1: csrw 0x105, %0"                                            \
-                         : "=&r"(vector_), "+r"(ok_)                                               \
-                         : "r"(block_)                                                             \
-                         : "memory");                                                              \
-        ok_ != 0;                                                                                  \
-    })
 
 static void probe_gstage(void)
 {
@@ -78,10 +61,7 @@ bool h_probe(void)
         h_features.henvcfg =
             stuck_bits(CSR_HENVCFG, ENVCFG_STCE | ENVCFG_PBMTE | ENVCFG_ADUE | ENVCFG_CBZE |
                                         ENVCFG_CBCFE | ENVCFG_CBIE_INVAL);
-    if (h_features.henvcfg & ENVCFG_CBZE && !cbo_works("4"))
-        h_features.henvcfg &= ~ENVCFG_CBZE;
-    if (h_features.henvcfg & ENVCFG_CBCFE && !cbo_works("2"))
-        h_features.henvcfg &= ~(ENVCFG_CBCFE | ENVCFG_CBIE_INVAL);
+    h_features.henvcfg = cbo_working(h_features.henvcfg);
     /* Without STCE here (firmware left menvcfg.STCE clear) vstimecmp traps. */
     csr_try_read(CSR_VSTIMECMP, ok);
     h_features.sstc = ok && h_features.henvcfg & ENVCFG_STCE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What this machine's harts offer a guest that runs without the H extension. */
+#include "engine/common/cbo.h"
 #include "engine/shadow/shadow.h"
 #include "host/host.h"
 #include "riscv/asm.h"
@@ -50,7 +51,7 @@ bool s_probe(unsigned harts)
     s_features.senvcfg = ok;
     if (ok) {
         csr_write(CSR_SENVCFG, ENVCFG_GUEST);
-        s_features.envcfg = csr_read(CSR_SENVCFG) & ENVCFG_GUEST;
+        s_features.envcfg = cbo_working(csr_read(CSR_SENVCFG) & ENVCFG_GUEST);
         csr_write(CSR_SENVCFG, 0);
     }
     s_features.levels = probe_levels();

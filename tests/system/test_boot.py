@@ -112,7 +112,7 @@ def test_any_load_address(tmp_path, address):
         assert "vm linux: powered off" in machine.wait_end()
 
 
-@pytest.mark.parametrize("harts, cpu", [(1, "rv64"), (2, "rv64,v=on"), (4, "rv64,sstc=off")])
+@pytest.mark.parametrize("harts, cpu", [(1, "rv64"), (2, "rv64,v=on"), (4, "rv64,sstc=off"), (2, "rv64,h=off")])
 def test_rustsbi(tmp_path, harts, cpu):
     """SBI 1.0: no debug console, and menvcfg stays closed, so no Sstc although the tree has it."""
     path = bundle(tmp_path, vm("linux", vcpus=harts, run="echo cpus $(nproc); usleep 100000; uname -m"))
