@@ -22,16 +22,14 @@
 #include "host/host.h"
 #include "riscv/asm.h"
 
-#define NOT_CLAIMED (-1)
-
 static struct lock lock; /* enable registers hold 32 sources each, identities are given out */
 static struct uart *port;
 static bool usable;
 
 static struct forward {
     struct vm *_Atomic vm;
-    _Atomic int context; /* where it is claimed, or NOT_CLAIMED */
-    unsigned enabled_at; /* the context that takes it */
+    _Atomic int claimed; /* and not completed: it is shut */
+    unsigned enabled_at; /* the context that takes it, where a completion counts */
 } forwards[GUEST_PLIC_SOURCES];
 
 static struct {
@@ -43,8 +41,6 @@ static unsigned listener_count;
 void device_irq_init(struct uart *uart)
 {
     port = uart;
-    for (unsigned n = 0; n < GUEST_PLIC_SOURCES; n++)
-        atomic_store(&forwards[n].context, NOT_CLAIMED);
     usable = irqchip_init();
 }
 
@@ -84,28 +80,31 @@ void device_irq_serve(unsigned context)
     unsigned source = irqchip_claim(context);
     if (!source)
         return;
-    if (source < GUEST_PLIC_SOURCES) {
-        struct vm *vm = atomic_load(&forwards[source].vm);
-        if (vm) {
-            atomic_store(&forwards[source].context, (int)context);
-            vm_irq_fired(vm, source);
-            return;
-        }
-    }
-    if (source == board_tree.uart_irq)
+    bool ours = source == board_tree.uart_irq;
+    if (ours)
         console_poll();
     for (unsigned n = 0; n < listener_count; n++) {
-        if (listeners[n].source == source)
+        if (listeners[n].source == source) {
             listeners[n].handler();
+            ours = true;
+        }
     }
-    irqchip_complete(source, context);
+    if (ours || source >= GUEST_PLIC_SOURCES) {
+        irqchip_complete(source, context);
+        return;
+    }
+    struct forward *forward = &forwards[source];
+    atomic_store(&forward->claimed, 1);
+    struct vm *vm = atomic_load(&forward->vm);
+    if (vm)
+        vm_irq_fired(vm, source);
+    /* Else nobody's: it stays shut until a VM has it, whatever its wire does. */
 }
 
 static void complete(struct forward *forward, unsigned source)
 {
-    int context = atomic_exchange(&forward->context, NOT_CLAIMED);
-    if (context != NOT_CLAIMED)
-        irqchip_complete(source, (unsigned)context);
+    if (atomic_exchange(&forward->claimed, 0))
+        irqchip_complete(source, forward->enabled_at);
 }
 
 void host_irq_complete(struct vm *vm, unsigned source)
@@ -122,12 +121,14 @@ void host_irq_attach(struct vm *vm, unsigned source, unsigned type)
     struct forward *forward = &forwards[source];
     if (!usable || hart->irq_context < 0)
         return;
-    complete(forward, source); /* from an earlier life, if it was claimed just as that ended */
-    atomic_store(&forward->vm, vm);
     forward->enabled_at = (unsigned)hart->irq_context;
+    atomic_store(&forward->vm, vm);
     lock_take(&lock);
     bool enabled = irqchip_enable(source, type, forward->enabled_at);
     lock_release(&lock);
+    /* From an earlier life. A PLIC takes a completion only where the source is enabled ("Interrupt
+     * Completion"). */
+    complete(forward, source);
     if (!enabled)
         host_error("the board's interrupt controller has no place left for source %u", source);
 }
@@ -140,8 +141,7 @@ void host_irq_detach(struct vm *vm, unsigned source)
     lock_take(&lock);
     irqchip_disable(source, forward->enabled_at);
     lock_release(&lock);
-    atomic_store(&forward->vm, NULL);
-    complete(forward, source);
+    atomic_store(&forward->vm, NULL); /* what is claimed stays so until the next attach */
 }
 
 bool host_uses_device(uint64_t base)
