@@ -96,7 +96,7 @@ def test_no_exit_for_timer_and_ipi(tmp_path):
     for its IPIs, of which there are many."""
     show = "grep -E 'IPI1|riscv-timer' /proc/interrupts"
     node = vm("linux", vcpus=4, ramdisk="programs", irqchip='"imsic"', schedule='"pinned"',
-              harts="<0 1 2 3>", run=f"{show}; echo it begins; stress 10 >/dev/null; echo it is over; {show}; cat")
+              harts="<0 1 2 3>", run=f"{show}; echo it begins; stress 10 >/dev/null; echo it is over; read key; {show}; cat")
     with Machine(bundle(tmp_path, node), smp=4, append="",
                  machine="virt,aia=aplic-imsic,aia-guests=1") as machine:
         first = machine.expect("it begins")
