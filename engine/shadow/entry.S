@@ -194,6 +194,8 @@ go_on:
     ld      t0, P_LEAVE(t1)             /* s_out_*, in the hole */
     jr      t0
 
+/* An ecall of the guest's U-mode, the most frequent trap: as in not_sbi, but with sp and t1 as s_trap has
+ * them, which spares what page_to_vcpu has to ask for. */
 guests_own:
     ld      t0, P_SP(sp)                /* the guest's t0, t1 and sp, from the hart's page */
     sd      t0, V_GPR(2)(t1)
@@ -204,9 +206,9 @@ guests_own:
     mv      sp, t1                      /* sp = vCPU */
     each_clobbered sd
     each_other sd
-    mv      a0, sp
-    ld      sp, V_HOST_SP(sp)
-    call    s_hot_call
+    mv      a0, sp                      /* the vCPU is s_hot_call's argument */
+    ld      sp, V_HOST_SP(sp)           /* the hart's stack; its top word is the vCPU */
+    call    s_hot_call                  /* it always goes on */
     j       go_on
 
 /* sp = vCPU: the guest's t0, t1 and sp from the hart's page into it. Clobbers t0, t1 and ra. */

@@ -150,7 +150,7 @@ void s_hot_call(struct engine_vcpu *v)
 {
     v->pc = csr_read(CSR_SEPC);
     v->exits[EXIT_HOT_TRAP]++;
-    s_user_call(&v->s, v->pc);
+    s_take_trap(&v->s, true, v->pc, CAUSE_USER_ECALL, 0);
     v->pc = v->s.stvec & ~3UL;
     uint64_t next = s_run_on(v);
     if (next)

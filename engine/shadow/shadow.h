@@ -128,16 +128,20 @@ static inline uint64_t s_sret(struct s_vcpu *s)
     return s->sepc;
 }
 
-/* An ecall in U-mode, at pc: what is known of this trap makes it short. The caller goes to stvec,
- * and looks for the root by itself. Interrupts stay closed until sret. */
-static inline void s_user_call(struct s_vcpu *s, uint64_t pc)
+/*
+ * A trap into the guest's S-mode, on the virtual CSR file; from U-mode as `user` says, which the
+ * caller may know. The caller goes to stvec, and looks for another root. Interrupts stay closed
+ * until sret.
+ */
+static inline void s_take_trap(struct s_vcpu *s, bool user, uint64_t pc, uint64_t cause,
+                               uint64_t tval)
 {
-    uint64_t before = s->sstatus;
-    s->sstatus = (before & ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE)) | (before & SSTATUS_SIE)
-                                                                              << 4; /* to SPIE */
+    uint64_t before = s->sstatus, status = before & ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE);
+    status |= (before & SSTATUS_SIE) << 4; /* to SPIE */
+    s->sstatus = user ? status : status | SSTATUS_SPP;
     s->sepc = pc;
-    s->scause = CAUSE_USER_ECALL;
-    s->stval = 0;
+    s->scause = cause;
+    s->stval = tval;
     s->user = false;
 }
 
@@ -173,11 +177,11 @@ static inline void s_due(struct engine_vcpu *v)
 void s_load(struct engine_vcpu *v);
 void s_put(struct engine_vcpu *v);
 void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
-/* senvcfg and scounteren of the hart for the guest's present mode. */
 static inline enum s_mode s_mode(const struct s_vcpu *s)
 {
     return s->user ? MODE_USER : MODE_KERNEL;
 }
+/* senvcfg and scounteren of the hart for the guest's present mode. */
 void s_mode_registers(struct engine_vcpu *v);
 
 /* run.c */

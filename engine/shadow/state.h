@@ -55,7 +55,7 @@ enum s_mode { MODE_NONE, MODE_USER, MODE_KERNEL };
 
 struct s_vcpu {
     bool user; /* the guest is in U-mode; else in S-mode. At V_S_USER, for entry.S */
-    bool due;  /* something is to be looked at before the guest goes on: s_settle(). At V_S_DUE */
+    bool due;  /* something is to be looked at before the guest goes on: s_due(). At V_S_DUE */
     bool stale_root; /* mode, SUM, MXR or satp changed: another root may be due */
     /* What the hart has: whose senvcfg and scounteren (enum s_mode), and the root for which view
      * (enum s_view; S_VIEWS: none) of which satp. */

@@ -7,19 +7,10 @@
 static void enter_handler(struct engine_vcpu *v, uint64_t cause, uint64_t tval, uint64_t handler)
 {
     struct s_vcpu *s = &v->s;
-    uint64_t status = s->sstatus & ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE);
-    if (!s->user)
-        status |= SSTATUS_SPP;
-    if (s->sstatus & SSTATUS_SIE)
-        status |= SSTATUS_SPIE;
-    s->sstatus = status;
-    s->sepc = v->pc;
-    s->scause = cause;
-    s->stval = tval;
-    if (s->user) {
-        s->user = false;
+    bool user = s->user;
+    s_take_trap(s, user, v->pc, cause, tval);
+    if (user)
         s_root_changed(s);
-    }
     v->pc = handler;
 }
 
