@@ -2,7 +2,7 @@
 /*
  * Which vCPU each hart runs. Every hart has a queue of its own (runqueue.h), with its own lock; a
  * hart that has nothing to do takes work from another's. A pinned VM owns its harts: nobody else is
- * queued there.
+ * queued there. sched.c takes turns, sched_place.c gives VMs their harts and shares.
  */
 #ifndef HOST_BARE_SCHED_H
 #define HOST_BARE_SCHED_H
@@ -48,6 +48,12 @@ void sched_timer(struct hart *hart, uint64_t now);
 /* Gives a VM's vCPUs another priority or reservation, from now on; ticks, budget 0: none. False:
  * the harts have not that much to give. */
 bool sched_change(struct vm *vm, unsigned priority, uint64_t budget, uint64_t period);
+
+/* Has the hart look at its queue soon. */
+void sched_nudge(struct hart *hart);
+
+/* The hart that is a seat's home, its queue's lock held: until then the home may change. */
+struct hart *sched_lock_home(struct seat *seat);
 
 /* Harts that run nothing, a bit each: for those who look for one. */
 extern _Atomic uint64_t sched_idle;
