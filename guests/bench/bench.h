@@ -25,6 +25,11 @@ void loop_load(uint64_t count, uintptr_t at);
 void loop_load_byte(uint64_t count, uintptr_t at);
 void loop_touch(uint64_t pages, uintptr_t at);
 void loop_user(uint64_t count);
+void loop_faults(uint64_t count, uintptr_t at, uint64_t user);
+
+/* paging.S */
+void loop_spaces(uint64_t count, uint64_t satp_a, uint64_t satp_b, uintptr_t at);
+void loop_ticks(uint64_t count);
 
 /* paging.c: with interrupts off; leaves translation off. */
 void bench_paging(void);

@@ -78,18 +78,10 @@ loop_touch:
  */
     .globl  loop_user
 loop_user:
-    lla     t0, kept
-    sd      ra, 0(t0)
-    csrr    t1, CSR_STVEC
-    sd      t1, 8(t0)
-    lla     t1, user_trap
-    csrw    CSR_STVEC, t1
+    lla     t0, user_trap
     lla     t1, user_calls
-    csrw    CSR_SEPC, t1
-    li      t1, 0x100                   /* sstatus.SPP: sret goes to U-mode */
-    csrc    CSR_SSTATUS, t1
     li      a7, 0
-    sret
+    j       to_user
 user_calls:
     ecall
     addi    a0, a0, -1
@@ -99,14 +91,58 @@ user_calls:
     .balign 4
 user_trap:
     csrw    CSR_SSCRATCH, t0
-    bnez    a7, user_end
+    bnez    a7, from_user
     csrr    t0, CSR_SEPC
     addi    t0, t0, 4
     csrw    CSR_SEPC, t0
     csrr    t0, CSR_SCAUSE
     csrr    t0, CSR_SSCRATCH
     sret
-user_end:
+
+/*
+ * void loop_faults(uint64_t count, uintptr_t at, uint64_t user): count loads in U-mode from a page that
+ * is not there, through a handler that looks at cause and address, moves the pc on and returns. `user`
+ * is what lies between this code's address and the one where U-mode may run it. The ecall leaves.
+ */
+    .globl  loop_faults
+loop_faults:
+    lla     t0, fault_trap
+    lla     t1, fault_loads
+    add     t1, t1, a2
+    j       to_user
+    .option push
+    .option norvc                       /* the handler moves on by four */
+fault_loads:
+    ld      t1, 0(a1)
+    addi    a0, a0, -1
+    bnez    a0, fault_loads
+    ecall
+    .option pop
+    .balign 4
+fault_trap:
+    csrw    CSR_SSCRATCH, t0
+    csrr    t0, CSR_SCAUSE
+    addi    t0, t0, -CAUSE_USER_ECALL
+    beqz    t0, from_user
+    csrr    t0, CSR_STVAL
+    csrr    t0, CSR_SEPC
+    addi    t0, t0, 4
+    csrw    CSR_SEPC, t0
+    csrr    t0, CSR_SSCRATCH
+    sret
+
+/* Into U-mode at t1, with t0 for its traps; what called the loop goes on behind from_user. */
+to_user:
+    lla     t2, kept
+    sd      ra, 0(t2)
+    csrr    t3, CSR_STVEC
+    sd      t3, 8(t2)
+    csrw    CSR_STVEC, t0
+    csrw    CSR_SEPC, t1
+    li      t0, SSTATUS_SPP             /* clear: sret goes to U-mode */
+    csrc    CSR_SSTATUS, t0
+    sret
+from_user:
     lla     t0, kept
     ld      t1, 8(t0)
     csrw    CSR_STVEC, t1

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The measured loops that need page tables of the guest's own (guests/bench/paging.c). */
+/* Measured loops of guests/bench/paging.c. */
 #include "riscv/csr.h"
 
     .text
@@ -13,52 +13,6 @@ loop_spaces:
     ld      t0, 0(a3)
     addi    a0, a0, -1
     bnez    a0, 1b
-    ret
-
-/*
- * void loop_faults(uint64_t count, uintptr_t at, uint64_t user): count loads in U-mode from a page that
- * is not there, through a handler that looks at cause and address, moves the pc on and returns. `user`
- * is what lies between this code's address and the one where U-mode may run it.
- */
-    .globl  loop_faults
-loop_faults:
-    lla     t0, fault_kept
-    sd      ra, 0(t0)
-    csrr    t1, CSR_STVEC
-    sd      t1, 8(t0)                   /* both are put back at the end */
-    lla     t1, fault_trap
-    csrw    CSR_STVEC, t1
-    lla     t1, fault_loads
-    add     t1, t1, a2
-    csrw    CSR_SEPC, t1
-    li      t1, 0x100                   /* sstatus.SPP: sret goes to U-mode */
-    csrc    CSR_SSTATUS, t1
-    sret
-    .option push
-    .option norvc                       /* the handler moves on by four */
-fault_loads:
-    ld      t1, 0(a1)
-    addi    a0, a0, -1
-    bnez    a0, fault_loads
-    ecall
-    .option pop
-    .balign 4
-fault_trap:
-    csrw    CSR_SSCRATCH, t0
-    csrr    t0, CSR_SCAUSE
-    addi    t0, t0, -8                  /* the ecall from U-mode: done */
-    beqz    t0, fault_end
-    csrr    t0, CSR_STVAL
-    csrr    t0, CSR_SEPC
-    addi    t0, t0, 4
-    csrw    CSR_SEPC, t0
-    csrr    t0, CSR_SSCRATCH
-    sret
-fault_end:
-    lla     t0, fault_kept
-    ld      t1, 8(t0)
-    csrw    CSR_STVEC, t1
-    ld      ra, 0(t0)
     ret
 
 /*
@@ -96,8 +50,3 @@ tick_trap:
 1:  li      a0, 0
     ecall
     sret
-
-    .bss
-    .balign 8
-fault_kept:
-    .space  16

@@ -17,10 +17,6 @@
 #define PAGES (TABLES * 512)
 #define ROUNDS 10000UL
 
-void loop_spaces(uint64_t count, uint64_t satp_a, uint64_t satp_b, uintptr_t at);
-void loop_faults(uint64_t count, uintptr_t at, uint64_t user);
-void loop_ticks(uint64_t count);
-
 static uint64_t roots[2][512] __attribute__((aligned(4096)));
 static uint64_t middle[512] __attribute__((aligned(4096)));
 static uint64_t last[PAGES] __attribute__((aligned(4096)));
