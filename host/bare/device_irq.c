@@ -20,7 +20,6 @@
 #include "host/bare/paging.h"
 #include "host/bare/pci.h"
 #include "host/host.h"
-#include "riscv/asm.h"
 
 static struct lock lock; /* enable registers hold 32 sources each, identities are given out */
 static struct uart *port;

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sources of the board that VMs have: from one VM's end to the next one's start none is lost, and
+ * none interrupts that is nobody's. The board's controller is a PLIC with one source. */
+#include "tests/unit/unit.h"
+
+#include "core/vm.h"
+#include "host/bare/board.h"
+#include "host/bare/console.h"
+#include "host/bare/device_irq.h"
+#include "host/bare/irqchip.h"
+#include "host/host.h"
+
+#define SOURCE 34
+#define CONTEXT 3
+#define RISING 1
+
+struct hart harts[BOARD_HARTS];
+unsigned console_hart;
+static struct vm vm;
+static struct vm_config config = {.name = "vm", .irqchip = IRQCHIP_PLIC};
+static struct vcpu vcpu;
+static struct {
+    bool enabled, raised, claimed;
+    unsigned completions;
+} wire;
+static unsigned polls;
+
+bool irqchip_init(void)
+{
+    return true;
+}
+
+int irqchip_hart_init(struct hart *hart)
+{
+    (void)hart;
+    return CONTEXT;
+}
+
+bool irqchip_enable(unsigned source, unsigned type, unsigned context)
+{
+    (void)type;
+    assert_int_equal(context, CONTEXT);
+    wire.enabled = source == SOURCE;
+    return true;
+}
+
+void irqchip_disable(unsigned source, unsigned context)
+{
+    (void)source;
+    (void)context;
+    wire.enabled = false;
+}
+
+unsigned irqchip_claim(unsigned context)
+{
+    (void)context;
+    if (!wire.raised || wire.claimed)
+        return 0;
+    wire.raised = false;
+    wire.claimed = true;
+    return SOURCE;
+}
+
+/* PLIC specification, "Interrupt Completion": ignored where the source is not enabled. */
+void irqchip_complete(unsigned source, unsigned context)
+{
+    assert_int_equal(source, SOURCE);
+    assert_int_equal(context, CONTEXT);
+    if (wire.enabled) {
+        wire.claimed = false;
+        wire.completions++;
+    }
+}
+
+bool console_poll(void)
+{
+    polls++;
+    return false;
+}
+
+bool pci_owns(uint64_t base)
+{
+    return base == UINT64_MAX;
+}
+
+bool iommu_owns(uint64_t base)
+{
+    return base == UINT64_MAX;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&wire, 0, sizeof(wire));
+    memset(&vm, 0, sizeof(vm));
+    vm.config = &config;
+    vm.vcpus = &vcpu;
+    vm.vcpu_count = 1;
+    vm.device_count = 1;
+    assert_true(vm_irq_init(&vm));
+    board_tree.uart_irq = 0;
+    polls = 0;
+    device_irq_init(NULL);
+    device_irq_begin(&harts[0]);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    host_irq_detach(&vm, SOURCE);
+    return 0;
+}
+
+static bool fires(void)
+{
+    vm.plic.pending[SOURCE / 32] = 0;
+    wire.raised = true;
+    device_irq_serve(CONTEXT);
+    return vm.plic.pending[SOURCE / 32] >> SOURCE % 32 & 1;
+}
+
+static void shut_until_the_guest_is_done(void **state)
+{
+    (void)state;
+    struct vm other = {0};
+    host_irq_attach(&vm, SOURCE, RISING);
+    assert_true(fires());
+    assert_true(wire.claimed);
+    host_irq_complete(&other, SOURCE); /* it is not its */
+    assert_true(wire.claimed);
+    host_irq_complete(&vm, SOURCE);
+    assert_false(wire.claimed);
+    host_irq_complete(&vm, SOURCE); /* a guest may complete what was not claimed */
+    assert_int_equal(wire.completions, 1);
+    assert_true(fires());
+}
+
+static void ended_before_it_was_completed(void **state)
+{
+    (void)state;
+    host_irq_attach(&vm, SOURCE, RISING);
+    assert_true(fires());
+    host_irq_detach(&vm, SOURCE);
+    host_irq_attach(&vm, SOURCE, RISING);
+    assert_false(wire.claimed);
+    assert_true(vm_irq_init(&vm));
+    assert_true(fires());
+}
+
+/* A hart claimed it, then its VM ended. */
+static void nobodys(void **state)
+{
+    (void)state;
+    assert_false(fires());
+    assert_true(wire.claimed);
+    assert_int_equal(wire.completions, 0);
+    host_irq_attach(&vm, SOURCE, RISING);
+    assert_false(wire.claimed);
+    assert_true(fires());
+}
+
+static void the_consoles(void **state)
+{
+    (void)state;
+    board_tree.uart_irq = SOURCE;
+    wire.enabled = true;
+    assert_false(fires());
+    assert_false(wire.claimed);
+    assert_int_equal(polls, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(shut_until_the_guest_is_done, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ended_before_it_was_completed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobodys, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_consoles, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
