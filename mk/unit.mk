@@ -18,7 +18,7 @@ LIBFDT ?= $(CACHE)/libfdt
 UNIT_SRCS += $(wildcard host/sim/*.c riscv/*.c core/*.c core/*/*.c drivers/*/*.c) \
 	$(addprefix host/bare/,board.c console.c console_line.c device_irq.c pages.c runqueue.c sched.c sched_place.c vms.c) \
 	engine/h/gstage.c engine/h/vmid.c \
-	$(addprefix engine/shadow/,memory.c privileged.c sequence.c trap.c walk.c)
+	$(addprefix engine/shadow/,memory.c privileged.c sequence.c source.c trap.c walk.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/$(UNIT).c)))
 
 UNIT_DIR := $(BUILD)/unit

@@ -92,7 +92,7 @@ static void fence(struct engine_vcpu *v, const struct fence *f)
     bool all =
         f->size == UINT64_MAX || (!f->start && !f->size) || f->size > FENCE_PAGES * HOST_PAGE_SIZE;
     if (f->kind == FENCE_ALL || (f->kind == FENCE_VMA && all)) {
-        s_tables_flush(v);
+        s_tables_fence(v);
         return;
     }
     if (all) {

@@ -24,8 +24,7 @@
 #define P_SHADOW_SATP 48
 #define P_LEAVE 56
 
-    .section .text.s_hole, "ax"
-    .balign 4096                        /* a page of its own: a guest's root shows nothing else */
+    .section .hole, "ax"                /* a page of its own: a guest's root shows nothing else */
     .globl  s_hole_code
 s_hole_code:
 
@@ -71,7 +70,6 @@ s_out_asid:
     .balign 4
 s_out_flush:
     way_out 1
-    .balign 4096
 
     .text
 

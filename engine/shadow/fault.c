@@ -13,8 +13,6 @@
 
 #define LARGE_SHIFT 21
 #define LARGE_MASK ((1UL << LARGE_SHIFT) - 1)
-#define NEIGHBOURS                                                                                 \
-    16 /* entries filled around a missed one, aligned: two cache lines of the guest's table */
 
 /* With its paging off a guest can name addresses that no shadow root has. */
 static bool reachable(uint64_t va)
@@ -51,44 +49,60 @@ static bool large_fits(const struct s_region *region, uint64_t gpa)
            !((region->pa + inside) & LARGE_MASK);
 }
 
-/* The page's neighbours in the guest's last-level table, as far as they are ready to be used. */
-static void fill_neighbours(struct engine_vcpu *v, uint64_t gva, const struct s_found *found)
+/*
+ * The page's neighbours in the guest's last-level table, as far as they are ready to be used: they
+ * are entered around the page's own entry, or cleared there. `seen` becomes what was read of each.
+ * `shared`: the entries are in a table for all kernel views. False: nothing was done.
+ */
+static bool fill_neighbours(struct engine_vcpu *v, const struct s_found *found, bool shared,
+                            uint64_t *entry, uint64_t *seen)
 {
-    uint64_t inside = found->at & (NEIGHBOURS * 8 - 1); /* the table is aligned, so this is too */
+    uint64_t inside = found->at & (S_NEIGHBOURS * 8 - 1); /* the table is aligned: so is this */
     const struct s_region *table = s_region(v->vm, found->at - inside);
     if (!table)
-        return;
+        return false;
     const _Atomic uint64_t *entries =
         (const _Atomic uint64_t *)(table->va + (found->at - inside - table->gpa));
-    uint64_t first = gva - inside / 8 * HOST_PAGE_SIZE;
-    for (unsigned n = 0; n < NEIGHBOURS; n++) {
+    unsigned own = (unsigned)inside / 8;
+    for (unsigned n = 0; n < S_NEIGHBOURS; n++) {
         uint64_t pte = atomic_load_explicit(&entries[n], memory_order_relaxed);
+        seen[n] = pte;
+        if (n == own)
+            continue;
         bool ready = pte & PTE_V && pte & PTE_A && pte & (PTE_R | PTE_X) && !(pte >> 54) &&
                      (pte & (PTE_R | PTE_W)) != PTE_W &&
                      (v->s.user ? pte & PTE_U : !(pte & PTE_U) || v->s.sstatus & SSTATUS_SUM);
-        if (!ready || n == inside / 8)
-            continue;
-        uint64_t gpa = pte >> PTE_PPN_SHIFT << 12;
-        const struct s_region *region = s_region(v->vm, gpa);
-        if (region)
-            s_tables_fill(v, first + n * HOST_PAGE_SIZE, region->pa + (gpa - region->gpa), 12, 12,
-                          shadow_flags(v, pte));
+        uint64_t gpa = pte >> PTE_PPN_SHIFT << 12, flags = shadow_flags(v, pte);
+        const struct s_region *region = ready ? s_region(v->vm, gpa) : NULL;
+        bool fits = region && (!shared || flags & PTE_G);
+        entry[(int)n - (int)own] =
+            fits ? s_tables_entry(region->pa + (gpa - region->gpa), flags) : 0;
     }
+    seen[own] = found->pte;
+    return true;
 }
 
 static void fill(struct engine_vcpu *v, uint64_t gva, const struct s_found *found,
                  const struct s_region *region)
 {
-    uint64_t flags = shadow_flags(v, found->pte);
-    uint64_t pa = region->pa + (found->gpa - region->gpa);
+    uint64_t pa = region->pa + (found->gpa - region->gpa), seen[S_NEIGHBOURS];
+    unsigned shift = 12, count = 1;
     if ((!found->pte || found->shift >= LARGE_SHIFT) && large_fits(region, found->gpa) &&
-        gva >> LARGE_SHIFT != s_hole_va[v->s.hole] >> LARGE_SHIFT) {
-        s_tables_fill(v, gva, pa & ~LARGE_MASK, LARGE_SHIFT, found->shift, flags);
-        return;
+        gva >> LARGE_SHIFT != s_hole_va[v->s.hole] >> LARGE_SHIFT)
+        shift = LARGE_SHIFT;
+    uint64_t inside = (1UL << shift) - 1;
+    struct s_leaf leaf = {gva & ~inside, pa & ~inside, shift, found->shift,
+                          shadow_flags(v, found->pte)};
+    struct s_made *made;
+    uint64_t *entry = s_tables_fill(v, &leaf, &made);
+    seen[0] = found->pte;
+    if (found->pte && found->shift == 12 &&
+        fill_neighbours(v, found, made == &v->s.shared_made, entry, seen)) {
+        count = S_NEIGHBOURS;
+        entry -= found->at / 8 % S_NEIGHBOURS;
     }
-    s_tables_fill(v, gva & ~0xfffUL, pa & ~0xfffUL, 12, found->shift, flags);
-    if (found->pte && found->shift == 12)
-        fill_neighbours(v, gva & ~0xfffUL, found);
+    if (v->s.noting && found->pte)
+        s_source_note(v, gva, found, made, entry, seen, count);
 }
 
 /* Another place for the hole: the guest wants this one. */

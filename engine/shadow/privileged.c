@@ -18,7 +18,7 @@ static __attribute__((noinline)) void do_sfence(struct engine_vcpu *v, uint32_t 
     else if (asid)
         s_tables_flush_asid(v, v->gpr[asid] & 0xffff);
     else
-        s_tables_flush(v);
+        s_tables_fence(v);
     v->pc += 4;
 }
 

@@ -98,17 +98,40 @@ int s_tables_init(struct engine_vcpu *v);
 void s_tables_fini(struct engine_vcpu *v);
 /* The root for the present satp, mode and SUM, as a satp value. */
 uint64_t s_tables_satp(struct engine_vcpu *v);
-/* Enters a leaf of 4 KiB (shift 12) or 2 MiB (shift 21), with its PTE_* permissions, in the present
- * root; with PTE_G in `flags` in all roots of the kernel's views. `whole`: log2 of
- * the guest's own page, of which this may be a piece. The hart may remember what was
- * there before: a fence for the one address that was missed is the caller's. */
-void s_tables_fill(struct engine_vcpu *v, uint64_t gva, uint64_t pa, unsigned shift, unsigned whole,
-                   uint64_t flags);
+/* A leaf of the shadow tables, as it is entered. */
+struct s_leaf {
+    uint64_t gva, pa;
+    unsigned shift; /* 12 or 21: 4 KiB or 2 MiB */
+    unsigned whole; /* log2 of the guest's own page, of which this may be a piece */
+    uint64_t flags; /* PTE_* permissions; with PTE_G it is for all roots of the kernel's views */
+};
+/* Enters it in the present root. The hart may remember what was there before: a fence for the one
+ * address that was missed is the caller's. Returns where the entry is, and in `made` what its table
+ * belongs to. */
+uint64_t *s_tables_fill(struct engine_vcpu *v, const struct s_leaf *leaf, struct s_made **made);
+static inline uint64_t s_tables_entry(uint64_t pa, uint64_t flags)
+{
+    return pa >> 12 << PTE_PPN_SHIFT | (flags & ~PTE_G) | PTE_U;
+}
 void s_tables_reset(struct engine_vcpu *v); /* the same as flush, on any hart, while not loaded */
 /* Forgets: everything; an address space; one address, in one address space or (any) in all. */
 void s_tables_flush(struct engine_vcpu *v);
+void s_tables_fence(struct engine_vcpu *v); /* the guest's fence of everything */
 void s_tables_flush_asid(struct engine_vcpu *v, uint64_t asid);
 void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t asid);
+
+/*
+ * source.c: what entries were made from. Some kernels fence everything at each trap: then what the
+ * guest's tables say is compared with what was read there, and only what differs is forgotten.
+ */
+/* Notes the source of `count` entries from `shadow` on: guest entries, of which `seen` were read,
+ * that translate gva. Where that can't be done, noting ends until everything is forgotten. */
+void s_source_note(struct engine_vcpu *v, uint64_t gva, const struct s_found *found,
+                   struct s_made *made, uint64_t *shadow, const uint64_t *seen, unsigned count);
+/* Under the present satp: forgets what a walk would no longer find. */
+void s_source_check(struct engine_vcpu *v, struct s_made *made);
+void s_source_forget(struct s_vcpu *s, struct s_made *made);
+void s_source_reset(struct s_vcpu *s);
 
 /* fault.c: a page fault of the guest on its shadow root. True: answered, the guest goes on. */
 bool s_fault(struct engine_vcpu *v, struct exit *exit);

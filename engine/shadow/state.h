@@ -12,6 +12,8 @@
 #define S_POOL_PAGES 1024 /* tables of a vCPU, at most */
 #define S_SPACES 10       /* guest address spaces that a vCPU keeps tables for */
 #define S_FETCH_LINES 4
+#define S_NEIGHBOURS 16 /* entries filled around a missed one: a part of a table, aligned */
+#define S_SOURCES 256   /* runs of entries that a vCPU can tell what they were made from */
 
 struct exit;
 
@@ -30,6 +32,25 @@ struct s_vm {
     uint64_t envcfg; /* bits of senvcfg that this VM's guests have */
 };
 
+/* What a run of shadow entries was made from: source.c. */
+struct s_source {
+    uint64_t *shadow;             /* the first of `count` entries */
+    const _Atomic uint64_t *leaf; /* the guest's that they were made from, as many */
+    uint64_t seen[S_NEIGHBOURS];  /* what was read there */
+    struct {
+        const _Atomic uint64_t *at;
+        uint64_t seen;
+    } above[3]; /* the guest's entries that lead to these, and what they were */
+    uint8_t count, levels;
+    uint16_t next; /* in its list; 0: the last */
+};
+
+/* All that tables were made from, a list; and the guest's fence since when it is known to be so. */
+struct s_made {
+    uint16_t sources;
+    uint64_t fence;
+};
+
 /* One guest address space seen in three ways: what a mode may reach differs by the U bit and SUM.
  */
 enum s_view { S_USER, S_KERNEL, S_KERNEL_SUM, S_VIEWS };
@@ -41,6 +62,7 @@ struct s_space {
         uint64_t satp;        /* for the hart; 0: not made yet */
         uint64_t *root;       /* only where satp is not 0 */
         uint16_t first, last; /* its pages, linked through s_vcpu.next[] */
+        struct s_made made;
     } view[S_VIEWS];
 };
 
@@ -84,9 +106,16 @@ struct s_vcpu {
     unsigned unused; /* pages from here on have not been given out since the last flush */
     uint16_t free;   /* pages given back, a list */
     uint64_t pieces[S_POOL_PAGES / 64]; /* of each page: the table holds pieces of larger pages */
-    uint64_t *shared;                   /* a root with what all kernel views have in common */
-    unsigned shared_levels;             /* of that root; 0: it is not made yet */
-    struct s_space *space;              /* S_SPACES of them, in a page of their own with fetch[] */
+    struct s_source *source;            /* S_SOURCES of them; the first is never given out */
+    unsigned unused_sources;            /* as for pages */
+    uint16_t free_sources;
+    bool noting;        /* each entry has its source: a fence of everything need not forget */
+    uint64_t fence;     /* fences of everything that were answered by looking */
+    uint64_t old_fills; /* EXIT_HOT_FILL when everything was forgotten last */
+    struct s_made shared_made;
+    uint64_t *shared;       /* a root with what all kernel views have in common */
+    unsigned shared_levels; /* of that root; 0: it is not made yet */
+    struct s_space *space;  /* S_SPACES of them, in a page of their own with fetch[] */
     struct s_space *current;
     uint64_t stamp;
     struct s_fetch_line *fetch; /* S_FETCH_LINES */

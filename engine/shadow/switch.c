@@ -103,6 +103,7 @@ void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     s->pages = old.pages;
     s->space = old.space;
     s->fetch = old.fetch;
+    s->source = old.source;
     if (s->vector)
         memset(s->vector, 0, 32 * s_features.vlenb);
     v->pc = pc;

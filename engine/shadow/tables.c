@@ -24,6 +24,8 @@
 #define LEAF_BITS (PTE_R | PTE_W | PTE_X)
 #define ROUND 8 /* entries cleared or copied at a time */
 
+#define FEW_FILLS (S_SOURCES / 2) /* see s_tables_fence() */
+
 /* The pool: tables for the RAM a VM has, several times over, within bounds. */
 #define POOL_MIN_PAGES 128
 #define POOL_MAX_PAGES S_POOL_PAGES
@@ -128,6 +130,7 @@ static void reset(struct s_vcpu *s)
     s->free = 0;
     s->unused = 1;
     s->shared_levels = 0;
+    s_source_reset(s);
     s->current = NULL;
     s->view_shown = S_VIEWS;
     s_fetch_forget(s, true);
@@ -156,12 +159,13 @@ int s_tables_init(struct engine_vcpu *v)
     s->pool = host_pages_alloc(s->pages * HOST_PAGE_SIZE, HOST_PAGE_SIZE);
     s->next = host_pages_alloc(s->pages * sizeof(*s->next), HOST_PAGE_SIZE);
     s->space = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
-    if (!s->pool || !s->next || !s->space) {
+    s->source = host_pages_alloc(S_SOURCES * sizeof(*s->source), HOST_PAGE_SIZE);
+    if (!s->pool || !s->next || !s->space || !s->source) {
         s_tables_fini(v);
         return -1;
     }
     s->fetch = (struct s_fetch_line *)(s->space + S_SPACES);
-    v->vm->s.table_pages += s->pages + 2;
+    v->vm->s.table_pages += s->pages + 2 + S_SOURCES * sizeof(*s->source) / HOST_PAGE_SIZE;
     reset(s);
     return 0;
 }
@@ -175,9 +179,12 @@ void s_tables_fini(struct engine_vcpu *v)
         host_pages_free(s->next, s->pages * sizeof(*s->next));
     if (s->space)
         host_pages_free(s->space, HOST_PAGE_SIZE);
+    if (s->source)
+        host_pages_free(s->source, S_SOURCES * sizeof(*s->source));
     s->pool = NULL;
     s->next = NULL;
     s->space = NULL;
+    s->source = NULL;
 }
 
 void s_tables_reset(struct engine_vcpu *v)
@@ -188,7 +195,29 @@ void s_tables_reset(struct engine_vcpu *v)
 
 void s_tables_flush(struct engine_vcpu *v)
 {
+    v->s.old_fills = v->exits[EXIT_HOT_FILL];
     reset(&v->s);
+    sfence_vma_all();
+}
+
+/*
+ * Forgetting everything is right, and cheap where it is rare. A kernel that does it at each trap
+ * would fault on all of its own pages each time: where few entries were made since everything was
+ * forgotten last, from now on what they were made from is noted, and a fence only looks whether it
+ * is still so, in each view when it is shown next (s_tables_satp()). The hart forgets in any case.
+ */
+void s_tables_fence(struct engine_vcpu *v)
+{
+    struct s_vcpu *s = &v->s;
+    if (!s->noting) {
+        s->noting = v->exits[EXIT_HOT_FILL] - s->old_fills < FEW_FILLS;
+        s_tables_flush(v);
+        return;
+    }
+    s->fence++;
+    s->view_shown = S_VIEWS;
+    s_fetch_forget(s, true);
+    s_root_changed(s);
     sfence_vma_all();
 }
 
@@ -205,6 +234,7 @@ static void forget_view(struct s_vcpu *s, struct s_space *space, enum s_view vie
     s->next[space->view[view].last] = s->free;
     s->free = space->view[view].first;
     space->view[view].satp = 0;
+    s_source_forget(s, &space->view[view].made);
     sfence_vma_asid(root_asid(s, space, view));
 }
 
@@ -235,6 +265,13 @@ static unsigned levels_of(uint64_t satp)
 {
     int levels = riscv_satp_levels(satp);
     return levels > 0 ? (unsigned)levels : s_features.levels;
+}
+
+/* The view begins as a copy of `shared`, and has its tables. */
+static bool has_shared(const struct s_vcpu *s, const struct s_space *space, enum s_view view)
+{
+    return view != S_USER && s->shared_levels &&
+           riscv_satp_levels(space->satp) == (int)s->shared_levels;
 }
 
 /* Forgets what translates an address. True: that, and other addresses of the same guest page. */
@@ -314,13 +351,14 @@ static bool make_shared(struct s_vcpu *s, unsigned levels)
 static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
 {
     unsigned levels = levels_of(space->satp);
-    if (view != S_USER && !s->shared_levels && !make_shared(s, levels))
+    bool paging = riscv_satp_levels(space->satp);
+    if (view != S_USER && paging && !s->shared_levels && !make_shared(s, levels))
         return false;
     unsigned number = take(s);
     if (!number)
         return false;
     uint64_t *root = page(s, number);
-    if (view != S_USER && s->shared_levels == levels) {
+    if (has_shared(s, space, view)) {
         copy_table(root, s->shared);
     } else {
         clear_table(root);
@@ -329,6 +367,7 @@ static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
     s->next[number] = 0;
     space->view[view].root = root;
     space->view[view].first = space->view[view].last = (uint16_t)number;
+    space->view[view].made = (struct s_made){.fence = s->fence};
     space->view[view].satp = (SATP_MODE_SV39 + levels - 3) << SATP_MODE_SHIFT |
                              root_asid(s, space, view) << SATP_ASID_SHIFT | host_pa(root) >> 12;
     return true;
@@ -345,6 +384,10 @@ uint64_t s_tables_satp(struct engine_vcpu *v)
         choose_space(s);
         make_root(s, s->current, view); /* an empty pool has room for one */
     }
+    if (s->current->view[view].made.fence != s->fence)
+        s_source_check(v, &s->current->view[view].made);
+    if (s->shared_made.fence != s->fence && has_shared(s, s->current, view))
+        s_source_check(v, &s->shared_made);
     return s->current->view[view].satp;
 }
 
@@ -375,7 +418,7 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, uint64_t gva, bo
     struct s_space *space = *owner;
     unsigned levels = levels_of(space->satp), level = levels - 1;
     uint64_t *entry = &space->view[view].root[index_at(gva, level)];
-    if (view == S_USER || s->shared_levels != levels)
+    if (!has_shared(s, space, view))
         return descend(s, space, view, entry, level);
     uint64_t way = s_hole_entry[s->hole][level];
     uint64_t *common = &s->shared[index_at(gva, level)];
@@ -398,31 +441,32 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, uint64_t gva, bo
     return descend(s, space, view, entry, level);
 }
 
-static bool enter(struct s_vcpu *s, uint64_t gva, uint64_t pa, unsigned shift, unsigned whole,
-                  uint64_t flags)
+static uint64_t *enter(struct s_vcpu *s, const struct s_leaf *leaf, struct s_made **made)
 {
     struct s_space *owner = s->current;
     enum s_view view = s_view(s);
     unsigned level = levels_of(owner->satp) - 2;
-    uint64_t *table = below_root(s, view, gva, flags & PTE_G, &owner);
-    for (; table && level > (shift - 12) / 9; level--) {
-        note_pieces(s, table, level, whole);
-        table = descend(s, owner, view, &table[index_at(gva, level)], level);
+    uint64_t *table = below_root(s, view, leaf->gva, leaf->flags & PTE_G, &owner);
+    for (; table && level > (leaf->shift - 12) / 9; level--) {
+        note_pieces(s, table, level, leaf->whole);
+        table = descend(s, owner, view, &table[index_at(leaf->gva, level)], level);
     }
     if (!table)
-        return false;
-    note_pieces(s, table, level, whole);
-    table[index_at(gva, level)] = pa >> 12 << PTE_PPN_SHIFT | (flags & ~PTE_G) | PTE_U;
-    return true;
+        return NULL;
+    note_pieces(s, table, level, leaf->whole);
+    uint64_t *entry = &table[index_at(leaf->gva, level)];
+    *entry = s_tables_entry(leaf->pa, leaf->flags);
+    *made = owner ? &owner->view[view].made : &s->shared_made;
+    return entry;
 }
 
-void s_tables_fill(struct engine_vcpu *v, uint64_t gva, uint64_t pa, unsigned shift, unsigned whole,
-                   uint64_t flags)
+uint64_t *s_tables_fill(struct engine_vcpu *v, const struct s_leaf *leaf, struct s_made **made)
 {
     s_tables_satp(v); /* there is a root to enter it in */
-    if (enter(&v->s, gva, pa, shift, whole, flags))
-        return;
+    uint64_t *entry = enter(&v->s, leaf, made);
+    if (entry)
+        return entry;
     s_tables_flush(v);
     s_tables_satp(v); /* and now there is room */
-    enter(&v->s, gva, pa, shift, whole, flags);
+    return enter(&v->s, leaf, made);
 }

@@ -265,6 +265,9 @@ uint64_t space_address(void)
         return focus;
     unsigned page = pages[below(COUNT(pages))];
     if (space_now == BARE) {
+        uint64_t mapped = recent[below(RECENT)]; /* in the spaces, and nothing is there without */
+        if (chance(40) && mapped >> 36)
+            return mapped;
         if (chance(10))
             return chance(50) ? OUTSIDE + below(1000) * PAGE : random_word() << 40;
         return data_page(below(DATA_PAGES));

@@ -11,7 +11,7 @@ import pytest
 from caldarium import BUILD, PATIENCE_S, Machine, bundle, vm
 
 LONG = bool(os.environ.get("CALDARIUM_LONG"))
-SEED = int(os.environ.get("CALDARIUM_SEED", "1"))
+SEED = int(os.environ.get("CALDARIUM_SEED", "2"))
 BLOCK = 50    # sequences in a line of output
 PART = 5000   # sequences in a run
 

@@ -12,7 +12,7 @@ static unsigned flushed_all, flushed_asid, flushed_page;
 static uint64_t fence_va, fence_asid;
 static bool fence_any;
 
-void s_tables_flush(struct engine_vcpu *v)
+void s_tables_fence(struct engine_vcpu *v)
 {
     (void)v;
     flushed_all++;
