@@ -33,6 +33,8 @@ def vm(name, *, vcpus=1, mib=256, kernel="linux", ramdisk="initramfs", bootargs=
        memory=None, **properties):
     """A VM's node. `run` is a shell command for Linux, which powers off after it. A property that is
     None is left out; the values of `properties` are written as they are (a_b becomes a-b; True: without a value)."""
+    if kernel == "minikernel":
+        properties.setdefault("irqchip", '"plic"')  # it knows no other
     if bootargs is None and kernel == "linux":
         bootargs = f"console=ttyS0 quiet vm={name}"
     if run is not None:
@@ -128,10 +130,11 @@ class Machine:
     def __exit__(self, *_):
         self.qemu.close(force=True)
 
-    def expect(self, pattern):
-        """Waits for a regular expression; returns what came before and with it."""
+    def expect(self, pattern, more_s=0):
+        """Waits for a regular expression; returns what came before and with it. `more_s`: patience for
+        what is known to take long."""
         try:
-            self.qemu.expect(pattern)
+            self.qemu.expect(pattern, timeout=PATIENCE_S + more_s)
         except (pexpect.TIMEOUT, pexpect.EOF) as error:
             raise AssertionError(f"no {pattern!r} in:\n{self.output}{self.qemu.before}") from error
         text = clean(self.qemu.before + self.qemu.after)
@@ -139,8 +142,7 @@ class Machine:
         return text
 
     def wait_end(self, more_s=0):
-        """Until QEMU has ended by itself; returns all that was printed. `more_s`: patience for what
-        is known to take long."""
+        """Until QEMU has ended by itself; returns all that was printed. `more_s` as for expect()."""
         self.qemu.expect(pexpect.EOF, timeout=PATIENCE_S + more_s)
         self.output += clean(self.qemu.before)
         self.qemu.wait()

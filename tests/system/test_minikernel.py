@@ -11,7 +11,6 @@ DISK = "/soc/virtio_mmio@10001000"
 
 
 def mini(name="mini", *, vcpus=1, mib=16, words="", **properties):
-    properties.setdefault("irqchip", '"plic"')
     return vm(name, kernel="minikernel", vcpus=vcpus, mib=mib, bootargs=words or None, **properties)
 
 

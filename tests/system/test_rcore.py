@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-from caldarium import Machine, bundle, guest_image, vm
+from caldarium import PATIENCE_S, Machine, bundle, guest_image, vm
 
 DISK = '"/soc/virtio_mmio@10001000"'
 
@@ -30,7 +30,8 @@ def test_applications_in_turn(tmp_path, chapter, lines):
 def usertests(machine):
     machine.expect(">> ")
     machine.send("usertests\r")
-    output = machine.expect(r"Usertests (passed|failed)!|panicked")
+    # It writes satp and fences at each trap, which under engine shadow are some ten exits.
+    output = machine.expect(r"Usertests (passed|failed)!|panicked", more_s=10 * PATIENCE_S)
     assert "Usertests passed!" in output, output
     return output
 

@@ -9,7 +9,6 @@ def ring(base=0xb0000000, size=0x10000, irq=20):
 
 
 def mini(name, **properties):
-    properties.setdefault("irqchip", '"plic"')
     return vm(name, kernel="minikernel", mib=16, **properties)
 
 
