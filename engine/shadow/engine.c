@@ -80,7 +80,7 @@ static void timer_check(struct engine_vcpu *v)
     host_timer_arm((struct vcpu *)v, UINT64_MAX);
 }
 
-/* Above so many pages forgetting everything is the cheaper one. */
+/* Above so many pages a fence of everything is the cheaper one. */
 #define FENCE_PAGES 64
 
 static void fence(struct engine_vcpu *v, const struct fence *f)

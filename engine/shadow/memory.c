@@ -23,3 +23,11 @@ const struct s_region *s_region(const struct engine_vm *vm, uint64_t gpa)
     }
     return NULL;
 }
+
+_Atomic uint64_t *s_word(const struct engine_vm *vm, uint64_t gpa)
+{
+    const struct s_region *region = s_region(vm, gpa);
+    if (!region || !region->va)
+        return NULL;
+    return (_Atomic uint64_t *)(region->va + (gpa - region->gpa));
+}

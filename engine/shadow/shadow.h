@@ -51,6 +51,8 @@ void s_enter(struct engine_vcpu *v);
 
 /* memory.c: guest-physical memory. */
 const struct s_region *s_region(const struct engine_vm *vm, uint64_t gpa);
+/* Where the 8 aligned bytes at gpa are; NULL: no RAM is there. */
+_Atomic uint64_t *s_word(const struct engine_vm *vm, uint64_t gpa);
 int s_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device);
 
 /* walk.c: the guest's own tables. */
@@ -116,20 +118,21 @@ static inline uint64_t s_tables_entry(uint64_t pa, uint64_t flags)
 void s_tables_reset(struct engine_vcpu *v); /* the same as flush, on any hart, while not loaded */
 /* Forgets: everything; an address space; one address, in one address space or (any) in all. */
 void s_tables_flush(struct engine_vcpu *v);
-void s_tables_fence(struct engine_vcpu *v); /* the guest's fence of everything */
 void s_tables_flush_asid(struct engine_vcpu *v, uint64_t asid);
 void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t asid);
+/* The guest's fence of everything: forgets everything, or looks what has changed. */
+void s_tables_fence(struct engine_vcpu *v);
 
 /*
  * source.c: what entries were made from. Some kernels fence everything at each trap: then what the
  * guest's tables say is compared with what was read there, and only what differs is forgotten.
  */
 /* Notes the source of `count` entries from `shadow` on: guest entries, of which `seen` were read,
- * that translate gva. Where that can't be done, noting ends until everything is forgotten. */
+ * that translate gva. Where that can't be done, noting ends: the next fence forgets everything. */
 void s_source_note(struct engine_vcpu *v, uint64_t gva, const struct s_found *found,
                    struct s_made *made, uint64_t *shadow, const uint64_t *seen, unsigned count);
-/* Under the present satp: forgets what a walk would no longer find. */
-void s_source_check(struct engine_vcpu *v, struct s_made *made);
+/* Under the present satp: forgets what a walk would no longer find. True: there was such. */
+bool s_source_check(struct engine_vcpu *v, struct s_made *made);
 void s_source_forget(struct s_vcpu *s, struct s_made *made);
 void s_source_reset(struct s_vcpu *s);
 

@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What shadow entries were made from. Every entry that a vCPU has while `noting` is true belongs to
- * a source here: a run of the guest's leaf entries, the entries above that lead to them, and what
- * was read of them all. As long as the guest's memory still says the same, a walk made now would
- * give the same shadow entries: that is all that a fence asks for. Nothing is write-protected for
- * this, and devices or other vCPUs may do the writing.
+ * a source here, but for those of paging off, which nothing can change: a source is a run of the
+ * guest's leaf entries, the entries above that lead to them, and what was read of them all. As long
+ * as the guest's memory still says the same, a walk made now would give the same shadow entries:
+ * that is all that a fence asks for. Nothing is write-protected for this, and devices or other
+ * vCPUs may do the writing.
  *
- * A source lives as long as the tables that its entries are in.
+ * A source is forgotten with the tables that its entries are in, if not before.
  */
 #include <stdatomic.h>
 #include <stddef.h>
 
 #include "engine/shadow/shadow.h"
 #include "riscv/walk.h"
-
-/* An entry of the guest's tables; NULL: it is in no RAM. */
-static const _Atomic uint64_t *word(const struct engine_vm *vm, uint64_t gpa)
-{
-    const struct s_region *region = s_region(vm, gpa);
-    if (!region || !region->va)
-        return NULL;
-    return (const _Atomic uint64_t *)(region->va + (gpa - region->gpa));
-}
 
 static uint64_t now(const _Atomic uint64_t *at)
 {
@@ -59,7 +51,7 @@ struct way {
 static bool read(void *owner, uint64_t gpa, uint64_t *pte)
 {
     struct way *way = owner;
-    const _Atomic uint64_t *at = word(way->vm, gpa);
+    const _Atomic uint64_t *at = s_word(way->vm, gpa);
     if (!at)
         return false;
     *pte = now(at);
@@ -85,10 +77,17 @@ void s_source_note(struct engine_vcpu *v, uint64_t gva, const struct s_found *fo
         return;
     }
     source->levels = (uint8_t)(way.levels - 1); /* the last one read is the leaf */
-    source->leaf = word(v->vm, found->at - (count > 1 ? found->at % (count * 8) : 0));
+    source->leaf = s_word(v->vm, found->at - (count > 1 ? found->at % (count * 8) : 0));
     source->count = (uint8_t)count;
     for (unsigned n = 0; n < count; n++)
         source->seen[n] = seen[n];
+}
+
+/* What is no leaf was put in its place since: a table, whose entries have sources of their own. */
+static void clear(uint64_t *entry)
+{
+    if (*entry & (PTE_R | PTE_W | PTE_X))
+        *entry = 0;
 }
 
 /* Clears the entries whose leaf is another one now. */
@@ -97,7 +96,7 @@ static void look_closer(struct s_source *source)
     for (unsigned n = 0; n < source->count; n++) {
         uint64_t leaf = now(&source->leaf[n]);
         if (leaf != source->seen[n])
-            source->shadow[n] = 0;
+            clear(&source->shadow[n]);
         source->seen[n] = leaf;
     }
 }
@@ -129,11 +128,11 @@ static void look_under(struct s_source *source, const _Atomic uint64_t *root)
     *at = root + ((uintptr_t)*at / 8 & 511);
 }
 
-void s_source_check(struct engine_vcpu *v, struct s_made *made)
+bool s_source_check(struct engine_vcpu *v, struct s_made *made)
 {
     struct s_vcpu *s = &v->s;
-    bool shared = made == &s->shared_made;
-    const _Atomic uint64_t *root = word(v->vm, (s->satp & SATP_PPN_MASK) << 12);
+    bool shared = made == &s->shared_made, differs = false;
+    const _Atomic uint64_t *root = s_word(v->vm, (s->satp & SATP_PPN_MASK) << 12);
     uint16_t *link = &made->sources;
     while (*link) {
         unsigned number = *link;
@@ -141,18 +140,22 @@ void s_source_check(struct engine_vcpu *v, struct s_made *made)
         if (shared && root)
             look_under(source, root);
         if (root && leads_there(source)) {
-            if (!leaves_same(source))
+            if (!leaves_same(source)) {
                 look_closer(source);
+                differs = true;
+            }
             link = &source->next;
             continue;
         }
+        differs = true;
         for (unsigned n = 0; n < source->count; n++)
-            source->shadow[n] = 0;
+            clear(&source->shadow[n]);
         *link = source->next;
         source->next = s->free_sources;
         s->free_sources = (uint16_t)number;
     }
     made->fence = s->fence;
+    return differs;
 }
 
 void s_source_forget(struct s_vcpu *s, struct s_made *made)

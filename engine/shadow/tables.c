@@ -6,9 +6,9 @@
  * meanwhile.
  *
  * One root for each guest address space and view. Entries that the guest calls global and that are
- * for its S-mode alone lie in tables which all kernel views share: `shared` is a root that names
- * them, and a new root begins as a copy of it. A root that needs another entry below the same root
- * entry gets tables of its own there.
+ * for its S-mode alone lie in tables which all kernel views of as many levels share: `shared` is a
+ * root that names them, and a new root begins as a copy of it. A root that needs another entry
+ * below the same root entry gets tables of its own there.
  *
  * Pages come from the vCPU's pool. When it is empty, everything is forgotten: a guest that uses
  * more only runs slower.
@@ -165,7 +165,8 @@ int s_tables_init(struct engine_vcpu *v)
         return -1;
     }
     s->fetch = (struct s_fetch_line *)(s->space + S_SPACES);
-    v->vm->s.table_pages += s->pages + 2 + S_SOURCES * sizeof(*s->source) / HOST_PAGE_SIZE;
+    v->vm->s.table_pages +=
+        s->pages + 2 + (S_SOURCES * sizeof(*s->source) - 1) / HOST_PAGE_SIZE + 1;
     reset(s);
     return 0;
 }
@@ -189,6 +190,7 @@ void s_tables_fini(struct engine_vcpu *v)
 
 void s_tables_reset(struct engine_vcpu *v)
 {
+    v->s.old_fills = v->exits[EXIT_HOT_FILL];
     reset(&v->s);
     v->s.last_hart = 0; /* load() has the hart forget as well */
 }
@@ -370,6 +372,7 @@ static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
     space->view[view].made = (struct s_made){.fence = s->fence};
     space->view[view].satp = (SATP_MODE_SV39 + levels - 3) << SATP_MODE_SHIFT |
                              root_asid(s, space, view) << SATP_ASID_SHIFT | host_pa(root) >> 12;
+    sfence_vma_asid(root_asid(s, space, view)); /* the hart sees the page as it is now */
     return true;
 }
 
@@ -384,10 +387,13 @@ uint64_t s_tables_satp(struct engine_vcpu *v)
         choose_space(s);
         make_root(s, s->current, view); /* an empty pool has room for one */
     }
+    bool differs = false;
     if (s->current->view[view].made.fence != s->fence)
-        s_source_check(v, &s->current->view[view].made);
+        differs = s_source_check(v, &s->current->view[view].made);
     if (s->shared_made.fence != s->fence && has_shared(s, s->current, view))
-        s_source_check(v, &s->shared_made);
+        differs |= s_source_check(v, &s->shared_made);
+    if (differs)
+        sfence_vma_all(); /* the fence's own was before what is cleared now */
     return s->current->view[view].satp;
 }
 
@@ -455,7 +461,10 @@ static uint64_t *enter(struct s_vcpu *s, const struct s_leaf *leaf, struct s_mad
         return NULL;
     note_pieces(s, table, level, leaf->whole);
     uint64_t *entry = &table[index_at(leaf->gva, level)];
+    bool had_pieces = is_table(*entry);
     *entry = s_tables_entry(leaf->pa, leaf->flags);
+    if (had_pieces) /* which nobody would know of when a fence comes */
+        sfence_vma_all();
     *made = owner ? &owner->view[view].made : &s->shared_made;
     return entry;
 }

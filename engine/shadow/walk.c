@@ -12,14 +12,6 @@
 #include "riscv/csr.h"
 #include "riscv/walk.h"
 
-static _Atomic uint64_t *word(const struct engine_vm *vm, uint64_t gpa)
-{
-    const struct s_region *region = s_region(vm, gpa);
-    if (!region || !region->va)
-        return NULL;
-    return (_Atomic uint64_t *)(region->va + (gpa - region->gpa));
-}
-
 /* What a walk is told about: where to read, and whether it ran out of RAM. */
 struct walk {
     const struct engine_vm *vm;
@@ -29,7 +21,7 @@ struct walk {
 static bool read(void *owner, uint64_t gpa, uint64_t *pte)
 {
     struct walk *walk = owner;
-    _Atomic uint64_t *at = word(walk->vm, gpa);
+    _Atomic uint64_t *at = s_word(walk->vm, gpa);
     walk->outside = !at;
     if (at)
         *pte = atomic_load_explicit(at, memory_order_relaxed);
@@ -57,7 +49,7 @@ static bool allowed(const struct engine_vcpu *v, uint64_t pte, enum s_access acc
 /* The accessed and dirty bits as Svadu sets them. False: the entry is another one by now. */
 static bool mark(const struct engine_vm *vm, struct s_found *found, uint64_t bits)
 {
-    _Atomic uint64_t *at = word(vm, found->at);
+    _Atomic uint64_t *at = s_word(vm, found->at);
     uint64_t before = found->pte;
     if (!at || !atomic_compare_exchange_strong(at, &before, before | bits))
         return false;

@@ -28,6 +28,11 @@ static uint64_t satp(unsigned root)
     return SATP_MODE_SV39 << SATP_MODE_SHIFT | ((RAM >> 12) + root);
 }
 
+static uint64_t entry(unsigned n)
+{
+    return (n + 1UL) << PTE_PPN_SHIFT | PTE_V | PTE_R;
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -46,7 +51,7 @@ static int set_up(void **state)
     memory[MIDDLE][1] = pte(LAST, PTE_V);
     for (unsigned n = 0; n < S_NEIGHBOURS; n++) {
         memory[LAST][n] = memory[OTHER_LAST][n] = pte(n, LEAF);
-        shadow[n] = n + 1;
+        shadow[n] = entry(n);
     }
     return 0;
 }
@@ -59,19 +64,21 @@ static void note(struct s_made *list, unsigned count)
     s_source_note(&v, VA, &found, list, first, seen, count);
 }
 
-static void look(struct s_made *list)
-{
-    v.s.fence++;
-    s_source_check(&v, list);
-    assert_int_equal(list->fence, v.s.fence);
-}
-
 static unsigned left(void)
 {
     unsigned count = 0;
     for (unsigned n = 0; n < S_NEIGHBOURS; n++)
-        count += shadow[n] == n + 1;
+        count += shadow[n] == entry(n);
     return count;
+}
+
+static void look(struct s_made *list)
+{
+    unsigned before = left();
+    v.s.fence++;
+    bool differs = s_source_check(&v, list);
+    assert_int_equal(differs, left() != before);
+    assert_int_equal(list->fence, v.s.fence);
 }
 
 static void unchanged(void **state)
@@ -107,7 +114,7 @@ static void way_changed(void **state)
     assert_int_equal(left(), 0);
     assert_int_equal(made.sources, 0);
     memory[MIDDLE][1] = pte(LAST, PTE_V);
-    shadow[3] = 4;
+    shadow[3] = entry(3);
     note(&made, 1);
     memory[ROOT][1] = 0;
     look(&made);
@@ -162,6 +169,18 @@ static void run_and_piece(void **state)
     assert_int_equal(left(), S_NEIGHBOURS - 1);
 }
 
+static void table_in_its_place(void **state)
+{
+    (void)state;
+    note(&made, 1);
+    shadow[3] = 1UL << PTE_PPN_SHIFT | PTE_V;
+    memory[MIDDLE][1] = 0;
+    v.s.fence++;
+    s_source_check(&v, &made);
+    assert_int_equal(shadow[3], 1UL << PTE_PPN_SHIFT | PTE_V);
+    assert_int_equal(made.sources, 0);
+}
+
 static void more_than_there_is_room_for(void **state)
 {
     (void)state;
@@ -201,6 +220,7 @@ int main(void)
         cmocka_unit_test_setup(root_in_no_memory, set_up),
         cmocka_unit_test_setup(noted_again, set_up),
         cmocka_unit_test_setup(run_and_piece, set_up),
+        cmocka_unit_test_setup(table_in_its_place, set_up),
         cmocka_unit_test_setup(more_than_there_is_room_for, set_up),
         cmocka_unit_test_setup(walked_elsewhere, set_up),
     };
