@@ -33,7 +33,7 @@ def vm(name, *, vcpus=1, mib=256, kernel="linux", ramdisk="initramfs", bootargs=
        memory=None, **properties):
     """A VM's node. `run` is a shell command for Linux, which powers off after it. A property that is
     None is left out; the values of `properties` are written as they are (a_b becomes a-b; True: without a value)."""
-    if kernel in ("minikernel", "hostile", "defects"):  # they know no other
+    if kernel in ("minikernel", "hostile", "defects", "bench"):  # they know no other
         properties.setdefault("irqchip", '"plic"')
     if bootargs is None and kernel == "linux":
         bootargs = f"console=ttyS0 quiet vm={name}"
