@@ -5,6 +5,7 @@ import base64
 import os
 import re
 import subprocess
+import time
 
 import pexpect
 import pytest
@@ -163,6 +164,13 @@ class Machine:
         self.send(f"{command}\r")
         self.expect(re.escape(command))
         return self.expect(r"caldarium> ")
+
+    def monitor_shows(self, command, pattern):
+        """Asks until the answer has it: what a line tells of may be done just after it."""
+        end = time.monotonic() + PATIENCE_S
+        while not re.search(pattern, text := self.monitor(command)):
+            assert time.monotonic() < end, f"no {pattern!r} in:\n{text}"
+        return text
 
     def wish(self, command, event):
         """A command whose effect comes later, or at once: waits for the line that tells of it. (The
