@@ -58,11 +58,9 @@ static bool fill_neighbours(struct engine_vcpu *v, const struct s_found *found, 
                             uint64_t *entry, uint64_t *seen)
 {
     uint64_t inside = found->at & (S_NEIGHBOURS * 8 - 1); /* the table is aligned: so is this */
-    const struct s_region *table = s_region(v->vm, found->at - inside);
-    if (!table)
+    const _Atomic uint64_t *entries = s_word(v->vm, found->at - inside);
+    if (!entries)
         return false;
-    const _Atomic uint64_t *entries =
-        (const _Atomic uint64_t *)(table->va + (found->at - inside - table->gpa));
     unsigned own = (unsigned)inside / 8;
     for (unsigned n = 0; n < S_NEIGHBOURS; n++) {
         uint64_t pte = atomic_load_explicit(&entries[n], memory_order_relaxed);

@@ -111,6 +111,10 @@ struct s_leaf {
  * address that was missed is the caller's. Returns where the entry is, and in `made` what its table
  * belongs to. */
 uint64_t *s_tables_fill(struct engine_vcpu *v, const struct s_leaf *leaf, struct s_made **made);
+static inline bool s_is_table(uint64_t entry)
+{
+    return entry & PTE_V && !(entry & (PTE_R | PTE_W | PTE_X));
+}
 static inline uint64_t s_tables_entry(uint64_t pa, uint64_t flags)
 {
     return pa >> 12 << PTE_PPN_SHIFT | (flags & ~PTE_G) | PTE_U;

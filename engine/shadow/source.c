@@ -83,10 +83,10 @@ void s_source_note(struct engine_vcpu *v, uint64_t gva, const struct s_found *fo
         source->seen[n] = seen[n];
 }
 
-/* What is no leaf was put in its place since: a table, whose entries have sources of their own. */
+/* A table may have been put in its place since, whose entries have sources of their own. */
 static void clear(uint64_t *entry)
 {
-    if (*entry & (PTE_R | PTE_W | PTE_X))
+    if (!s_is_table(*entry))
         *entry = 0;
 }
 

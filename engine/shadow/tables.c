@@ -21,9 +21,9 @@
 #include "riscv/walk.h"
 
 #define ENTRIES 512
-#define LEAF_BITS (PTE_R | PTE_W | PTE_X)
 #define ROUND 8 /* entries cleared or copied at a time */
 
+#define SOURCE_BYTES (S_SOURCES * sizeof(struct s_source))
 #define FEW_FILLS (S_SOURCES / 2) /* see s_tables_fence() */
 
 /* The pool: tables for the RAM a VM has, several times over, within bounds. */
@@ -44,11 +44,6 @@ static uint64_t pointer(const uint64_t *table)
 static uint64_t *behind(uint64_t entry)
 {
     return host_va(entry >> PTE_PPN_SHIFT << 12);
-}
-
-static bool is_table(uint64_t entry)
-{
-    return entry & PTE_V && !(entry & LEAF_BITS);
 }
 
 static uint64_t *page(const struct s_vcpu *s, unsigned number)
@@ -120,8 +115,10 @@ static uint64_t *take_table(struct s_vcpu *s, struct s_space *space, enum s_view
 }
 
 /* Every page is free again. */
-static void reset(struct s_vcpu *s)
+static void reset(struct engine_vcpu *v)
 {
+    struct s_vcpu *s = &v->s;
+    s->old_fills = v->exits[EXIT_HOT_FILL];
     for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
         space->stamp = 0;
         for (enum s_view view = 0; view < S_VIEWS; view++)
@@ -159,15 +156,14 @@ int s_tables_init(struct engine_vcpu *v)
     s->pool = host_pages_alloc(s->pages * HOST_PAGE_SIZE, HOST_PAGE_SIZE);
     s->next = host_pages_alloc(s->pages * sizeof(*s->next), HOST_PAGE_SIZE);
     s->space = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
-    s->source = host_pages_alloc(S_SOURCES * sizeof(*s->source), HOST_PAGE_SIZE);
+    s->source = host_pages_alloc(SOURCE_BYTES, HOST_PAGE_SIZE);
     if (!s->pool || !s->next || !s->space || !s->source) {
         s_tables_fini(v);
         return -1;
     }
     s->fetch = (struct s_fetch_line *)(s->space + S_SPACES);
-    v->vm->s.table_pages +=
-        s->pages + 2 + (S_SOURCES * sizeof(*s->source) - 1) / HOST_PAGE_SIZE + 1;
-    reset(s);
+    v->vm->s.table_pages += s->pages + 2 + (SOURCE_BYTES - 1) / HOST_PAGE_SIZE + 1;
+    reset(v);
     return 0;
 }
 
@@ -181,7 +177,7 @@ void s_tables_fini(struct engine_vcpu *v)
     if (s->space)
         host_pages_free(s->space, HOST_PAGE_SIZE);
     if (s->source)
-        host_pages_free(s->source, S_SOURCES * sizeof(*s->source));
+        host_pages_free(s->source, SOURCE_BYTES);
     s->pool = NULL;
     s->next = NULL;
     s->space = NULL;
@@ -190,15 +186,13 @@ void s_tables_fini(struct engine_vcpu *v)
 
 void s_tables_reset(struct engine_vcpu *v)
 {
-    v->s.old_fills = v->exits[EXIT_HOT_FILL];
-    reset(&v->s);
+    reset(v);
     v->s.last_hart = 0; /* load() has the hart forget as well */
 }
 
 void s_tables_flush(struct engine_vcpu *v)
 {
-    v->s.old_fills = v->exits[EXIT_HOT_FILL];
-    reset(&v->s);
+    reset(v);
     sfence_vma_all();
 }
 
@@ -284,7 +278,7 @@ static bool clear_page(const struct s_vcpu *s, uint64_t *table, unsigned levels,
         uint64_t *entry = &table[index_at(gva, level)];
         if (*entry == s_hole_entry[s->hole][level])
             return false; /* nothing of the guest's is there */
-        if (!level || !is_table(*entry)) {
+        if (!level || !s_is_table(*entry)) {
             *entry = 0;
             return false;
         }
@@ -402,7 +396,7 @@ static uint64_t *descend(struct s_vcpu *s, struct s_space *owner, enum s_view vi
                          unsigned level)
 {
     uint64_t way = s_hole_entry[s->hole][level];
-    if (is_table(*entry) && *entry != way)
+    if (s_is_table(*entry) && *entry != way)
         return behind(*entry);
     uint64_t *table = take_table(s, owner, view);
     if (!table)
@@ -428,8 +422,8 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, uint64_t gva, bo
         return descend(s, space, view, entry, level);
     uint64_t way = s_hole_entry[s->hole][level];
     uint64_t *common = &s->shared[index_at(gva, level)];
-    bool has_common = is_table(*common) && *common != way;
-    bool own = is_table(*entry) && *entry != way && !(has_common && *entry == *common);
+    bool has_common = s_is_table(*common) && *common != way;
+    bool own = s_is_table(*entry) && *entry != way && !(has_common && *entry == *common);
     if (own)
         return behind(*entry);
     if (global) {
@@ -461,7 +455,7 @@ static uint64_t *enter(struct s_vcpu *s, const struct s_leaf *leaf, struct s_mad
         return NULL;
     note_pieces(s, table, level, leaf->whole);
     uint64_t *entry = &table[index_at(leaf->gva, level)];
-    bool had_pieces = is_table(*entry);
+    bool had_pieces = s_is_table(*entry);
     *entry = s_tables_entry(leaf->pa, leaf->flags);
     if (had_pieces) /* which nobody would know of when a fence comes */
         sfence_vma_all();

@@ -167,10 +167,7 @@ class Machine:
 
     def monitor_shows(self, command, pattern):
         """Asks until the answer has it: what a line tells of may be done just after it."""
-        end = time.monotonic() + PATIENCE_S
-        while not re.search(pattern, text := self.monitor(command)):
-            assert time.monotonic() < end, f"no {pattern!r} in:\n{text}"
-        return text
+        ask_until(pattern, lambda: self.monitor(command))
 
     def wish(self, command, event):
         """A command whose effect comes later, or at once: waits for the line that tells of it. (The
@@ -193,6 +190,13 @@ class Machine:
 
     def free_kib(self):
         return int(re.search(r"free\s+(\d+) KiB", self.monitor("memory")).group(1))
+
+
+def ask_until(pattern, ask):
+    """Calls ask() again until what it returns has the pattern."""
+    end = time.monotonic() + PATIENCE_S
+    while not re.search(pattern, text := ask()):
+        assert time.monotonic() < end, f"no {pattern!r} in:\n{text}"
 
 
 def clean(text):

@@ -158,7 +158,7 @@ def test_engine_shadow(tmp_path, cpu, append):
 
 
 def test_sifive_u(tmp_path):
-    """Four U54 harts, Sv39 alone; hart 0 has no S-mode. Another UART, and a reset that firmware can't do."""
+    """Four U54 harts, Sv39 alone; hart 0 has no S-mode. Another UART."""
     path = bundle(tmp_path, vm("web", vcpus=2), vm("db", vcpus=2))
     with Machine(path, machine="sifive_u", smp=5, memory="2G", cpu=None) as machine:
         machine.expect(r"harts    4, boot hart id [1-4]")

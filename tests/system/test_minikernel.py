@@ -2,10 +2,9 @@
 """Our own small kernel: paging, a user program, timer, IPIs, PLIC, a serial prompt, a virtio disk."""
 
 import os
-import time
 
 import pytest
-from caldarium import MIB, PATIENCE_S, Machine, bundle, vm
+from caldarium import MIB, Machine, ask_until, bundle, vm
 
 DISK = "/soc/virtio_mmio@10001000"
 
@@ -21,9 +20,7 @@ def ask(machine, command, answer):
 
 def sees_its_program_count(machine):
     """The prompt may come before the user program's first turn."""
-    end = time.monotonic() + PATIENCE_S
-    while "at 0" in ask(machine, "status", r"user program at \d+"):
-        assert time.monotonic() < end, machine.output
+    ask_until("at [1-9]", lambda: ask(machine, "status", r"user program at \d+"))
 
 
 @pytest.mark.parametrize("vcpus", [1, 4])
