@@ -157,12 +157,15 @@ static void noted_again(void **state)
     assert_int_equal(left(), S_NEIGHBOURS);
 }
 
-/* A run and one entry of it, from a table and a large page that took turns. */
+/* A run and the first entry of it alone, from a table and a large page that took turns: the one
+ * doesn't take the other's place. */
 static void run_and_piece(void **state)
 {
     (void)state;
+    struct s_found found = {.pte = memory[LAST][0], .at = RAM + LAST * 4096UL, .shift = 12};
     note(&made, S_NEIGHBOURS);
-    note(&made, 1);
+    s_source_note(&v, VA - 3 * 4096, &found, &made, shadow, &found.pte, 1);
+    assert_true(v.s.noting);
     memory[LAST][2] = 0;
     look(&made);
     assert_int_equal(shadow[2], 0);
