@@ -126,12 +126,14 @@ void vm_destroy(struct vm *vm)
     vm->taken = vm->table_bytes = 0;
 }
 
-void vm_request(struct vm *vm, enum vm_wish wish)
+enum vm_wish vm_request(struct vm *vm, enum vm_wish wish)
 {
     lock_take(&vm->life);
     enum vm_state state = atomic_load(&vm->state);
     bool alive = state == VM_RUNNING || state == VM_PAUSED;
-    if (alive && wish > atomic_load(&vm->wish)) {
+    enum vm_wish doing = alive ? atomic_load(&vm->wish) : VM_WISH_STOP;
+    if (wish > doing) {
+        doing = VM_WISH_NONE;
         atomic_store(&vm->wish, wish);
         if (wish == VM_WISH_RESUME)
             atomic_store(&vm->faulted, 0);
@@ -139,6 +141,7 @@ void vm_request(struct vm *vm, enum vm_wish wish)
             vcpu_mail(&vm->vcpus[n], MAIL_CONTROL);
     }
     lock_release(&vm->life);
+    return doing;
 }
 
 void vm_restart(struct vm *vm)

@@ -102,8 +102,11 @@ int vm_create(struct vm *vm);
 /* Gives everything back. No vCPU is loaded on any hart. */
 void vm_destroy(struct vm *vm);
 
-/* Asks for a change and kicks all vCPUs. Callable on any hart, also while the VM runs there. */
-void vm_request(struct vm *vm, enum vm_wish wish);
+/*
+ * Asks for a change and kicks all vCPUs. Callable on any hart, also while the VM runs there.
+ * VM_WISH_NONE, or what the VM does already that is as strong: then nothing was asked.
+ */
+enum vm_wish vm_request(struct vm *vm, enum vm_wish wish);
 
 /*
  * A guest asked for its own end, or went wrong. `fault` is NULL or the reason to print.

@@ -24,6 +24,17 @@ static void not_possible(const struct vm *vm, const char *what, const char *hint
                hint);
 }
 
+static void ask(struct vm *vm, const char *what, enum vm_wish wish)
+{
+    static const char *const names[] = {[VM_WISH_RESUME] = "go on",
+                                        [VM_WISH_PAUSE] = "pause",
+                                        [VM_WISH_RESET] = "start",
+                                        [VM_WISH_STOP] = "stop"};
+    enum vm_wish doing = vm_request(vm, wish);
+    if (doing != VM_WISH_NONE)
+        host_error("%s: %s is about to %s already", what, vm->config->name, names[doing]);
+}
+
 static void run_start(struct vm *vm)
 {
     switch (atomic_load(&vm->state)) {
@@ -44,7 +55,7 @@ static void run_start(struct vm *vm)
 static void run_stop(struct vm *vm)
 {
     if (alive(vm))
-        vm_request(vm, VM_WISH_STOP);
+        ask(vm, "stop", VM_WISH_STOP);
     else
         not_possible(vm, "stop", ": it doesn't run");
 }
@@ -52,7 +63,7 @@ static void run_stop(struct vm *vm)
 static void run_pause(struct vm *vm)
 {
     if (atomic_load(&vm->state) == VM_RUNNING)
-        vm_request(vm, VM_WISH_PAUSE);
+        ask(vm, "pause", VM_WISH_PAUSE);
     else
         not_possible(vm, "pause", ": it doesn't run");
 }
@@ -60,7 +71,7 @@ static void run_pause(struct vm *vm)
 static void run_resume(struct vm *vm)
 {
     if (atomic_load(&vm->state) == VM_PAUSED)
-        vm_request(vm, VM_WISH_RESUME);
+        ask(vm, "resume", VM_WISH_RESUME);
     else
         not_possible(vm, "resume", ", not paused");
 }
@@ -68,7 +79,7 @@ static void run_resume(struct vm *vm)
 static void run_reset(struct vm *vm)
 {
     if (alive(vm))
-        vm_request(vm, VM_WISH_RESET);
+        ask(vm, "reset", VM_WISH_RESET);
     else
         not_possible(vm, "reset", ": 'start' starts it");
 }

@@ -29,7 +29,7 @@ unsigned vm_count;
 
 static int started, powered_off;
 static struct vm *in_front, *asked;
-static enum vm_wish wish;
+static enum vm_wish wish, doing;
 static bool ticking;
 static struct monitor_share share;
 
@@ -76,10 +76,13 @@ const char *vm_state_name(enum vm_state state)
     return names[state];
 }
 
-void vm_request(struct vm *vm, enum vm_wish what)
+enum vm_wish vm_request(struct vm *vm, enum vm_wish what)
 {
+    if (what <= doing)
+        return doing;
     asked = vm;
     wish = what;
+    return VM_WISH_NONE;
 }
 
 void monitor_host_harts(void)
@@ -183,7 +186,7 @@ static int setup(void **state)
     out[0] = 0;
     started = powered_off = 0;
     in_front = asked = NULL;
-    wish = VM_WISH_NONE;
+    wish = doing = VM_WISH_NONE;
     return 0;
 }
 
@@ -248,6 +251,22 @@ static void wishes(void **state)
     assert_ptr_equal(in_front, &vms[2]);
     run("poweroff");
     assert_int_equal(powered_off, 1);
+}
+
+static void wishes_behind_others(void **state)
+{
+    (void)state;
+    doing = VM_WISH_RESET;
+    run("reset web");
+    assert_says("reset: web is about to start already");
+    run("pause web");
+    assert_says("pause: web is about to start already");
+    assert_null(asked);
+    run("stop web");
+    assert_int_equal(wish, VM_WISH_STOP);
+    doing = VM_WISH_STOP;
+    run("resume webm");
+    assert_says("resume: webmail is about to stop already");
 }
 
 static void wishes_that_make_no_sense(void **state)
@@ -468,6 +487,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(wrong_words, setup),
         cmocka_unit_test_setup(wishes, setup),
+        cmocka_unit_test_setup(wishes_behind_others, setup),
         cmocka_unit_test_setup(wishes_that_make_no_sense, setup),
         cmocka_unit_test_setup(tables, setup),
         cmocka_unit_test_setup(numbers, setup),
