@@ -6,6 +6,8 @@ import re
 
 import pytest
 from caldarium import MIB, Machine, bundle, needs_h, vm
+from test_passthrough import devices
+from test_pci import MODULES as PCI_MODULES, disk, nvme
 
 BOARDS = ["virt,aia=aplic", "virt,aia=aplic-imsic", "virt,aia=aplic-imsic,aia-guests=5"]
 SLOT = "/soc/virtio_mmio@10001000"
@@ -91,14 +93,17 @@ def exits(text):
 
 
 @needs_h
-def test_no_exit_for_timer_and_ipi(tmp_path):
-    """Linux on harts with a file for each vCPU: ten busy seconds without an exit for its timers, and
-    for its IPIs, of which there are many."""
-    show = "grep -E 'IPI1|riscv-timer' /proc/interrupts"
+def test_no_exit_for_timer_ipi_and_device(tmp_path):
+    """Linux on harts with a file for each vCPU, with a disk behind the IOMMU: ten busy seconds without an
+    exit for its timers, its IPIs and the disk's interrupts, of all of which there are many."""
+    show = "grep -E 'IPI1|riscv-timer|nvme0q[1-4]' /proc/interrupts"
+    read = "while dd if=/dev/nvme0n1 of=/dev/null bs=4k iflag=direct 2>/dev/null; do :; done"
     node = vm("linux", vcpus=4, ramdisk="programs", irqchip='"imsic"', schedule='"pinned"',
-              harts="<0 1 2 3>", run=f"{show}; echo it begins; stress 10 >/dev/null; echo it is over; read key; {show}; cat")
-    with Machine(bundle(tmp_path, node), smp=4, append="",
-                 machine="virt,aia=aplic-imsic,aia-guests=1") as machine:
+              harts="<0 1 2 3>", passthrough=devices("0000:00:02.0"),
+              run=f"{PCI_MODULES} {show}; ({read} &); echo it begins; stress 10 >/dev/null; echo it is over; "
+                  f"read key; {show}; cat")
+    with Machine(bundle(tmp_path, node), smp=4, append="", extra=nvme(disk(tmp_path)),
+                 machine="virt,aia=aplic-imsic,aia-guests=1,iommu-sys=on") as machine:
         first = machine.expect("it begins")
         before = exits(machine.monitor("stats linux"))
         machine.expect("it is over")
@@ -106,7 +111,7 @@ def test_no_exit_for_timer_and_ipi(tmp_path):
         after = exits(text)
         machine.front(1)
         machine.send("\r")
-        last = machine.expect(r"IPI1:(\s+\d+){4}")
+        last = machine.expect(r"(?s)nvme0q4.*IPI1:(\s+\d+){4}")
     assert "4 of 4 vCPUs have one now" in text
     for name in ("timer (hot)", "SBI timer (hot)", "SBI IPI (hot)", "interrupt file (hot)",
                  "CSR access", "wait for interrupt"):
@@ -119,3 +124,8 @@ def test_no_exit_for_timer_and_ipi(tmp_path):
         return sum(int(n) for n in re.search(rf"{name}((\s+\d+){{4}})", shown).group(1).split())
     assert sum_of("IPI1:", last) > sum_of("IPI1:", first) + 100
     assert sum_of("\\s10:", last) > sum_of("\\s10:", first) + 1000
+    # The messages of the disk's four queues, a line each: "37:  0  12  0  0 PCI-MSIX-0000:00:00.0 1-edge nvme0q1".
+    def messages(shown):
+        return sum(sum(map(int, counts.split()))
+                   for counts in re.findall(r"\d+:((?:\s+\d+){4})[^\n]*nvme0q[1-4]", shown))
+    assert messages(last) > messages(first) + 1000
