@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# `make system`: the system tests, in QEMU. TESTS="tests/system/test_two.py -k pause" runs some.
+# `make system`: the system tests, in QEMU, as many at once as there are processors or JOBS says.
+# TESTS="tests/system/test_two.py -k pause" runs some, one after the other.
 
 TESTS ?= tests/system
 # With them all, these run once more on harts without the H extension.
 ON_SHADOW := $(addprefix tests/system/test_,two.py minikernel.py faults.py hostile.py \
 	seed_defects.py shared_memory.py uboot.py)
+JOBS ?= $(shell nproc)
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider --tb=short
+AT_ONCE := -n $(JOBS) --dist loadgroup
 .PHONY: system
 system: $(BUILD)/caldarium.bin guests own-guests linux-programs
-	@$(PYTEST) $(TESTS)
 ifeq ($(TESTS),tests/system)
+	@$(PYTEST) $(AT_ONCE) $(TESTS)
 	@echo "  on harts without the H extension:"
-	@CALDARIUM_ENGINE=shadow $(PYTEST) $(ON_SHADOW)
+	@CALDARIUM_ENGINE=shadow $(PYTEST) $(AT_ONCE) $(ON_SHADOW)
+else
+	@$(PYTEST) $(TESTS)
 endif

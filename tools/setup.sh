@@ -62,6 +62,7 @@ gcc-riscv64-linux-gnu         riscv64-linux-gnu-gcc
 libc6-dev-riscv64-cross       /usr/riscv64-linux-gnu/lib/libc.a
 libcmocka-dev                 /usr/include/cmocka.h
 python3-pytest                /usr/lib/python3/dist-packages/pytest/__init__.py
+python3-pytest-xdist          /usr/lib/python3/dist-packages/xdist/__init__.py
 python3-pexpect               /usr/lib/python3/dist-packages/pexpect/__init__.py
 clang                         clang
 clang-format                  clang-format

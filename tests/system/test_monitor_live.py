@@ -4,6 +4,9 @@
 import pytest
 from caldarium import Machine, bundle, vm
 
+# All of them ask one machine, so one worker runs them.
+pytestmark = pytest.mark.xdist_group("monitor_live")
+
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):

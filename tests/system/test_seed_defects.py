@@ -4,6 +4,9 @@
 import pytest
 from caldarium import Machine, bundle, vm
 
+# All of them ask one machine, so one worker runs them.
+pytestmark = pytest.mark.xdist_group("seed_defects")
+
 HYPOCAUST = [
     "user_writes_satp",
     "user_executes_sret",
