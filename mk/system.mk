@@ -6,13 +6,16 @@ TESTS ?= tests/system
 # With them all, these run once more on harts without the H extension.
 ON_SHADOW := $(addprefix tests/system/test_,two.py minikernel.py faults.py hostile.py \
 	seed_defects.py shared_memory.py uboot.py)
+# Five busy systems, of which Linux must not stall: it needs the build machine to itself.
+ALONE := tests/system/test_five.py
 JOBS ?= $(shell nproc)
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider --tb=short
 AT_ONCE := -n $(JOBS) --dist loadgroup
 .PHONY: system
 system: $(BUILD)/caldarium.bin guests own-guests linux-programs
 ifeq ($(TESTS),tests/system)
-	@$(PYTEST) $(AT_ONCE) $(TESTS)
+	@$(PYTEST) $(ALONE)
+	@$(PYTEST) $(AT_ONCE) $(TESTS) --ignore=$(ALONE)
 	@echo "  on harts without the H extension:"
 	@CALDARIUM_ENGINE=shadow $(PYTEST) $(AT_ONCE) $(ON_SHADOW)
 else

@@ -25,7 +25,7 @@ needs_h = pytest.mark.skipif(ENGINE == "shadow", reason="it is about engine h")
 
 # Waits end with an event. This is only how long a test waits before it says that none came; the
 # machines that run it are slow and shared.
-PATIENCE_S = int(os.environ.get("CALDARIUM_PATIENCE", "180"))
+PATIENCE_S = int(os.environ.get("CALDARIUM_PATIENCE", "300"))
 
 MIB = 1 << 20
 
