@@ -4,7 +4,7 @@
 
 TESTS ?= tests/system
 # With them all, these run once more on harts without the H extension.
-ON_SHADOW := $(addprefix tests/system/test_,two.py minikernel.py faults.py hostile.py \
+ON_SHADOW := $(addprefix tests/system/test_,two.py minikernel.py wishes.py faults.py hostile.py \
 	seed_defects.py shared_memory.py uboot.py)
 # Five busy systems, of which Linux must not stall: it needs the build machine to itself.
 ALONE := tests/system/test_five.py

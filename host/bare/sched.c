@@ -339,6 +339,8 @@ void sched_sleep(struct vcpu *vcpu, uint32_t wake_bits, uint64_t until, enum vcp
     seat->urgent = false;
     seat->slept_since = now;
     rq->current = NULL;
+    if (mode == VCPU_AWAY)
+        hart->loaded = NULL; /* it was put: its VM may end, and start on other harts */
     atomic_store(&hart->resched, true);
     runqueue_sleep(rq, seat, SEAT_BLOCKED, until);
     lock_release(&rq->lock);

@@ -187,6 +187,8 @@ void sched_remove(struct vm *vm)
         seat->in_timers = false;
         if (rq->current == seat)
             rq->current = NULL;
+        if (hart->loaded == seat->vcpu)
+            hart->loaded = NULL; /* the keeper's, on its hart: the others sleep, put away */
         seat->state = SEAT_OFF;
         rq->seats--;
         rq->reserved_ppm -= seat->reserved_ppm;
