@@ -25,7 +25,7 @@ struct vm;
 #define MAIL_EXTERNAL (1u << 1) /* the external interrupt of this vCPU may have changed: look */
 #define MAIL_FENCE (1u << 2)    /* somebody in fence_from waits for a fence */
 #define MAIL_FLUSH (1u << 3)    /* a full fence is owed before the next guest instruction */
-#define MAIL_WAKE (1u << 4)     /* HSM state changed: started, or woken */
+#define MAIL_WAKE (1u << 4)     /* HSM state changed, or the VM lets it back in */
 #define MAIL_CONTROL (1u << 5)  /* the VM has a wish */
 #define MAIL_TIMER (1u << 6)    /* the host's timer for this vCPU went off */
 #define MAIL_REPORT (1u << 7)   /* somebody wants to see the state: core/report.h */

@@ -147,8 +147,9 @@ void vms_autostart(void)
         machine_poweroff();
 }
 
-/* The VM is over: its harts are free. */
-static void end(struct vm *vm)
+/* The VM is over: its harts are free. What tells of it comes after it is so, and before the VM can
+ * start again, perhaps on other harts. */
+static void end(struct vm *vm, const char *said)
 {
     lock_take(&placement);
     lock_take(&vm->life);
@@ -156,21 +157,30 @@ static void end(struct vm *vm)
     atomic_store(&vm->wish, VM_WISH_NONE);
     atomic_store(&vm->state, VM_ENDED);
     lock_release(&vm->life);
-    lock_release(&placement);
+    if (said)
+        vm_info(vm->config->name, "%s", said);
     console_vm_ended(vm);
+    lock_release(&placement);
     if (poweroff_when_done && vm->start_at_boot && all_done())
         machine_poweroff();
 }
 
-/* Lets every vCPU back in. `wish` is done, unless a stronger one has come. */
-static void let_in(struct vm *vm, enum vm_wish wish)
+/* False: a stronger wish has come. What tells that it is done comes after this: whoever reads that
+ * may wish for something else, and must not find this one still under way. */
+static bool is_done(struct vm *vm, enum vm_wish wish)
 {
-    if (!atomic_compare_exchange_strong(&vm->wish, &wish, VM_WISH_NONE))
-        return;
+    return atomic_compare_exchange_strong(&vm->wish, &wish, VM_WISH_NONE);
+}
+
+/* Lets every vCPU back in. The mail is for one that is awake, has looked at `out`, and is about to
+ * sleep. */
+static void let_in(struct vm *vm)
+{
     watchdog_arm(vm);
     atomic_store(&vm->vcpus_out, 0);
     for (unsigned n = 0; n < vm->vcpu_count; n++) {
         atomic_store(&vm->vcpus[n].out, false);
+        atomic_fetch_or(&vm->vcpus[n].mailbox, MAIL_WAKE);
         host_wake(&vm->vcpus[n]);
     }
 }
@@ -178,19 +188,22 @@ static void let_in(struct vm *vm, enum vm_wish wish)
 /* On the keeper, with every vCPU out. */
 static void carry_out(struct vm *vm)
 {
-    enum vm_wish wish = atomic_load(&vm->wish), done = wish;
+    enum vm_wish wish = atomic_load(&vm->wish);
+    bool done;
     switch (wish) {
     case VM_WISH_NONE:
         break;
     case VM_WISH_PAUSE:
         atomic_store(&vm->state, VM_PAUSED);
+        is_done(vm, wish);
         vm_info(vm->config->name, "paused");
-        atomic_compare_exchange_strong(&vm->wish, &done, VM_WISH_NONE);
         break;
     case VM_WISH_RESUME:
         atomic_store(&vm->state, VM_RUNNING);
+        done = is_done(vm, wish);
         vm_info(vm->config->name, "goes on");
-        let_in(vm, wish);
+        if (done)
+            let_in(vm);
         break;
     case VM_WISH_RESET:
         if (vm->taken) {
@@ -199,27 +212,28 @@ static void carry_out(struct vm *vm)
             vm_info(vm->config->name, "starts again");
         }
         if (vm_create(vm) < 0) {
-            end(vm);
+            end(vm, NULL);
             break;
         }
         atomic_store(&vm->state, VM_RUNNING);
+        done = is_done(vm, wish);
         vm_info(vm->config->name, "started: %lu MiB of RAM, %lu KiB of page tables",
                 (vm->taken - vm->table_bytes) >> 20, vm->table_bytes >> 10);
-        let_in(vm, wish);
+        if (done)
+            let_in(vm);
         break;
     case VM_WISH_STOP:
         if (vm->taken)
             vm_destroy(vm);
-        vm_info(vm->config->name, "stopped; its memory and harts are free");
-        end(vm);
+        end(vm, "stopped; its memory and harts are free");
         break;
     }
 }
 
 /*
  * The keeper sleeps with the others and is woken by the last of them. The others are counted when
- * they are off their harts, so that they are asleep, all of them, when the keeper carries a wish
- * out.
+ * they are off their harts, whatever their mail says, so that all of them have been asleep when the
+ * keeper carries a wish out; one that mail wakes after that finds itself out and sleeps again.
  */
 bool vms_leave(struct vcpu *vcpu)
 {
@@ -237,7 +251,7 @@ bool vms_leave(struct vcpu *vcpu)
             atomic_fetch_add(&vm->vcpus_out, 1);
     }
     if (!keeper) {
-        sched_sleep(vcpu, 0, UINT64_MAX, VCPU_AWAY);
+        sched_sleep(vcpu, out ? MAIL_WAKE : 0, UINT64_MAX, VCPU_AWAY);
         if (!out && atomic_fetch_add(&vm->vcpus_out, 1) + 1 == vm->vcpu_count)
             vcpu_mail(&vm->vcpus[0], MAIL_CONTROL);
     } else if (wish != VM_WISH_NONE && atomic_load(&vm->vcpus_out) == vm->vcpu_count) {
