@@ -27,6 +27,8 @@ def test_reboots_leave_memory_as_it_was(tmp_path):
 def test_restart_limit(tmp_path):
     path = bundle(tmp_path, vm("linux", run="reboot -f", restart_limit="<2>"))
     with Machine(path, smp=1) as machine:
+        for _ in range(2):
+            machine.expect("vm linux: starts again")
         machine.expect("vm linux: restarted 2 times, its restart-limit")
         machine.wait_end()
 
