@@ -123,6 +123,7 @@ class Machine:
                                   codec_errors="replace", timeout=PATIENCE_S, echo=False)
         self.qemu.delaybeforesend = None
         self.output = ""
+        self.passed = "" # printed before front() was done; not waited for yet
         self.commands = 0
 
     def __enter__(self):
@@ -134,28 +135,37 @@ class Machine:
     def expect(self, pattern, more_s=0):
         """Waits for a regular expression; returns what came before and with it. `more_s`: patience for
         what is known to take long."""
-        try:
-            self.qemu.expect(pattern, timeout=PATIENCE_S + more_s)
-        except (pexpect.TIMEOUT, pexpect.EOF) as error:
-            raise AssertionError(f"no {pattern!r} in:\n{self.output}{self.qemu.before}") from error
-        text = clean(self.qemu.before + self.qemu.after)
+        match = re.search(pattern, self.passed, re.DOTALL)
+        if match:
+            text, self.passed = self.passed[:match.end()], self.passed[match.end():]
+        else:
+            try:
+                self.qemu.expect(pattern, timeout=PATIENCE_S + more_s)
+            except (pexpect.TIMEOUT, pexpect.EOF) as error:
+                raise AssertionError(f"no {pattern!r} in:\n{self.output}{self.passed}{self.qemu.before}") from error
+            text, self.passed = self.passed + self.qemu.before + self.qemu.after, ""
+        text = clean(text)
         self.output += text
         return text
 
     def wait_end(self, more_s=0):
         """Until QEMU has ended by itself; returns all that was printed. `more_s` as for expect()."""
         self.qemu.expect(pexpect.EOF, timeout=PATIENCE_S + more_s)
-        self.output += clean(self.qemu.before)
+        self.output += clean(self.passed + self.qemu.before)
         self.qemu.wait()
         return self.output
 
     def send(self, keys):
+        self.output, self.passed = self.output + clean(self.passed), "" # what comes now is the answer
         self.qemu.send(keys)
 
     def front(self, key):
-        """Puts a VM in front, by its number."""
+        """Puts a VM in front, by its number. What the machine printed meanwhile can still be waited
+        for: an event may be faster than the switch."""
         self.send(f"\x01{key}")
+        length = len(self.output)
         self.expect("is in front")
+        self.output, self.passed = self.output[:length], self.qemu.before + self.qemu.after
 
     def monitor(self, command):
         """A command to the monitor; returns its answer. The monitor stays in front."""
