@@ -137,7 +137,7 @@ def test_beside_it_a_disk_works(tmp_path, image, engine):
                passthrough=devices("0000:00:01.0"))
     with Machine(bundle(tmp_path, attacker((image, VICTIM), times=100000), linux), smp=2, append="",
                  machine="virt,iommu-sys=on", extra=(*EDU, *blk(path))) as machine:
-        machine.expect("vm linux: stopped")
+        machine.expect("vm linux: stopped", more_s=600) # on shadow, beside one that never rests
         text = machine.output
     assert "vm evil: 0000:00:02.0: DMA" in text and "vm linux: 0000:00:01.0: DMA" not in text, text
     sums(text, "vda", path)
