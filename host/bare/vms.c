@@ -165,9 +165,9 @@ static void end(struct vm *vm, const char *said)
         machine_poweroff();
 }
 
-/* False: a stronger wish has come. What tells that it is done comes after this: whoever reads that
- * may wish for something else, and must not find this one still under way. */
-static bool is_done(struct vm *vm, enum vm_wish wish)
+/* The wish is done; false: a stronger one has come. The line that tells of it comes after this:
+ * whoever reads it may wish for something else, and must not find this one still under way. */
+static bool finish(struct vm *vm, enum vm_wish wish)
 {
     return atomic_compare_exchange_strong(&vm->wish, &wish, VM_WISH_NONE);
 }
@@ -195,12 +195,12 @@ static void carry_out(struct vm *vm)
         break;
     case VM_WISH_PAUSE:
         atomic_store(&vm->state, VM_PAUSED);
-        is_done(vm, wish);
+        finish(vm, wish);
         vm_info(vm->config->name, "paused");
         break;
     case VM_WISH_RESUME:
         atomic_store(&vm->state, VM_RUNNING);
-        done = is_done(vm, wish);
+        done = finish(vm, wish);
         vm_info(vm->config->name, "goes on");
         if (done)
             let_in(vm);
@@ -216,7 +216,7 @@ static void carry_out(struct vm *vm)
             break;
         }
         atomic_store(&vm->state, VM_RUNNING);
-        done = is_done(vm, wish);
+        done = finish(vm, wish);
         vm_info(vm->config->name, "started: %lu MiB of RAM, %lu KiB of page tables",
                 (vm->taken - vm->table_bytes) >> 20, vm->table_bytes >> 10);
         if (done)

@@ -132,6 +132,14 @@ class Machine:
     def __exit__(self, *_):
         self.qemu.close(force=True)
 
+    def _new(self, pattern, more_s=0):
+        """What is printed from now on, up to the pattern and with it."""
+        try:
+            self.qemu.expect(pattern, timeout=PATIENCE_S + more_s)
+        except (pexpect.TIMEOUT, pexpect.EOF) as error:
+            raise AssertionError(f"no {pattern!r} in:\n{self.output}{self.passed}{self.qemu.before}") from error
+        return self.qemu.before + self.qemu.after
+
     def expect(self, pattern, more_s=0):
         """Waits for a regular expression; returns what came before and with it. `more_s`: patience for
         what is known to take long."""
@@ -139,11 +147,7 @@ class Machine:
         if match:
             text, self.passed = self.passed[:match.end()], self.passed[match.end():]
         else:
-            try:
-                self.qemu.expect(pattern, timeout=PATIENCE_S + more_s)
-            except (pexpect.TIMEOUT, pexpect.EOF) as error:
-                raise AssertionError(f"no {pattern!r} in:\n{self.output}{self.passed}{self.qemu.before}") from error
-            text, self.passed = self.passed + self.qemu.before + self.qemu.after, ""
+            text, self.passed = self.passed + self._new(pattern, more_s), ""
         text = clean(text)
         self.output += text
         return text
@@ -163,9 +167,7 @@ class Machine:
         """Puts a VM in front, by its number. What the machine printed meanwhile can still be waited
         for: an event may be faster than the switch."""
         self.send(f"\x01{key}")
-        length = len(self.output)
-        self.expect("is in front")
-        self.output, self.passed = self.output[:length], self.qemu.before + self.qemu.after
+        self.passed = self._new("is in front")
 
     def monitor(self, command):
         """A command to the monitor; returns its answer. The monitor stays in front."""
@@ -197,6 +199,11 @@ class Machine:
         text = self.expect(rf"done-{self.commands} \d+\r*\n")
         assert text.rstrip().endswith(" 0"), text
         return text
+
+    def check_minikernel(self):
+        """The minikernel in front runs its own tests, from its prompt."""
+        self.send("test\r")
+        assert "all ok" in self.expect(r"test: (all ok|something FAILED)")
 
     def free_kib(self):
         return int(re.search(r"free\s+(\d+) KiB", self.monitor("memory")).group(1))
