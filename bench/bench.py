@@ -27,6 +27,7 @@ SHADOW_BEYOND_BARE = {"user-call": 400}
 TEXT_BUDGET = 128 * 1024
 BOOT_BUDGET = 1.01
 SHADOW_BOOT_BUDGET = 3
+MANY_OVER_BARE = 1.5 # an IPI to seven harts
 SWITCH_GROWTH = 1.1 # from 2 vCPUs on a hart to 64
 
 COLOUR = sys.stdout.isatty()
@@ -156,6 +157,28 @@ def switch_table():
     return good
 
 
+def many_table():
+    """An IPI to the seven other harts, and the answer of the last one that took it."""
+    on_bare = exits("8 harts, bare", "rv64", "-kernel", f"{BUILD}/guests/bench.bin", "-append",
+                    "bench=many", harts=8)
+    print(f"{'8 harts':<20} {'bare':>9} {'pinned':>10} {'shared':>10} {'budget':>7}")
+    runs = []
+    for schedule in ("pinned", "shared"):
+        bundle = pack(f"many-{schedule}", f"""bench {{ compatible = "caldarium,vm"; memory = <0 0x80000000 0 0x1000000>;
+            vcpus = <8>; schedule = "{schedule}"; harts = <0 1 2 3 4 5 6 7>; kernel = <&bench>; bootargs = "bench=many"; }};""")
+        runs.append(exits(f"8 vCPUs, {schedule}", "rv64", "-kernel", f"{BUILD}/caldarium.bin",
+                          "-initrd", bundle, "-append", "when-done=poweroff", harts=8))
+    good = True
+    for name, alone in on_bare.items():
+        costs = [run[name] for run in runs]
+        within = max(costs) <= alone * MANY_OVER_BARE
+        good &= within
+        print(f"{name:<20} {alone:>9.1f} " + " ".join(f"{cost:>10.1f}" for cost in costs) +
+              f" {alone * MANY_OVER_BARE:>7.0f}  {verdict(within)}")
+    print()
+    return good
+
+
 # The guest's monotonic clock stands at zero at its timekeeping's start and advances a nanosecond an
 # instruction, so what it shows when init runs its first command is the instructions of the boot,
 # with what the kernel spent waiting. `time` jumps over idle waits alike on both machines. Then
@@ -243,6 +266,7 @@ def main():
     good = shadow_table() and good
     irq_table()
     good = switch_table() and good
+    good = many_table() and good
     good = boot_ratio() and good
     good = sizes() and good
     memory()

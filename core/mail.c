@@ -67,11 +67,13 @@ void vcpu_fence_others(struct vcpu *self, uint64_t mask, const struct fence *fen
     uint64_t others = mask & ~(1ULL << self->id);
     self->fence = *fence;
     atomic_store(&self->fence_waiting, others);
+    host_kicks_begin();
     for (uint64_t left = others; left; left &= left - 1) {
         struct vcpu *to = &vm->vcpus[__builtin_ctzll(left)];
         atomic_fetch_or(&to->fence_from, 1ULL << self->id);
         vcpu_mail(to, MAIL_FENCE);
     }
+    host_kicks_end(); /* before anybody is waited for */
     if (mask >> self->id & 1) {
         self->eng.ops->fence(&self->eng, fence);
         count_received(self, fence->kind);

@@ -59,6 +59,14 @@ uint64_t host_timebase(void);
 void host_kick(struct vcpu *vcpu);
 
 /*
+ * Between these two the calling hart's kicks, host_wake()'s too, are collected; the second one sends
+ * them, with one call to the firmware where that serves many harts. They don't nest, and nothing
+ * between them waits for a hart that was kicked.
+ */
+void host_kicks_begin(void);
+void host_kicks_end(void);
+
+/*
  * Ends a vCPU's sleep: there is mail for it, or its VM has a wish. Has its hart leave the guest if
  * it runs. Does nothing for a vCPU that is ready to run anyway.
  */

@@ -2,6 +2,7 @@
 /* SBI IPI (2.0, chapter 7). Hot: see sbi.h. */
 #include "core/sbi/sbi.h"
 #include "core/vm.h"
+#include "host/host.h"
 
 struct sbi_ret sbi_hot_ipi(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                            uint64_t a5, uint64_t function, struct vcpu *vcpu)
@@ -19,7 +20,13 @@ struct sbi_ret sbi_hot_ipi(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, u
         vcpu->fw_count[FW_IPI_RECEIVED]++;
         vcpu->eng.ops->irq(&vcpu->eng, GUEST_IRQ_SOFT, true);
     }
-    for (set &= ~self; set; set &= set - 1)
+    set &= ~self;
+    bool many = set & (set - 1);
+    if (many)
+        host_kicks_begin();
+    for (; set; set &= set - 1)
         vcpu_mail(&vcpu->vm->vcpus[__builtin_ctzll(set)], MAIL_SOFT);
+    if (many)
+        host_kicks_end();
     return (struct sbi_ret){SBI_SUCCESS, 0};
 }

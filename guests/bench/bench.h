@@ -38,6 +38,10 @@ void bench_paging(void);
 void bench_switch(uint64_t hart, uint64_t tree);
 _Noreturn void bench_ring(uint64_t hart); /* its other harts */
 
+/* many.c: `bench=many`. */
+void bench_many(uint64_t hart, uint64_t tree);
+_Noreturn void bench_many_other(void); /* its other harts */
+
 /* steady.c: `bench=steady`: each operation's least cost over many short windows, so that what other
  * harts do meanwhile (time runs on then) does not count. */
 void bench_steady(uint64_t hart);

@@ -18,7 +18,7 @@ void guest_main(uint64_t hart, uint64_t tree);
 extern volatile uint64_t when, taken;
 
 static uint64_t me;
-static bool switches;
+static bool switches, many;
 static _Atomic uint64_t second_up;
 static char second_stack[4096] __attribute__((aligned(16)));
 
@@ -56,6 +56,8 @@ void second_main(uint64_t hart)
     csr_write(CSR_STVEC, (uint64_t)bench_trap);
     if (switches)
         bench_ring(hart);
+    if (many)
+        bench_many_other();
     csr_set(CSR_SIE, 2);
     second_up = 1;
     for (;;) {
@@ -96,6 +98,11 @@ void guest_main(uint64_t hart, uint64_t tree)
     switches = guest_is(tree, "bench", "switch");
     if (switches) {
         bench_switch(hart, tree);
+        guest_poweroff();
+    }
+    many = guest_is(tree, "bench", "many");
+    if (many) {
+        bench_many(hart, tree);
         guest_poweroff();
     }
     if (guest_is(tree, "bench", "steady")) {

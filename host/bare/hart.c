@@ -70,22 +70,56 @@ void hart_poll_soon(struct hart *hart)
 }
 
 /* Whose stack this is; a hot handler runs on it too, while tp is still the guest's. The boot stack
- * is none of them. */
-static bool is_this_hart(const struct hart *hart)
+ * is none of them: a number beyond all harts. */
+static uint64_t this_hart(void)
 {
-    return ((uint64_t)__builtin_frame_address(0) - STACK_VA) / STACK_STRIDE == hart->index;
+    return ((uint64_t)__builtin_frame_address(0) - STACK_VA) / STACK_STRIDE;
+}
+
+/* A call names harts by a mask of 64 hart ids and the id of its first bit (SBI 2.0, chapter 3.1). */
+static void kick_by_firmware(uint64_t set)
+{
+    while (set) {
+        uint64_t first = harts[__builtin_ctzll(set)].board->id, mask = 0;
+        for (uint64_t left = set; left; left &= left - 1) {
+            unsigned n = (unsigned)__builtin_ctzll(left);
+            uint64_t bit = harts[n].board->id - first;
+            if (bit >= 64)
+                continue; /* too far away, or below it: with the next call */
+            mask |= 1ULL << bit;
+            set &= ~(1ULL << n);
+        }
+        firmware_call(SBI_EXT_IPI, 0, mask, first, 0);
+    }
 }
 
 void hart_kick(const struct hart *hart)
 {
-    if (is_this_hart(hart)) {
+    uint64_t self = this_hart();
+    if (self == hart->index) {
         csr_set(CSR_SIP, IRQ_BIT(IRQ_S_SOFT)); /* no way round by the firmware */
     } else if (hart->doorbell) {
         mmio_fence(); /* what it is to look at comes first */
         mmio_write32(hart->doorbell, engine_kick_identity);
+    } else if (self < BOARD_HARTS && harts[self].collects) {
+        harts[self].to_kick |= 1ULL << hart->index;
     } else {
         firmware_call(SBI_EXT_IPI, 0, 1, hart->board->id, 0); /* a mask of one hart, from its id */
     }
+}
+
+void host_kicks_begin(void)
+{
+    harts[this_hart()].collects = true;
+}
+
+void host_kicks_end(void)
+{
+    struct hart *hart = &harts[this_hart()];
+    uint64_t set = hart->to_kick;
+    hart->collects = false;
+    hart->to_kick = 0;
+    kick_by_firmware(set);
 }
 
 void host_kick(struct vcpu *vcpu)

@@ -48,6 +48,8 @@ struct hart {
         uint64_t maps, waits; /* draining: who has not yet forgotten this */
     } * files;
     struct vcpu *woken;      /* taken off the hart asleep, with a message for it */
+    bool collects;           /* kicks are collected: host_kicks_begin(). This hart's own */
+    uint64_t to_kick;        /* bit n: harts[n], while it collects. This hart's own */
     volatile void *doorbell; /* its interrupt file, where others kick it; NULL: through firmware */
 };
 

@@ -206,6 +206,14 @@ SIM void host_kick(struct vcpu *vcpu)
     sim_kicks++;
 }
 
+SIM void host_kicks_begin(void)
+{
+}
+
+SIM void host_kicks_end(void)
+{
+}
+
 SIM void host_wake(struct vcpu *vcpu)
 {
     host_kick(vcpu);
