@@ -16,6 +16,7 @@ static const char *const exit_names[EXIT_REASONS] = {
     [EXIT_HOT_SBI_TIME] = "SBI timer (hot)",
     [EXIT_HOT_SBI_IPI] = "SBI IPI (hot)",
     [EXIT_HOT_SBI_RFENCE] = "SBI fence (hot)",
+    [EXIT_HOT_SBI_MISSING] = "SBI call not there (hot)",
     [EXIT_HOT_KICK] = "kick (hot)",
     [EXIT_HOT_TIMER] = "timer (hot)",
     [EXIT_HOT_IRQCHIP] = "interrupt controller (hot)",

@@ -40,6 +40,7 @@ enum exit_reason {
     EXIT_HOT_SBI_TIME,
     EXIT_HOT_SBI_IPI,
     EXIT_HOT_SBI_RFENCE,
+    EXIT_HOT_SBI_MISSING, /* a call that no extension has */
     EXIT_HOT_KICK,
     EXIT_HOT_TIMER,
     EXIT_HOT_IRQCHIP,

@@ -59,9 +59,9 @@ uint64_t host_timebase(void);
 void host_kick(struct vcpu *vcpu);
 
 /*
- * Between these two the calling hart's kicks, host_wake()'s too, are collected; the second one sends
- * them, with one call to the firmware where that serves many harts. They don't nest, and nothing
- * between them waits for a hart that was kicked.
+ * Between these two the calling hart's kicks, host_wake()'s too, are collected; the second one
+ * sends them, with one call to the firmware where that serves many harts. They don't nest, and
+ * nothing between them waits for a hart that was kicked.
  */
 void host_kicks_begin(void);
 void host_kicks_end(void);

@@ -59,4 +59,4 @@ static struct sbi_ret handle(struct vcpu *vcpu, uint64_t extension, uint64_t fun
     return function == CONSOLE_WRITE ? write(vm, args[1], bytes) : read(vm, args[1], bytes);
 }
 
-const struct sbi_extension sbi_dbcn = {SBI_EXT_DBCN, SBI_EXT_DBCN, handle};
+const struct sbi_extension sbi_dbcn = {SBI_EXT_DBCN, SBI_EXT_DBCN, 3, handle};

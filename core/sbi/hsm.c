@@ -134,4 +134,4 @@ void sbi_hsm_resume(struct vcpu *vcpu)
     atomic_store(&vcpu->hsm, SBI_HSM_STARTED);
 }
 
-const struct sbi_extension sbi_hsm = {SBI_EXT_HSM, SBI_EXT_HSM, handle};
+const struct sbi_extension sbi_hsm = {SBI_EXT_HSM, SBI_EXT_HSM, 4, handle};

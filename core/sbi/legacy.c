@@ -70,4 +70,5 @@ static struct sbi_ret handle(struct vcpu *vcpu, uint64_t call, uint64_t function
     return (struct sbi_ret){answer, 0};
 }
 
-const struct sbi_extension sbi_legacy = {SBI_EXT_LEGACY_SET_TIMER, SBI_EXT_LEGACY_SHUTDOWN, handle};
+const struct sbi_extension sbi_legacy = {SBI_EXT_LEGACY_SET_TIMER, SBI_EXT_LEGACY_SHUTDOWN,
+                                         UINT64_MAX, handle};

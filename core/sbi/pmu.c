@@ -302,4 +302,4 @@ static struct sbi_ret handle(struct vcpu *vcpu, uint64_t extension, uint64_t fun
     }
 }
 
-const struct sbi_extension sbi_pmu = {SBI_EXT_PMU, SBI_EXT_PMU, handle};
+const struct sbi_extension sbi_pmu = {SBI_EXT_PMU, SBI_EXT_PMU, 8, handle};

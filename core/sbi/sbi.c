@@ -19,14 +19,15 @@ HOT(time)
 HOT(ipi)
 HOT(rfence)
 
-static const struct sbi_extension base = {SBI_EXT_BASE, SBI_EXT_BASE, base_handle};
-static const struct sbi_extension time = {SBI_EXT_TIME, SBI_EXT_TIME, time_handle};
-static const struct sbi_extension ipi = {SBI_EXT_IPI, SBI_EXT_IPI, ipi_handle};
-static const struct sbi_extension rfence = {SBI_EXT_RFENCE, SBI_EXT_RFENCE, rfence_handle};
+static const struct sbi_extension base = {SBI_EXT_BASE, SBI_EXT_BASE, 7, base_handle};
+static const struct sbi_extension time = {SBI_EXT_TIME, SBI_EXT_TIME, 1, time_handle};
+static const struct sbi_extension ipi = {SBI_EXT_IPI, SBI_EXT_IPI, 1, ipi_handle};
+static const struct sbi_extension rfence = {SBI_EXT_RFENCE, SBI_EXT_RFENCE, 3, rfence_handle};
 
+/* Those that are called often come first. */
 static const struct sbi_extension *const extensions[] = {
-    &base,     &time,    &ipi,      &rfence,  &sbi_hsm,      &sbi_srst,
-    &sbi_dbcn, &sbi_pmu, &sbi_susp, &sbi_sta, &sbi_watchdog, &sbi_legacy,
+    &sbi_dbcn, &sbi_pmu,      &sbi_hsm, &sbi_sta, &sbi_legacy, &sbi_srst,
+    &sbi_susp, &sbi_watchdog, &base,    &time,    &ipi,        &rfence,
 };
 
 static const struct sbi_extension *find(uint64_t id)
@@ -42,6 +43,15 @@ bool sbi_has(const struct vcpu *vcpu, uint64_t id)
 {
     (void)vcpu; /* every guest has all of them */
     return find(id) != NULL;
+}
+
+bool sbi_hot_missing(uint64_t id, uint64_t function, struct vcpu *vcpu)
+{
+    const struct sbi_extension *extension = find(id);
+    if (extension && function < extension->functions)
+        return false;
+    vcpu->eng.exits[EXIT_HOT_SBI_MISSING]++;
+    return true;
 }
 
 void sbi_handle(struct vcpu *vcpu)

@@ -19,6 +19,7 @@
 
 struct sbi_extension {
     uint64_t first, last; /* extension ids it answers, inclusive */
+    uint64_t functions; /* how many it has, numbered from 0; UINT64_MAX: its calls have no number */
     struct sbi_ret (*handle)(struct vcpu *vcpu, uint64_t extension, uint64_t function,
                              const uint64_t args[6]);
 };
@@ -45,6 +46,10 @@ struct sbi_ret sbi_hot_ipi(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, u
                            uint64_t a5, uint64_t function, struct vcpu *vcpu);
 struct sbi_ret sbi_hot_rfence(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                               uint64_t a5, uint64_t function, struct vcpu *vcpu);
+
+/* Whether that call leads nowhere: no such extension, or the extension has no such function. The
+ * answer is SBI_ERR_NOT_SUPPORTED then; guests ask so for what they could use. */
+bool sbi_hot_missing(uint64_t extension, uint64_t function, struct vcpu *vcpu);
 
 /*
  * hart_mask and hart_mask_base as the SBI defines them: base UINT64_MAX is all harts. Writes the

@@ -22,4 +22,4 @@ static struct sbi_ret handle(struct vcpu *vcpu, uint64_t extension, uint64_t fun
     return (struct sbi_ret){SBI_NO_ANSWER, 0};
 }
 
-const struct sbi_extension sbi_srst = {SBI_EXT_SRST, SBI_EXT_SRST, handle};
+const struct sbi_extension sbi_srst = {SBI_EXT_SRST, SBI_EXT_SRST, 1, handle};

@@ -63,4 +63,4 @@ static struct sbi_ret handle(struct vcpu *vcpu, uint64_t extension, uint64_t fun
     return (struct sbi_ret){SBI_SUCCESS, 0};
 }
 
-const struct sbi_extension sbi_sta = {SBI_EXT_STA, SBI_EXT_STA, handle};
+const struct sbi_extension sbi_sta = {SBI_EXT_STA, SBI_EXT_STA, 1, handle};

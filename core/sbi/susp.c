@@ -30,4 +30,4 @@ static struct sbi_ret handle(struct vcpu *vcpu, uint64_t extension, uint64_t fun
     return sbi_hsm_suspend(vcpu, false, args[1], args[2]);
 }
 
-const struct sbi_extension sbi_susp = {SBI_EXT_SUSP, SBI_EXT_SUSP, handle};
+const struct sbi_extension sbi_susp = {SBI_EXT_SUSP, SBI_EXT_SUSP, 1, handle};

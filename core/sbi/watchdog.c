@@ -24,4 +24,4 @@ static struct sbi_ret handle(struct vcpu *vcpu, uint64_t extension, uint64_t fun
     }
 }
 
-const struct sbi_extension sbi_watchdog = {SBI_EXT_CALDARIUM, SBI_EXT_CALDARIUM, handle};
+const struct sbi_extension sbi_watchdog = {SBI_EXT_CALDARIUM, SBI_EXT_CALDARIUM, 2, handle};

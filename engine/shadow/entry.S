@@ -114,6 +114,11 @@ s_out_flush:
     mv      a7, sp                      /* the extension id is known: its place holds the vCPU */
     ld      sp, V_HOST_SP(sp)           /* the hart's stack; its top word is the vCPU */
     call    \function
+    hot_answer
+.endm
+
+/* Back to the guest behind its ecall, with the answer in a0 and a1. sp = the hart's stack. */
+.macro hot_answer
     csrr    t0, CSR_SEPC                /* the ecall's address */
     ld      sp, 0(sp)                   /* sp = vCPU again */
     addi    t0, t0, 4                   /* go on behind the ecall (it has no compressed form) */
@@ -146,7 +151,24 @@ s_trap:
     beq     a7, t0, ipi
     li      t0, SBI_EXT_RFENCE
     beq     a7, t0, rfence
-    j       clobbered_saved             /* all other extensions: out to core, by way of s_hot() */
+    /* Another extension. One that is not there is answered at once, the rest goes out to core, by
+     * way of s_hot(). */
+    sd      a0, V_GPR(10)(sp)
+    sd      a1, V_GPR(11)(sp)
+    mv      a0, a7
+    mv      a1, a6
+    mv      a2, sp
+    ld      sp, V_HOST_SP(sp)
+    call    sbi_hot_missing
+    beqz    a0, other
+    li      a0, SBI_ERR_NOT_SUPPORTED
+    li      a1, 0
+    j       answered
+other:
+    ld      sp, 0(sp)
+    ld      a0, V_GPR(10)(sp)
+    ld      a1, V_GPR(11)(sp)
+    j       clobbered_saved
 base:
     hot_sbi sbi_hot_base
 time:
@@ -155,6 +177,8 @@ ipi:
     hot_sbi sbi_hot_ipi
 rfence:
     hot_sbi sbi_hot_rfence
+answered:
+    hot_answer
 
 sbi_due:
     /* The answer is in a0 and a1; what is due may change any register's place, pc and mode. */

@@ -69,9 +69,19 @@ void second_main(uint64_t hart)
     }
 }
 
+static void there_and_back(unsigned rounds, uint64_t mask)
+{
+    while (rounds--) {
+        guest_sbi(SBI_EXT_IPI, 0, mask, 0, 0, 0);
+        while (!(csr_read(CSR_SIP) & 2))
+            wait_for_interrupt();
+        csr_clear(CSR_SIP, 2);
+    }
+}
+
 static void other_hart(void)
 {
-    uint64_t other = me ^ 1, rounds = 1000;
+    uint64_t other = me ^ 1;
     struct sbi_ret ret = guest_sbi(SBI_EXT_HSM, 0, other, (uint64_t)second_start,
                                    (uint64_t)(second_stack + sizeof(second_stack)), 0);
     if (ret.error) {
@@ -81,14 +91,7 @@ static void other_hart(void)
     while (!second_up) {
     }
     csr_clear(CSR_SSTATUS, 2);
-    uint64_t start = csr_read(CSR_TIME);
-    for (uint64_t n = 0; n < rounds; n++) {
-        guest_sbi(SBI_EXT_IPI, 0, 1UL << other, 0, 0, 0);
-        while (!(csr_read(CSR_SIP) & 2))
-            wait_for_interrupt();
-        csr_clear(CSR_SIP, 2);
-    }
-    report("ipi-other-and-back", csr_read(CSR_TIME) - start, rounds);
+    LEAST("ipi-other-and-back", 50, 20, there_and_back(20, 1UL << other));
 }
 
 void guest_main(uint64_t hart, uint64_t tree)
@@ -116,6 +119,9 @@ void guest_main(uint64_t hart, uint64_t tree)
     MEASURE("first-touch", PAGES, loop_touch(PAGES, fresh));
     MEASURE("sbi-empty", ROUNDS, loop_empty(ROUNDS));
     MEASURE("sbi-set-timer", ROUNDS, loop_timer(ROUNDS));
+    MEASURE("sbi-no-extension", ROUNDS, loop_sbi(ROUNDS, 0x0bad0000, 0, 0, 0, 0));
+    MEASURE("sbi-no-function", ROUNDS, loop_sbi(ROUNDS, SBI_EXT_HSM, 99, 0, 0, 0));
+    MEASURE("sbi-slow", ROUNDS, loop_sbi(ROUNDS, SBI_EXT_HSM, 2, me, 0, 0));
     MEASURE("user-call", ROUNDS, loop_user(ROUNDS));
     csr_set(CSR_SIE, 2);
     csr_set(CSR_SSTATUS, 2);

@@ -76,7 +76,8 @@ static uint64_t this_hart(void)
     return ((uint64_t)__builtin_frame_address(0) - STACK_VA) / STACK_STRIDE;
 }
 
-/* A call names harts by a mask of 64 hart ids and the id of its first bit (SBI 2.0, chapter 3.1). */
+/* A call names harts by a mask of 64 hart ids and the id of its first bit (SBI 2.0, chapter 3.1).
+ */
 static void kick_by_firmware(uint64_t set)
 {
     while (set) {

@@ -58,6 +58,28 @@ static void test_unknown(void **state)
     assert_int_equal(caller->eng.gpr[11], 0);
 }
 
+/* What the engines answer without leaving their entry code is what sbi_handle() would. */
+static void test_missing_calls_are_known_at_once(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t extension, functions;
+    } known[] = {{SBI_EXT_BASE, 7}, {SBI_EXT_TIME, 1}, {SBI_EXT_IPI, 1},      {SBI_EXT_RFENCE, 3},
+                 {SBI_EXT_HSM, 4},  {SBI_EXT_SRST, 1}, {SBI_EXT_DBCN, 3},     {SBI_EXT_PMU, 8},
+                 {SBI_EXT_SUSP, 1}, {SBI_EXT_STA, 1},  {SBI_EXT_CALDARIUM, 2}};
+    for (size_t n = 0; n < sizeof(known) / sizeof(*known); n++) {
+        assert_false(sbi_hot_missing(known[n].extension, 0, caller));
+        assert_false(sbi_hot_missing(known[n].extension, known[n].functions - 1, caller));
+        assert_true(sbi_hot_missing(known[n].extension, known[n].functions, caller));
+        assert_int_equal(call(known[n].extension, known[n].functions, 0, 0, 0),
+                         SBI_ERR_NOT_SUPPORTED);
+    }
+    for (uint64_t legacy = 0; legacy <= SBI_EXT_LEGACY_SHUTDOWN; legacy++)
+        assert_false(sbi_hot_missing(legacy, 99, caller)); /* a6 means nothing there */
+    assert_true(sbi_hot_missing(9, 0, caller));
+    assert_true(sbi_hot_missing(UINT64_MAX, 0, caller));
+}
+
 static void test_hsm_start(void **state)
 {
     (void)state;
@@ -249,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_unknown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_missing_calls_are_known_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hsm_start, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hsm_suspend, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hart_masks, set_up, tear_down),
