@@ -93,9 +93,10 @@ struct board {
     unsigned cbom_block, cboz_block, cbop_block; /* bytes, 0: not given */
     /* 3, 4 or 5: Sv39, Sv48, Sv57 as a guest of engine h, or of engine shadow, can use them. */
     unsigned satp_levels, satp_levels_shadow;
-    unsigned harts;     /* usable harts */
-    unsigned imsic_ids; /* identities 1..imsic_ids that a guest's interrupt file has */
-    const void *fdt;    /* the board's own tree, whole and checked */
+    unsigned harts;       /* usable harts */
+    unsigned irq_sources; /* its PLIC or APLIC has the sources 1..irq_sources; 0: there is none */
+    unsigned imsic_ids;   /* identities 1..imsic_ids that a guest's interrupt file has */
+    const void *fdt;      /* the board's own tree, whole and checked */
 };
 extern struct board board;
 

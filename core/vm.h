@@ -69,8 +69,10 @@ struct vm {
     uint64_t taken;       /* bytes of host memory this VM holds, all told */
     uint64_t table_bytes; /* of these, for its page tables */
 
-    struct plic plic; /* one of these two, as config->irqchip says: core/irq/vm_irq.h */
-    struct aplic aplic;
+    union { /* which one, config->irqchip says: core/irq/vm_irq.h */
+        struct plic plic;
+        struct aplic aplic;
+    };
     struct ns16550a uart;
     struct passthrough devices[PASSTHROUGH_DEVICES];
     unsigned device_count;
@@ -154,6 +156,7 @@ bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t val
 #define GUEST_UART_BASE 0x10000000UL
 #define GUEST_UART_SIZE 0x100UL
 #define GUEST_UART_IRQ 10
-#define GUEST_PLIC_SOURCES 96
+#define GUEST_MIN_SOURCES 95   /* of a guest's PLIC or APLIC: vm_irq_sources() */
+#define GUEST_MAX_SOURCES 1023 /* what either can number */
 
 #endif

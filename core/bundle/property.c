@@ -400,8 +400,8 @@ static bool shared_memory(struct vm_config *config, const struct property *p)
         if (!fault && window_at(all, &base))
             fault = "it lies where no virtual device is";
         if (!fault &&
-            (!shared->irq || shared->irq >= GUEST_PLIC_SOURCES || shared->irq == GUEST_UART_IRQ))
-            fault = "the interrupt is from 1 to 95, and not the UART's 10";
+            (!shared->irq || shared->irq > GUEST_MAX_SOURCES || shared->irq == GUEST_UART_IRQ))
+            fault = "the interrupt is from 1 to 1023, and not the UART's 10";
         if (fault) {
             property_refuse(config, "property %s: %.31s (%#lx + %#lx): expected is that %s",
                             p->name, at, shared->range.base, shared->range.size, fault);

@@ -104,10 +104,15 @@ static bool add_irq(struct vm_config *config, struct passthrough *device, uint32
                     uint32_t type)
 {
     bool taken = source == GUEST_UART_IRQ && config->console == CONSOLE_UART;
-    if (!source || source >= GUEST_PLIC_SOURCES || taken || device->irq_count == PASSTHROUGH_IRQS) {
+    if (!source || source > board.irq_sources || taken) {
         property_refuse(config, "property passthrough: %s: interrupt %u %s", device->path, source,
                         taken ? "is the virtual UART's"
-                              : "is more than a guest's interrupt controller has");
+                              : "is none of the board's interrupt controller");
+        return false;
+    }
+    if (device->irq_count == PASSTHROUGH_IRQS) {
+        property_refuse(config, "property passthrough: %s has more than %d interrupts",
+                        device->path, PASSTHROUGH_IRQS);
         return false;
     }
     device->irq_types[device->irq_count] = (uint8_t)type;

@@ -42,9 +42,16 @@ static void set(uint32_t *bitmap, unsigned source, bool value)
         bitmap[source / 32] &= ~bit_of(source);
 }
 
-static bool exists(unsigned source)
+static bool exists(const struct aplic *aplic, unsigned source)
 {
-    return source && source < APLIC_SOURCES;
+    return source && source <= aplic->sources;
+}
+
+static void set_pending_bit(struct aplic *aplic, unsigned source, bool value)
+{
+    if (value)
+        aplic->words |= 1u << source / 32;
+    set(aplic->pending, source, value);
 }
 
 static bool is_level(const struct aplic *aplic, unsigned source)
@@ -77,7 +84,7 @@ static unsigned target_hart(const struct aplic *aplic, unsigned source)
 static unsigned top(const struct aplic *aplic, unsigned hart)
 {
     unsigned best = 0, floor = aplic->idc[hart].threshold ? aplic->idc[hart].threshold : 256;
-    for (unsigned w = 0; w < APLIC_WORDS; w++) {
+    for (unsigned w = 0; w < APLIC_WORDS && aplic->words >> w; w++) {
         for (uint32_t bits = aplic->pending[w] & aplic->enable[w]; bits; bits &= bits - 1) {
             unsigned source = w * 32 + (unsigned)__builtin_ctz(bits);
             unsigned priority = aplic->target[source] & 0xff;
@@ -96,7 +103,7 @@ static void reopen(struct aplic *aplic, unsigned source)
     set(aplic->wire, source, false);
     set(aplic->stale, source, false);
     if (is_level(aplic, source))
-        set(aplic->pending, source, false);
+        set_pending_bit(aplic, source, false);
     aplic->completed(aplic, source);
 }
 
@@ -109,7 +116,7 @@ static void deliver(struct aplic *aplic, unsigned source)
     }
     if (!aplic->enabled || !has(aplic->pending, source) || !has(aplic->enable, source))
         return;
-    set(aplic->pending, source, false); /* 4.7: forwarded, so no longer pending */
+    set_pending_bit(aplic, source, false); /* 4.7: forwarded, so no longer pending */
     aplic->message(aplic, target_hart(aplic, source), aplic->target[source] & 0x7ff);
     if (has(aplic->forwarded, source) && has(aplic->edge, source) && !is_level(aplic, source))
         reopen(aplic, source);
@@ -117,8 +124,12 @@ static void deliver(struct aplic *aplic, unsigned source)
 
 static void deliver_all(struct aplic *aplic)
 {
-    for (unsigned source = 1; source < APLIC_SOURCES; source++)
-        deliver(aplic, source);
+    for (unsigned hart = 0; !aplic->msi && hart < aplic->harts; hart++)
+        aplic->changed(aplic, hart);
+    for (unsigned w = 0; aplic->msi && w < APLIC_WORDS; w++) {
+        for (uint32_t bits = aplic->pending[w] & aplic->enable[w]; bits; bits &= bits - 1)
+            deliver(aplic, w * 32 + (unsigned)__builtin_ctz(bits));
+    }
 }
 
 /* 4.7: what a change of the rectified input does to the pending bit. */
@@ -126,19 +137,37 @@ static void input_changed(struct aplic *aplic, unsigned source, bool before)
 {
     bool now = rectified(aplic, source);
     if (is_level(aplic, source) && (!now || !aplic->msi))
-        set(aplic->pending, source, now);
+        set_pending_bit(aplic, source, now);
     else if (now && !before)
-        set(aplic->pending, source, true);
+        set_pending_bit(aplic, source, true);
     deliver(aplic, source);
+}
+
+static unsigned at_most(unsigned value, unsigned most)
+{
+    return value < most ? value : most;
+}
+
+size_t aplic_room_bytes(unsigned sources)
+{
+    return (at_most(sources, APLIC_MAX_SOURCE) + 1) * (sizeof(uint32_t) + 1);
+}
+
+void aplic_size(struct aplic *aplic, unsigned sources, void *room)
+{
+    aplic->sources = at_most(sources, APLIC_MAX_SOURCE);
+    aplic->target = room;
+    aplic->mode = (uint8_t *)(aplic->target + aplic->sources + 1);
 }
 
 void aplic_init(struct aplic *aplic, unsigned harts, bool msi)
 {
     lock_take(&aplic->lock);
-    aplic->harts = harts < APLIC_HARTS ? harts : APLIC_HARTS;
+    aplic->harts = at_most(harts, APLIC_HARTS);
     aplic->msi = msi;
     aplic->enabled = false;
-    for (unsigned source = 0; source < APLIC_SOURCES; source++) {
+    aplic->words = 0;
+    for (unsigned source = 0; source <= aplic->sources; source++) {
         aplic->mode[source] = INACTIVE;
         aplic->target[source] = 0;
     }
@@ -155,7 +184,7 @@ void aplic_init(struct aplic *aplic, unsigned harts, bool msi)
 
 void aplic_forward(struct aplic *aplic, unsigned source, bool edge)
 {
-    if (!exists(source))
+    if (!exists(aplic, source))
         return;
     lock_take(&aplic->lock);
     set(aplic->forwarded, source, true);
@@ -165,7 +194,7 @@ void aplic_forward(struct aplic *aplic, unsigned source, bool edge)
 
 void aplic_fired(struct aplic *aplic, unsigned source)
 {
-    if (!exists(source))
+    if (!exists(aplic, source))
         return;
     lock_take(&aplic->lock);
     bool before = rectified(aplic, source);
@@ -179,7 +208,7 @@ void aplic_fired(struct aplic *aplic, unsigned source)
 
 void aplic_set_wire(struct aplic *aplic, unsigned source, bool high)
 {
-    if (!exists(source))
+    if (!exists(aplic, source))
         return;
     lock_take(&aplic->lock);
     bool before = rectified(aplic, source);
@@ -200,7 +229,7 @@ bool aplic_line(struct aplic *aplic, unsigned hart)
 /* A handler that finds nothing more has seen to its devices: what fires now is new. */
 static void end_service(struct aplic *aplic, unsigned hart)
 {
-    for (unsigned w = 0; w < APLIC_WORDS; w++) {
+    for (unsigned w = 0; w < APLIC_WORDS && aplic->words >> w; w++) {
         for (uint32_t bits = aplic->served[w]; bits; bits &= bits - 1) {
             unsigned source = w * 32 + (unsigned)__builtin_ctz(bits);
             if (target_hart(aplic, source) == hart)
@@ -223,11 +252,11 @@ static unsigned claim(struct aplic *aplic, unsigned hart)
         aplic->idc[hart].force = false; /* 4.8.1.5 */
         end_service(aplic, hart);
     } else if (has(aplic->forwarded, source)) {
-        set(aplic->pending, source, false);
+        set_pending_bit(aplic, source, false);
         reopen(aplic, source);
         set(aplic->served, source, is_level(aplic, source));
     } else if (!is_level(aplic, source)) {
-        set(aplic->pending, source, false);
+        set_pending_bit(aplic, source, false);
     }
     aplic->changed(aplic, hart);
     return source;
@@ -240,7 +269,7 @@ static void write_mode(struct aplic *aplic, unsigned source, uint32_t value)
     /* There is no domain to delegate to: D stays zero. 2 and 3 are reserved. */
     aplic->mode[source] = value & 1u << 10 || mode == 2 || mode == 3 ? INACTIVE : mode;
     if (aplic->mode[source] == INACTIVE) {
-        set(aplic->pending, source, false);
+        set_pending_bit(aplic, source, false);
         set(aplic->enable, source, false);
         aplic->target[source] = 0;
     }
@@ -264,7 +293,7 @@ static void write_target(struct aplic *aplic, unsigned source, uint32_t value)
  * asks for a level to be told of again, which a forwarded one is by opening it (4.7, 4.9.2). */
 static void set_pending(struct aplic *aplic, unsigned source)
 {
-    if (!exists(source) || aplic->mode[source] == INACTIVE)
+    if (!exists(aplic, source) || aplic->mode[source] == INACTIVE)
         return;
     if (is_level(aplic, source)) {
         if (!aplic->msi)
@@ -276,7 +305,7 @@ static void set_pending(struct aplic *aplic, unsigned source)
         if (!rectified(aplic, source))
             return;
     }
-    set(aplic->pending, source, true);
+    set_pending_bit(aplic, source, true);
     deliver(aplic, source);
     if (has(aplic->forwarded, source) && has(aplic->wire, source))
         reopen(aplic, source);
@@ -284,16 +313,16 @@ static void set_pending(struct aplic *aplic, unsigned source)
 
 static void clear_pending(struct aplic *aplic, unsigned source)
 {
-    if (!exists(source) || (is_level(aplic, source) && !aplic->msi))
+    if (!exists(aplic, source) || (is_level(aplic, source) && !aplic->msi))
         return;
-    set(aplic->pending, source, false);
+    set_pending_bit(aplic, source, false);
     deliver(aplic, source);
 }
 
 /* While it was masked a handler may have seen to a forwarded level that waits here: ask again. */
 static void set_enable(struct aplic *aplic, unsigned source, bool value)
 {
-    if (!exists(source) || aplic->mode[source] == INACTIVE)
+    if (!exists(aplic, source) || aplic->mode[source] == INACTIVE)
         return;
     if (value && !has(aplic->enable, source) && has(aplic->stale, source))
         reopen(aplic, source);
@@ -373,16 +402,22 @@ static bool is_bitmap(uint32_t offset)
 static uint32_t read_bitmap(const struct aplic *aplic, uint32_t offset)
 {
     unsigned w = offset % BITMAP_BYTES / 4;
-    if (w >= APLIC_WORDS || offset >= CLRIE)
+    if (offset >= CLRIE)
         return 0;
     if (offset >= SETIE)
         return aplic->enable[w];
     if (offset < IN_CLRIP)
         return aplic->pending[w];
     uint32_t inputs = 0;
-    for (unsigned n = 0; n < 32; n++)
+    for (unsigned n = 0; n < 32 && w * 32 + n <= aplic->sources; n++)
         inputs |= (uint32_t)rectified(aplic, w * 32 + n) << n;
     return inputs;
+}
+
+/* Offset of a register of a source that exists, of those that lie 4 bytes apart from `base` on. */
+static bool of_source(const struct aplic *aplic, uint32_t offset, uint32_t base)
+{
+    return exists(aplic, (offset - base) / 4);
 }
 
 static uint32_t read_word(struct aplic *aplic, uint32_t offset)
@@ -390,11 +425,11 @@ static uint32_t read_word(struct aplic *aplic, uint32_t offset)
     if (offset == DOMAINCFG)
         return DOMAINCFG_FIXED | (aplic->enabled ? DOMAINCFG_IE : 0) |
                (aplic->msi ? DOMAINCFG_DM : 0);
-    if (offset < 4 * APLIC_SOURCES)
+    if (of_source(aplic, offset, 0))
         return aplic->mode[offset / 4];
     if (is_bitmap(offset))
         return read_bitmap(aplic, offset);
-    if (offset > GENMSI && offset < GENMSI + 4 * APLIC_SOURCES)
+    if (of_source(aplic, offset, GENMSI))
         return aplic->target[(offset - GENMSI) / 4];
     if (is_idc(aplic, offset))
         return read_idc(aplic, (offset - IDC) / IDC_BYTES, offset % IDC_BYTES);
@@ -406,7 +441,7 @@ static void write_word(struct aplic *aplic, uint32_t offset, uint32_t value)
     if (offset == DOMAINCFG) {
         aplic->enabled = value & DOMAINCFG_IE;
         deliver_all(aplic);
-    } else if (offset < 4 * APLIC_SOURCES) {
+    } else if (of_source(aplic, offset, 0)) {
         write_mode(aplic, offset / 4, value);
     } else if (is_bitmap(offset)) {
         by_bitmap(aplic, offset, value);
@@ -420,7 +455,7 @@ static void write_word(struct aplic *aplic, uint32_t offset, uint32_t value)
         set_enable(aplic, value, offset == SETIENUM);
     } else if (offset == GENMSI) {
         generate(aplic, value);
-    } else if (offset > GENMSI && offset < GENMSI + 4 * APLIC_SOURCES) {
+    } else if (of_source(aplic, offset, GENMSI)) {
         write_target(aplic, (offset - GENMSI) / 4, value);
     } else if (is_idc(aplic, offset)) {
         write_idc(aplic, (offset - IDC) / IDC_BYTES, offset % IDC_BYTES, value);

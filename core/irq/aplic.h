@@ -15,21 +15,24 @@
 #define CORE_IRQ_APLIC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/lock.h"
 
-#define APLIC_SOURCES 96 /* ids 1..95 exist */
-#define APLIC_WORDS (APLIC_SOURCES / 32)
+#define APLIC_MAX_SOURCE 1023 /* the register map has no place for more */
+#define APLIC_WORDS 32
 #define APLIC_HARTS 64
 
 struct aplic {
     struct lock lock;
     unsigned harts;
-    bool msi;                    /* the delivery mode: domaincfg.DM, which the guest can't change */
-    bool enabled;                /* domaincfg.IE */
-    uint8_t mode[APLIC_SOURCES]; /* sourcecfg.SM */
-    uint32_t target[APLIC_SOURCES]; /* as the register shows it */
+    unsigned sources; /* ids 1..sources exist */
+    bool msi;         /* the delivery mode: domaincfg.DM, which the guest can't change */
+    bool enabled;     /* domaincfg.IE */
+    uint32_t words;   /* bit w: since the reset, word w of `pending` was not always zero */
+    uint32_t *target; /* of sources 0..sources, as the register shows it */
+    uint8_t *mode;    /* likewise: sourcecfg.SM */
     uint32_t wire[APLIC_WORDS], pending[APLIC_WORDS], enable[APLIC_WORDS];
     uint32_t forwarded[APLIC_WORDS], edge[APLIC_WORDS]; /* of the board; its wire tells by edges */
     uint32_t served[APLIC_WORDS]; /* claimed since it fired, and opened again */
@@ -42,6 +45,13 @@ struct aplic {
     void (*message)(struct aplic *aplic, unsigned hart, uint32_t id);
     void (*completed)(struct aplic *aplic, unsigned source);
 };
+
+/* Memory that an APLIC of that size needs besides its struct. */
+size_t aplic_room_bytes(unsigned sources);
+
+/* Once, before aplic_init(): how many sources there are (at most the maximum above), and
+ * aplic_room_bytes() of memory, aligned to 4. */
+void aplic_size(struct aplic *aplic, unsigned sources, void *room);
 
 /* The state after reset, with nothing forwarded. */
 void aplic_init(struct aplic *aplic, unsigned harts, bool msi);

@@ -6,10 +6,12 @@
  * first, then a full fence, then looks at the rest and reports; so of two that change things at the
  * same time at least one sees both changes. The worst that a race leaves behind is a report too
  * many.
+ *
+ * Of 32 words of sources a VM uses few. `words` says which, so that a look at all sources costs as
+ * many loads as there are words with devices in them. Bits there are set, before the pending bit
+ * is, and never cleared before the next reset: nobody can miss one.
  */
 #include "core/irq/plic.h"
-
-#include <stddef.h>
 
 /* Register map, specification chapter "Memory Map". */
 #define PENDING_BASE 0x1000u
@@ -20,8 +22,6 @@
 #define CONTEXT_STRIDE 0x1000u
 #define CONTEXT_THRESHOLD 0u
 #define CONTEXT_CLAIM 4u
-
-_Static_assert(PLIC_WORDS == 3, "asks() names three words");
 
 static inline uint32_t get(const _Atomic uint32_t *word)
 {
@@ -43,6 +43,11 @@ static inline uint32_t bit_of(unsigned source)
     return 1u << source % 32;
 }
 
+static inline bool exists(const struct plic *plic, unsigned source)
+{
+    return source && source <= plic->sources;
+}
+
 /* Sources of word w that ask this context: what its priorities and threshold then make of it. */
 static inline uint32_t ready(const struct plic *plic, unsigned context, unsigned w)
 {
@@ -52,8 +57,8 @@ static inline uint32_t ready(const struct plic *plic, unsigned context, unsigned
 /* The ready source of the highest priority above `floor`, the lowest id among equals; 0: none. */
 static unsigned best_source(const struct plic *plic, unsigned context, unsigned floor)
 {
-    unsigned best = 0;
-    for (unsigned w = 0; w < PLIC_WORDS; w++) {
+    unsigned best = 0, w = 0;
+    for (uint32_t words = get(&plic->words); words; words >>= 1, w++) {
         for (uint32_t bits = ready(plic, context, w); bits; bits &= bits - 1) {
             unsigned source = w * 32 + (unsigned)__builtin_ctz(bits);
             unsigned priority = get_byte(&plic->priority[source]);
@@ -67,11 +72,15 @@ static unsigned best_source(const struct plic *plic, unsigned context, unsigned 
 }
 
 /* No more than a hint: also true for what is in service. */
-static inline uint32_t asks(const struct plic *plic, unsigned context)
+static inline bool asks(const struct plic *plic, unsigned context)
 {
-    return (get(&plic->pending[0]) & get(&plic->enable[context][0])) |
-           (get(&plic->pending[1]) & get(&plic->enable[context][1])) |
-           (get(&plic->pending[2]) & get(&plic->enable[context][2]));
+    const _Atomic uint32_t *pending = plic->pending, *enable = plic->enable[context];
+    for (uint32_t words = get(&plic->words); words; words >>= 1, pending++, enable++) {
+        if (get(pending) & get(enable)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool plic_line(struct plic *plic, unsigned context)
@@ -108,6 +117,9 @@ static void gateway(struct plic *plic, unsigned source)
         fires |= (atomic_fetch_and(&plic->edge[w], ~bit) & bit) != 0;
     }
     if (fires) {
+        if (!(get(&plic->words) >> w & 1)) {
+            atomic_fetch_or(&plic->words, 1u << w);
+        }
         atomic_fetch_or(&plic->pending[w], bit);
     }
     /* A bit that a slow caller set while the source was in service counts from now on. */
@@ -116,19 +128,38 @@ static void gateway(struct plic *plic, unsigned source)
     }
 }
 
-void plic_init(struct plic *plic, unsigned contexts)
+static unsigned at_most(unsigned value, unsigned most)
 {
-    plic->contexts = contexts < PLIC_CONTEXTS ? contexts : PLIC_CONTEXTS;
+    return value < most ? value : most;
+}
+
+size_t plic_room_bytes(unsigned contexts, unsigned sources)
+{
+    return at_most(contexts, PLIC_CONTEXTS) * sizeof(uint32_t[PLIC_WORDS]) +
+           at_most(sources, PLIC_MAX_SOURCE) + 1;
+}
+
+void plic_size(struct plic *plic, unsigned contexts, unsigned sources, void *room)
+{
+    plic->contexts = at_most(contexts, PLIC_CONTEXTS);
+    plic->sources = at_most(sources, PLIC_MAX_SOURCE);
+    plic->enable = room;
+    plic->priority = (void *)(plic->enable + plic->contexts);
+}
+
+void plic_init(struct plic *plic)
+{
+    atomic_store(&plic->words, 0);
     for (unsigned w = 0; w < PLIC_WORDS; w++) {
         atomic_store(&plic->level[w], 0);
         atomic_store(&plic->edge[w], 0);
         atomic_store(&plic->pending[w], 0);
         atomic_store(&plic->claimed[w], 0);
     }
-    for (unsigned source = 0; source < PLIC_SOURCES; source++) {
+    for (unsigned source = 0; source <= plic->sources; source++) {
         atomic_store(&plic->priority[source], 0);
     }
-    for (unsigned context = 0; context < PLIC_CONTEXTS; context++) {
+    for (unsigned context = 0; context < plic->contexts; context++) {
         for (unsigned w = 0; w < PLIC_WORDS; w++) {
             atomic_store(&plic->enable[context][w], 0);
         }
@@ -138,7 +169,7 @@ void plic_init(struct plic *plic, unsigned contexts)
 
 void plic_set_level(struct plic *plic, unsigned source, bool level)
 {
-    if (source == 0 || source >= PLIC_SOURCES) {
+    if (!exists(plic, source)) {
         return;
     }
     if (level) {
@@ -151,7 +182,7 @@ void plic_set_level(struct plic *plic, unsigned source, bool level)
 
 void plic_pulse(struct plic *plic, unsigned source)
 {
-    if (source == 0 || source >= PLIC_SOURCES) {
+    if (!exists(plic, source)) {
         return;
     }
     atomic_fetch_or(&plic->edge[source / 32], bit_of(source));
@@ -166,7 +197,7 @@ void plic_pulse(struct plic *plic, unsigned source)
  */
 static __attribute__((noinline)) unsigned claim(struct plic *plic, unsigned context)
 {
-    for (unsigned turn = 0; turn < PLIC_SOURCES; turn++) {
+    for (unsigned turn = 0; turn < plic->sources; turn++) {
         unsigned source = best_source(plic, context, 0);
         if (source == 0) {
             return 0;
@@ -189,7 +220,7 @@ static __attribute__((noinline)) unsigned claim(struct plic *plic, unsigned cont
 
 static __attribute__((noinline)) void complete(struct plic *plic, unsigned context, uint32_t source)
 {
-    if (source == 0 || source >= PLIC_SOURCES) {
+    if (!exists(plic, source)) {
         return;
     }
     unsigned w = source / 32;
@@ -227,7 +258,7 @@ static inline __attribute__((always_inline)) bool read_word(struct plic *plic, u
         return true;
     }
     if (offset < PENDING_BASE) {
-        *value = offset / 4 < PLIC_SOURCES ? get_byte(&plic->priority[offset / 4]) : 0;
+        *value = offset / 4 <= plic->sources ? get_byte(&plic->priority[offset / 4]) : 0;
         return true;
     }
     if (offset >= ENABLE_BASE) {
@@ -236,12 +267,11 @@ static inline __attribute__((always_inline)) bool read_word(struct plic *plic, u
         if (context >= plic->contexts) {
             return false;
         }
-        *value = place & 1 && w < PLIC_WORDS ? get(&plic->enable[context][w]) : 0;
+        *value = place & 1 ? get(&plic->enable[context][w]) : 0;
         return true;
     }
     if (offset < PENDING_END) {
-        unsigned w = (offset - PENDING_BASE) / 4;
-        *value = w < PLIC_WORDS ? get(&plic->pending[w]) : 0;
+        *value = get(&plic->pending[(offset - PENDING_BASE) / 4]);
         return true;
     }
     return false;
@@ -250,7 +280,7 @@ static inline __attribute__((always_inline)) bool read_word(struct plic *plic, u
 static __attribute__((noinline)) void write_priority(struct plic *plic, unsigned source,
                                                      uint32_t value)
 {
-    if (source == 0 || source >= PLIC_SOURCES) {
+    if (!exists(plic, source)) {
         return;
     }
     atomic_store_explicit(&plic->priority[source], value & PLIC_MAX_PRIORITY, memory_order_relaxed);
@@ -263,11 +293,12 @@ static __attribute__((noinline)) void write_priority(struct plic *plic, unsigned
 static __attribute__((noinline)) void write_enable(struct plic *plic, unsigned context, unsigned w,
                                                    uint32_t value)
 {
-    if (w >= PLIC_WORDS) {
-        return;
-    }
+    unsigned last = plic->sources / 32;
     if (w == 0) {
         value &= ~1u; /* there is no source 0 */
+    }
+    if (w >= last) {
+        value &= w > last ? 0 : bit_of(plic->sources) * 2 - 1;
     }
     uint32_t old = atomic_exchange(&plic->enable[context][w], value);
     full_fence();

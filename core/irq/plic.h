@@ -13,28 +13,38 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define PLIC_SOURCES 96 /* ids 1..95 exist; id 0 never does */
-#define PLIC_WORDS (PLIC_SOURCES / 32)
+#define PLIC_MAX_SOURCE 1023 /* the register map has no place for more; id 0 never exists */
+#define PLIC_WORDS 32
 #define PLIC_CONTEXTS 64
 #define PLIC_MAX_PRIORITY 7
 
 struct plic {
     unsigned contexts;
-    _Atomic uint32_t level[PLIC_WORDS];   /* what the device's wire shows now */
-    _Atomic uint32_t edge[PLIC_WORDS];    /* an edge came that the gateway has not let through */
-    _Atomic uint32_t pending[PLIC_WORDS]; /* the gateway let a request through */
-    _Atomic uint32_t claimed[PLIC_WORDS]; /* claimed, not yet completed: the gateway is shut */
-    _Atomic uint8_t priority[PLIC_SOURCES];
-    _Atomic uint32_t enable[PLIC_CONTEXTS][PLIC_WORDS];
+    unsigned sources;       /* ids 1..sources exist */
+    _Atomic uint32_t words; /* bit w: since the reset, word w of `pending` was not always zero */
+    _Atomic uint32_t level[PLIC_WORDS];     /* what the device's wire shows now */
+    _Atomic uint32_t edge[PLIC_WORDS];      /* an edge came that the gateway has not let through */
+    _Atomic uint32_t pending[PLIC_WORDS];   /* the gateway let a request through */
+    _Atomic uint32_t claimed[PLIC_WORDS];   /* claimed, not yet completed: the gateway is shut */
+    _Atomic uint8_t *priority;              /* of sources 0..sources */
+    _Atomic uint32_t (*enable)[PLIC_WORDS]; /* of contexts 0..contexts-1 */
     _Atomic uint8_t threshold[PLIC_CONTEXTS];
     void (*changed)(struct plic *plic, unsigned context);  /* set by the owner */
     void (*completed)(struct plic *plic, unsigned source); /* may be NULL: for forwarded sources */
 };
 
+/* Memory that a PLIC of that size needs besides its struct. */
+size_t plic_room_bytes(unsigned contexts, unsigned sources);
+
+/* Once, before plic_init(): how large it is (numbers beyond the maxima above count as these), and
+ * plic_room_bytes() of memory, aligned to 4. */
+void plic_size(struct plic *plic, unsigned contexts, unsigned sources, void *room);
+
 /* The state after reset. Leaves changed and completed as they are; no hart uses the PLIC. */
-void plic_init(struct plic *plic, unsigned contexts);
+void plic_init(struct plic *plic);
 
 /* A level-triggered source's wire. One caller at a time for one source. A request that went through
  * the gateway stays until it is claimed, also when the wire falls before (specification, "Interrupt

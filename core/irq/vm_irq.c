@@ -52,10 +52,37 @@ static void aplic_completed(struct aplic *aplic, unsigned source)
     host_irq_complete(vm_of(aplic), source);
 }
 
+unsigned vm_irq_sources(const struct vm_config *config)
+{
+    unsigned sources = GUEST_MIN_SOURCES;
+    if (board.irq_sources > sources)
+        sources = board.irq_sources;
+    for (unsigned n = 0; n < config->shared_count; n++) {
+        if (config->shared[n].irq > sources)
+            sources = config->shared[n].irq;
+    }
+    return sources < GUEST_MAX_SOURCES ? sources : GUEST_MAX_SOURCES;
+}
+
+bool vm_irq_define(struct vm *vm)
+{
+    unsigned sources = vm_irq_sources(vm->config);
+    uint64_t bytes =
+        has_plic(vm) ? plic_room_bytes(vm->vcpu_count, sources) : aplic_room_bytes(sources);
+    void *room = host_pages_alloc(bytes, HOST_PAGE_SIZE);
+    if (!room)
+        return false;
+    if (has_plic(vm))
+        plic_size(&vm->plic, vm->vcpu_count, sources, room);
+    else
+        aplic_size(&vm->aplic, sources, room);
+    return true;
+}
+
 bool vm_irq_init(struct vm *vm)
 {
     if (has_plic(vm)) {
-        plic_init(&vm->plic, vm->vcpu_count);
+        plic_init(&vm->plic);
         vm->plic.changed = plic_changed;
         vm->plic.completed = vm->device_count ? plic_completed : NULL;
         return true;

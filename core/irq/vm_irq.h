@@ -10,7 +10,16 @@
 #include <stdint.h>
 
 struct vm;
+struct vm_config;
 struct vcpu;
+
+/* The highest source that a guest's controller has: the board's highest, its own doorbells', and
+ * always the GUEST_MIN_SOURCES that guests may count on. */
+unsigned vm_irq_sources(const struct vm_config *config);
+
+/* Takes the memory that the controller needs; once, when the VM is defined. False: there is none.
+ */
+bool vm_irq_define(struct vm *vm);
 
 /* The state after reset; no vCPU runs. False: out of memory. */
 bool vm_irq_init(struct vm *vm);

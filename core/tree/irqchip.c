@@ -19,7 +19,7 @@ static void add_plic(struct tree *t, int soc)
     }
     int node = tree_node(t, soc, "plic@c000000");
     tree_u32(t, node, "phandle", TREE_PHANDLE_IRQCHIP);
-    tree_u32(t, node, "riscv,ndev", GUEST_PLIC_SOURCES - 1);
+    tree_u32(t, node, "riscv,ndev", vm_irq_sources(t->vm->config));
     tree_prop_reg(t, node, GUEST_PLIC_BASE, GUEST_PLIC_SIZE);
     tree_prop(t, node, "interrupts-extended", lines, (int)(16 * count));
     tree_prop(t, node, "interrupt-controller", NULL, 0);
@@ -58,7 +58,7 @@ static void add_aplic(struct tree *t, int soc)
 {
     int node = tree_node(t, soc, "interrupt-controller@d000000");
     tree_u32(t, node, "phandle", TREE_PHANDLE_IRQCHIP);
-    tree_u32(t, node, "riscv,num-sources", GUEST_PLIC_SOURCES - 1);
+    tree_u32(t, node, "riscv,num-sources", vm_irq_sources(t->vm->config));
     tree_prop_reg(t, node, GUEST_APLIC_BASE, GUEST_APLIC_SIZE);
     if (t->vm->config->irqchip == IRQCHIP_IMSIC)
         tree_u32(t, node, "msi-parent", TREE_PHANDLE_IMSIC);

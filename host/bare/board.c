@@ -163,6 +163,7 @@ static bool use(int node, enum board_irqchip kind, const char *name, const char 
     t->irqchip_kind = kind;
     t->irqchip = name;
     t->irqchip_sources = u32_or(node, sources, 0);
+    board.irq_sources = t->irqchip_sources <= BOARD_SOURCES ? t->irqchip_sources : 0;
     return true;
 }
 

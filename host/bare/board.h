@@ -13,6 +13,7 @@
 
 #define BOARD_HARTS 64
 #define BOARD_RANGES 32
+#define BOARD_SOURCES 1023 /* of interrupts: what a PLIC or an APLIC can number */
 
 struct board_hart {
     uint64_t id;

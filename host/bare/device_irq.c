@@ -29,7 +29,7 @@ static struct forward {
     struct vm *_Atomic vm;
     _Atomic int claimed; /* and not completed: it is shut */
     unsigned enabled_at; /* the context that takes it, where a completion counts */
-} forwards[GUEST_PLIC_SOURCES];
+} * forwards;            /* of sources 0..board.irq_sources */
 
 static struct {
     unsigned source;
@@ -40,7 +40,16 @@ static unsigned listener_count;
 void device_irq_init(struct uart *uart)
 {
     port = uart;
-    usable = irqchip_init();
+    forwards = host_pages_alloc(sizeof(struct forward) * (board.irq_sources + 1UL), HOST_PAGE_SIZE);
+    if (!forwards)
+        host_error("no memory to forward the interrupts of %u sources", board.irq_sources);
+    usable = forwards && irqchip_init();
+}
+
+/* NULL: there is no such source. */
+static struct forward *forward_of(unsigned source)
+{
+    return usable && source <= board.irq_sources ? &forwards[source] : NULL;
 }
 
 void device_irq_begin(struct hart *hart)
@@ -88,11 +97,11 @@ void device_irq_serve(unsigned context)
             ours = true;
         }
     }
-    if (ours || source >= GUEST_PLIC_SOURCES) {
+    struct forward *forward = forward_of(source);
+    if (ours || !forward) {
         irqchip_complete(source, context);
         return;
     }
-    struct forward *forward = &forwards[source];
     atomic_store(&forward->claimed, 1);
     struct vm *vm = atomic_load(&forward->vm);
     if (vm)
@@ -108,8 +117,8 @@ static void complete(struct forward *forward, unsigned source)
 
 void host_irq_complete(struct vm *vm, unsigned source)
 {
-    struct forward *forward = &forwards[source];
-    if (source < GUEST_PLIC_SOURCES && atomic_load(&forward->vm) == vm)
+    struct forward *forward = forward_of(source);
+    if (forward && atomic_load(&forward->vm) == vm)
         complete(forward, source);
 }
 
@@ -117,8 +126,8 @@ void host_irq_attach(struct vm *vm, unsigned source, unsigned type)
 {
     /* To the hart where the VM's first vCPU is: most kernels take device interrupts there. */
     const struct hart *hart = &harts[atomic_load(&vm->vcpus[0].hart)];
-    struct forward *forward = &forwards[source];
-    if (!usable || hart->irq_context < 0)
+    struct forward *forward = forward_of(source);
+    if (!forward || hart->irq_context < 0)
         return;
     forward->enabled_at = (unsigned)hart->irq_context;
     atomic_store(&forward->vm, vm);
@@ -134,8 +143,8 @@ void host_irq_attach(struct vm *vm, unsigned source, unsigned type)
 
 void host_irq_detach(struct vm *vm, unsigned source)
 {
-    struct forward *forward = &forwards[source];
-    if (atomic_load(&forward->vm) != vm)
+    struct forward *forward = forward_of(source);
+    if (!forward || atomic_load(&forward->vm) != vm)
         return;
     lock_take(&lock);
     irqchip_disable(source, forward->enabled_at);

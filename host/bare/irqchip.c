@@ -16,9 +16,9 @@
 #include "host/host.h"
 
 #define KICK 1u
-#define IDENTITIES 256u
 #define OWN_MESSAGES 8u
 #define MAX_SOURCE 1023u
+#define IDENTITIES (KICK + 1 + MAX_SOURCE + OWN_MESSAGES)
 
 static struct plic_hw plic;
 static struct aplic_hw aplic;

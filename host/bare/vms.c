@@ -50,7 +50,7 @@ static bool define(struct vm *vm, unsigned index)
     vm->start_at_boot = config->autostart;
     vm->vcpu_count = config->vcpus;
     vm->vcpus = host_pages_alloc(sizeof(struct vcpu) * config->vcpus, HOST_PAGE_SIZE);
-    if (!vm->vcpus)
+    if (!vm->vcpus || !vm_irq_define(vm))
         return false;
     struct seat *seats = host_pages_alloc(sizeof(struct seat) * config->vcpus, HOST_PAGE_SIZE);
     if (!seats)

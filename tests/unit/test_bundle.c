@@ -127,7 +127,7 @@ static void test_refused_by_name(void **state)
         {"shared-memory", "", 0},
         {"shared-memory", "ring", 5},
         {"shared-memory", "ring\0\0\0\0\0\xb0\0\0\0\0\0\0\0\0\0\x10\0\0\0\0", 24},
-        {"shared-memory", "ring\0\0\0\0\0\xb0\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\x60", 25}, /* 96 */
+        {"shared-memory", "ring\0\0\0\0\0\xb0\0\0\0\0\0\0\0\0\0\x10\0\0\0\4\0", 25}, /* 1024 */
         {"shared-memory", "ring\0\0\0\0\0\xb0\0\0\0\xff\xff\xff\xff\xff\xff\xf0\0\0\0\0\1", 25},
         {"direct-map", "yes", 4},
         {"engine", "other", 6},

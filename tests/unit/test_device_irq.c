@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sources of the board that VMs have: from one VM's end to the next one's start none is lost, and
- * none interrupts that is nobody's. The board's controller is a PLIC with one source. */
+ * none interrupts that is nobody's. The board's controller has one source that is connected. */
 #include "tests/unit/unit.h"
 
 #include "core/vm.h"
@@ -10,8 +10,10 @@
 #include "host/bare/irqchip.h"
 #include "host/host.h"
 
-#define SOURCE 34
+#define SOURCES 512
 #define CONTEXT 3
+#define SOURCE source_of_test
+static unsigned source_of_test = 34;
 #define RISING 1
 
 struct hart harts[BOARD_HARTS];
@@ -95,13 +97,13 @@ static int set_up(void **state)
     memset(&vm, 0, sizeof(vm));
     vm.config = &config;
     vm.vcpus = &vcpu;
+    vcpu.vm = &vm;
     vm.vcpu_count = 1;
     vm.device_count = 1;
+    assert_true(vm_irq_define(&vm));
     assert_true(vm_irq_init(&vm));
     board_tree.uart_irq = 0;
     polls = 0;
-    device_irq_init(NULL);
-    device_irq_begin(&harts[0]);
     return 0;
 }
 
@@ -109,6 +111,29 @@ static int tear_down(void **state)
 {
     (void)state;
     host_irq_detach(&vm, SOURCE);
+    host_pages_free(
+        config.irqchip == IRQCHIP_PLIC ? (void *)vm.plic.enable : (void *)vm.aplic.target,
+        config.irqchip == IRQCHIP_PLIC ? plic_room_bytes(1, SOURCES) : aplic_room_bytes(SOURCES));
+    return 0;
+}
+
+static int set_up_500(void **state)
+{
+    source_of_test = 500;
+    return set_up(state);
+}
+
+static int set_up_500_aplic(void **state)
+{
+    config.irqchip = IRQCHIP_APLIC;
+    return set_up_500(state);
+}
+
+static int tear_down_500(void **state)
+{
+    tear_down(state);
+    config.irqchip = IRQCHIP_PLIC;
+    source_of_test = 34;
     return 0;
 }
 
@@ -170,6 +195,79 @@ static void the_consoles(void **state)
     assert_int_equal(polls, 1);
 }
 
+static uint64_t guest_reads(uint64_t gpa)
+{
+    uint64_t value;
+    bool found;
+    assert_true(vm_irq_read(&vm, gpa, 4, &value, &found));
+    return value;
+}
+
+static void guest_writes(uint64_t gpa, uint64_t value)
+{
+    bool found;
+    assert_true(vm_irq_write(&vm, gpa, 4, value, &found));
+}
+
+/* From the board's wire to the guest's claim and back, with a number that a PLIC of 95 lacks. */
+static void source_500_through_a_plic(void **state)
+{
+    (void)state;
+    guest_writes(GUEST_PLIC_BASE + 4 * 500, 1);
+    guest_writes(GUEST_PLIC_BASE + 0x2080 + 500 / 32 * 4, 1u << 500 % 32);
+    host_irq_attach(&vm, 500, RISING);
+    wire.completions = 0; /* of what an earlier VM had left */
+    for (unsigned n = 1; n <= 3; n++) {
+        wire.raised = true;
+        device_irq_serve(CONTEXT);
+        assert_true(wire.claimed);
+        assert_int_equal(guest_reads(GUEST_PLIC_BASE + 0x201004), 500);
+        guest_writes(GUEST_PLIC_BASE + 0x201004, 500);
+        assert_false(wire.claimed);
+        assert_int_equal(wire.completions, n);
+    }
+}
+
+static void source_500_through_an_aplic(void **state)
+{
+    (void)state;
+    vm_irq_forward(&vm, 500, RISING);
+    guest_writes(GUEST_APLIC_BASE, 0x100);
+    guest_writes(GUEST_APLIC_BASE + 4 * 500, 4);
+    guest_writes(GUEST_APLIC_BASE + 0x3000 + 4 * 500, 1);
+    guest_writes(GUEST_APLIC_BASE + 0x1edc, 500);
+    guest_writes(GUEST_APLIC_BASE + 0x4000, 1);
+    host_irq_attach(&vm, 500, RISING);
+    wire.completions = 0; /* of what an earlier VM had left */
+    for (unsigned n = 1; n <= 3; n++) {
+        wire.raised = true;
+        device_irq_serve(CONTEXT);
+        assert_int_equal(guest_reads(GUEST_APLIC_BASE + 0x401c), 500u << 16 | 1);
+        assert_false(wire.claimed);
+        assert_int_equal(wire.completions, n);
+    }
+}
+
+/* The board's controller names a source that its tree says it doesn't have. */
+static void beyond_the_boards(void **state)
+{
+    (void)state;
+    struct vm nobody = {0};
+    host_irq_attach(&vm, SOURCES + 1, RISING);
+    host_irq_detach(&vm, SOURCES + 1);
+    host_irq_complete(&nobody, UINT32_MAX);
+    assert_false(wire.enabled);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    board.irq_sources = SOURCES;
+    device_irq_init(NULL); /* once, as at boot */
+    device_irq_begin(&harts[0]);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +275,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(ended_before_it_was_completed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobodys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_consoles, set_up, tear_down),
+        {"shut_until_the_guest_is_done, 500", shut_until_the_guest_is_done, set_up_500,
+         tear_down_500, NULL},
+        cmocka_unit_test_setup_teardown(source_500_through_a_plic, set_up_500, tear_down_500),
+        cmocka_unit_test_setup_teardown(source_500_through_an_aplic, set_up_500_aplic,
+                                        tear_down_500),
+        cmocka_unit_test_setup_teardown(beyond_the_boards, set_up, tear_down),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, begin, NULL);
 }

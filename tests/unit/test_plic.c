@@ -32,14 +32,37 @@ static void completed(struct plic *which, unsigned source)
     }
 }
 
+static void *room; /* of that size to the byte: ASan sees a step outside */
+
+static int make(unsigned sources)
+{
+    memset(&plic, 0, sizeof(plic));
+    memset(line, 0, sizeof(line));
+    free(room);
+    room = calloc(1, plic_room_bytes(4, sources));
+    assert_non_null(room);
+    plic.changed = changed;
+    plic_size(&plic, 4, sources, room);
+    plic_init(&plic);
+    return 0;
+}
+
 static int setup(void **state)
 {
     (void)state;
-    memset(&plic, 0, sizeof(plic));
-    memset(line, 0, sizeof(line));
-    plic.changed = changed;
-    plic_init(&plic, 4);
-    return 0;
+    return make(95);
+}
+
+static int setup_most(void **state)
+{
+    (void)state;
+    return make(5000); /* of which 1,023 exist */
+}
+
+static int setup_512(void **state)
+{
+    (void)state;
+    return make(512);
 }
 
 static uint32_t rd(uint32_t offset)
@@ -67,13 +90,16 @@ static void registers(void **state)
     (void)state;
     for (unsigned source = 0; source < 1024; source++) {
         wr(PRIORITY(source), 0xffffffff);
-        assert_int_equal(rd(PRIORITY(source)), source > 0 && source < PLIC_SOURCES ? 7 : 0);
+        assert_int_equal(rd(PRIORITY(source)), source > 0 && source <= plic.sources ? 7 : 0);
     }
     for (unsigned context = 0; context < 4; context++) {
         for (unsigned word = 0; word < 32; word++) {
             wr(ENABLE(context, word), 0xffffffff);
-            uint32_t expected = word >= PLIC_WORDS ? 0 : word == 0 ? 0xfffffffe : 0xffffffff;
-            assert_int_equal(rd(ENABLE(context, word)), expected);
+            for (unsigned bit = 0; bit < 32; bit++) {
+                unsigned source = word * 32 + bit;
+                assert_int_equal(rd(ENABLE(context, word)) >> bit & 1,
+                                 source > 0 && source <= plic.sources);
+            }
         }
         wr(THRESHOLD(context), 0xfd);
         assert_int_equal(rd(THRESHOLD(context)), 5);
@@ -305,7 +331,7 @@ static void forwarded(void **state)
 static void sources_that_do_not_exist(void **state)
 {
     (void)state;
-    static const unsigned none[] = {0, PLIC_SOURCES, 1024, 0xffffffff};
+    const unsigned none[] = {0, plic.sources + 1, 1024, 0xffffffff};
     for (size_t i = 0; i < 4; i++) {
         plic_set_level(&plic, none[i], true);
         plic_set_level(&plic, none[i], false);
@@ -314,15 +340,70 @@ static void sources_that_do_not_exist(void **state)
     for (unsigned word = 0; word < PLIC_WORDS; word++) {
         assert_int_equal(rd(PENDING(word)), 0);
     }
-    plic_init(&plic, 1000);
-    assert_int_equal(plic.contexts, PLIC_CONTEXTS);
+    assert_int_equal(plic_room_bytes(1000, 5000), plic_room_bytes(PLIC_CONTEXTS, 1023));
+}
+
+/* Each source there is goes round once, in each context, whatever else has been used before. */
+static void every_source(void **state)
+{
+    (void)state;
+    plic.completed = completed;
+    completions = 0;
+    source_still_high = false;
+    for (unsigned source = 1; source <= plic.sources; source++) {
+        unsigned context = source % 4;
+        open_source(source, context);
+        plic_set_level(&plic, source, true);
+        assert_true(line[context]);
+        assert_int_equal(rd(PENDING(source / 32)), 1u << source % 32);
+        assert_int_equal(rd(CLAIM(context)), source);
+        assert_false(line[context]);
+        wr(CLAIM(context), source);
+        assert_int_equal(last_completed, source);
+        assert_int_equal(rd(CLAIM(context)), 0);
+    }
+    assert_int_equal(completions, plic.sources);
+}
+
+/* All of them at once: by priority, then by number. */
+static void all_sources_at_once(void **state)
+{
+    (void)state;
+    for (unsigned source = 1; source <= plic.sources; source++) {
+        open_source(source, 0);
+        wr(PRIORITY(source), source % 7 + 1);
+        plic_pulse(&plic, source);
+    }
+    unsigned taken = 0, before = 0, priority = 8;
+    for (unsigned source; (source = rd(CLAIM(0))); taken++, before = source) {
+        unsigned its = source % 7 + 1;
+        assert_true(its < priority || (its == priority && source > before));
+        priority = its;
+    }
+    assert_int_equal(taken, plic.sources);
+    plic_init(&plic);
+    assert_int_equal(plic.words, 0);
+    assert_false(plic_line(&plic, 0));
+}
+
+/* A look costs by the words that hold devices, not by the sources there are. */
+static void only_used_words_are_looked_at(void **state)
+{
+    (void)state;
+    assert_int_equal(plic.words, 0);
+    open_source(500, 2);
+    plic_pulse(&plic, 500);
+    plic_pulse(&plic, 501);
+    assert_int_equal(plic.words, 1u << 500 / 32);
+    assert_true(line[2]);
+    assert_int_equal(rd(CLAIM(2)), 500);
 }
 
 /*
  * Four harts claim the same sources while a fifth fires them. No source may be in service twice,
  * and every edge must lead to a claim after it: at the end nothing is left over.
  */
-static _Atomic unsigned in_service[PLIC_SOURCES], claims, twice;
+static _Atomic unsigned in_service[PLIC_MAX_SOURCE + 1], claims, twice;
 static _Atomic bool stop;
 
 static void no_report(struct plic *which, unsigned context)
@@ -395,7 +476,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(registers, setup),
+        {"registers, 512", registers, setup_512, NULL, NULL},
+        {"registers, 1023", registers, setup_most, NULL, NULL},
         cmocka_unit_test_setup(every_offset, setup),
+        {"every_offset, 1023", every_offset, setup_most, NULL, NULL},
         cmocka_unit_test_setup(widths, setup),
         cmocka_unit_test_setup(level_source, setup),
         cmocka_unit_test_setup(level_falls_before_claim, setup),
@@ -406,6 +490,12 @@ int main(void)
         cmocka_unit_test_setup(completion_rules, setup),
         cmocka_unit_test_setup(forwarded, setup),
         cmocka_unit_test_setup(sources_that_do_not_exist, setup),
+        {"sources_that_do_not_exist, 512", sources_that_do_not_exist, setup_512, NULL, NULL},
+        cmocka_unit_test_setup(every_source, setup_512),
+        {"every_source, 1023", every_source, setup_most, NULL, NULL},
+        cmocka_unit_test_setup(all_sources_at_once, setup_512),
+        {"all_sources_at_once, 1023", all_sources_at_once, setup_most, NULL, NULL},
+        cmocka_unit_test_setup(only_used_words_are_looked_at, setup_most),
         cmocka_unit_test_setup(many_harts, setup),
     };
     return cmocka_run_group_tests_name("plic", tests, NULL, NULL);
