@@ -32,10 +32,11 @@ $(LINUX_GUEST)/initramfs.cpio.gz: tools/mkinitramfs tools/initramfs/init $(GUEST
 
 DTC ?= dtc
 
-# /incbin/ looks beside the .dts first, then among the guests, and those that the user has got
-# (docs/guests.md).
-BUNDLE_DTCFLAGS := -I dts -O dtb -i $(LINUX_GUEST) -i $(BUILD)/guests \
-	-i $(or $(CALDARIUM_GUESTS),$(CALDARIUM_CACHE)/guests)
+# Systems that are not ours: those that the user has got (docs/guests.md), then what set-up fetched.
+GUESTS_GOT := $(or $(CALDARIUM_GUESTS),$(CALDARIUM_CACHE)/guests) $(CALDARIUM_CACHE)/firmware
+
+# /incbin/ looks beside the .dts first, then among the guests.
+BUNDLE_DTCFLAGS := -I dts -O dtb -i $(LINUX_GUEST) -i $(BUILD)/guests $(GUESTS_GOT:%=-i %)
 
 OWN_GUESTS := $(patsubst guests/%/main.c,$(BUILD)/guests/%.bin,$(wildcard guests/*/main.c))
 
@@ -55,7 +56,7 @@ endef
 
 CONFIGS := $(patsubst configs/%.dts,%,$(wildcard configs/*.dts))
 # Those whose images are all here: some are the user's to get.
-GUESTS_HERE := $(notdir $(GUEST_IMAGES) $(OWN_GUESTS) $(wildcard $(or $(CALDARIUM_GUESTS),$(CALDARIUM_CACHE)/guests)/*))
+GUESTS_HERE := $(notdir $(GUEST_IMAGES) $(OWN_GUESTS) $(wildcard $(GUESTS_GOT:%=%/*)))
 CONFIGS_HERE := $(foreach name,$(CONFIGS),$(if $(filter-out $(GUESTS_HERE),$(call bundle_files,configs/$(name).dts)),,$(name)))
 CONFIG_DTBS := $(CONFIGS_HERE:%=$(BUILD)/configs/%.dtb)
 $(foreach name,$(CONFIGS),$(eval $(call bundle_rule,configs/$(name).dts,$(BUILD)/configs/$(name).dtb)))

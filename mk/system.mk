@@ -6,6 +6,10 @@ TESTS ?= tests/system
 # With them all, these run once more on harts without the H extension.
 ON_SHADOW := $(addprefix tests/system/test_,two.py minikernel.py wishes.py faults.py hostile.py \
 	seed_defects.py shared_memory.py uboot.py)
+# And these on the newest SBI firmware there is, first with the H extension, then without.
+NEWEST_FIRMWARE := $(CALDARIUM_CACHE)/firmware/opensbi.bin
+ON_FIRMWARE := $(addprefix tests/system/test_,minikernel.py two.py faults.py)
+ON_FIRMWARE_SHADOW := tests/system/test_minikernel.py
 # Five busy systems, of which Linux must not stall: it needs the build machine to itself.
 ALONE := tests/system/test_five.py
 JOBS ?= $(shell nproc)
@@ -18,6 +22,9 @@ ifeq ($(TESTS),tests/system)
 	@$(PYTEST) $(AT_ONCE) $(TESTS) --ignore=$(ALONE)
 	@echo "  on harts without the H extension:"
 	@CALDARIUM_ENGINE=shadow $(PYTEST) $(AT_ONCE) $(ON_SHADOW)
+	@echo "  with $(NEWEST_FIRMWARE):"
+	@CALDARIUM_FIRMWARE=$(NEWEST_FIRMWARE) $(PYTEST) $(AT_ONCE) $(ON_FIRMWARE)
+	@CALDARIUM_FIRMWARE=$(NEWEST_FIRMWARE) CALDARIUM_ENGINE=shadow $(PYTEST) $(AT_ONCE) $(ON_FIRMWARE_SHADOW)
 else
 	@$(PYTEST) $(TESTS)
 endif

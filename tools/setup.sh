@@ -7,11 +7,12 @@
 #   tools/setup.sh build   the cross compiler, picolibc, dtc, libfdt's source
 #   tools/setup.sh run     QEMU 10 or later and OpenSBI
 #   tools/setup.sh guest   Debian's riscv64 kernel and busybox, for the guests
+#   tools/setup.sh firmware  Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64, for the tests
 #   tools/setup.sh test    cmocka, pytest, pexpect, clang
 #   tools/setup.sh all     all of these
 #
-# Tools become packages of this machine. libfdt and the guests' files are only
-# unpacked, into the cache: ${CALDARIUM_CACHE:-~/.cache/caldarium}. apt's own
+# Tools become packages of this machine. libfdt, the guests' files and the
+# firmware are only unpacked, into the cache: ${CALDARIUM_CACHE:-~/.cache/caldarium}. apt's own
 # source files stay as they are: what this script adds (backports, riscv64,
 # other suites) lives in a private apt configuration that derives its servers
 # and keys from them. When nothing is missing it touches no network.
@@ -23,8 +24,9 @@ tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${CALDARIUM_CACHE:-${XDG_CACHE_HOME:-${HOME:?is not set}/.cache}/caldarium}
 qemu_major=10
 
-# Where the guests' kernel and libfdt's source may come from, best first.
+# Where the guests' kernel, libfdt's source and the firmware may come from, best first.
 guest_suites=(forky sid trixie trixie-backports)
+firmware_suites=(forky sid trixie)
 libfdt_suites=(trixie forky sid bookworm)
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -53,6 +55,7 @@ needs_guest='
 python3                       python3
 device-tree-compiler          dtc
 '
+needs_firmware=''  # nothing of this machine: all goes into the cache
 needs_test='
 make                          make
 python3                       /usr/bin/python3
@@ -72,6 +75,7 @@ libclang-rt-dev               /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.
 why_build='the cross compiler, its C library, the device tree compiler'
 why_run="QEMU $qemu_major or later and its firmware, to run in"
 why_guest='to pack the initramfs and the bundles'
+why_firmware=
 why_test='unit tests, sanitizers, fuzzing, system tests'
 }
 
@@ -109,6 +113,16 @@ missing_packages() { # STEP
 
 has_libfdt() { [ -e "$cache/libfdt/libfdt.h" ]; }
 has_guest() { [ -e "$cache/guest/Image" ] && [ -e "$cache/guest/busybox" ]; }
+has_firmware() { [ -e "$cache/firmware/VERSION" ]; }
+
+# Package, the file in it, and its name in the cache. All are for riscv64, whatever this machine is.
+firmware_files='
+opensbi                    usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin  opensbi.bin
+u-boot-qemu                usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin              u-boot.bin
+qemu-efi-riscv64           usr/share/qemu-efi-riscv64/RISCV_VIRT_CODE.fd             edk2-code.fd
+qemu-efi-riscv64           usr/share/qemu-efi-riscv64/RISCV_VIRT_VARS.fd             edk2-vars.fd
+grub-efi-riscv64-unsigned  usr/lib/grub/riscv64-efi/monolithic/grubriscv64.efi       grubriscv64.efi
+'
 
 # ---------------------------------------------------------------------------
 # apt, through a private configuration.
@@ -465,6 +479,33 @@ fetch_guest() { # CONF SUITE
 	end_unpacking guest
 }
 
+fetch_firmware() { # CONF SUITE
+	local conf=$1 suite=$2 folder=${1%/*}/download packages package file name versions=""
+	mkdir "$folder" "$folder/root"
+	chmod 777 "$folder"
+	mapfile -t packages < <(awk 'NF { print $1 }' <<<"$firmware_files" | uniq)
+	if ! (cd "$folder" && logged apt-get -c "$conf" -q download "${packages[@]}"); then
+		note_failure "$suite" "$(last_error)"
+		return 1
+	fi
+	begin_unpacking firmware
+	for package in "$folder"/*.deb; do
+		if ! quietly dpkg-deb -x "$package" "$folder/root"; then
+			note_failure "$suite" "${package##*/} cannot be unpacked"
+			return 1
+		fi
+		versions="$versions${versions:+, }$(dpkg-deb -f "$package" Package Version | sed 's/^[^:]*: //' | paste -sd ' ')"
+	done
+	while read -r package file name; do
+		if [ -n "$package" ] && ! quietly cp "$folder/root/$file" "$unpacking/$name"; then
+			note_failure "$suite" "its $package has no /$file"
+			return 1
+		fi
+	done <<<"$firmware_files"
+	printf '%s, from Debian %s\n' "$versions" "$suite" >"$unpacking/VERSION"
+	end_unpacking firmware
+}
+
 # ---------------------------------------------------------------------------
 
 usage() {
@@ -472,15 +513,15 @@ usage() {
 }
 
 main() {
-	local step packages=() plan=() libfdt="" guest="" list
+	local step packages=() plan=() libfdt="" guest="" firmware="" list
 	local -a steps=()
 	[ $# -gt 0 ] || { usage >&2; exit 2; }
 	for step in "$@"; do
 		case $step in
-		build | run | guest | test) steps+=("$step") ;;
-		all) steps+=(build run guest test) ;;
+		build | run | guest | firmware | test) steps+=("$step") ;;
+		all) steps+=(build run guest firmware test) ;;
 		-h | --help | help) usage; exit 0 ;;
-		*) die "there is no step '$step'; the steps are build, run, guest, test and all" ;;
+		*) die "there is no step '$step'; the steps are build, run, guest, firmware, test and all" ;;
 		esac
 	done
 
@@ -493,7 +534,7 @@ main() {
 	fi
 
 	# What a run that was killed may have left.
-	rm -rf "$cache"/.guest.* "$cache"/.libfdt.*
+	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.*
 
 	for step in "${steps[@]}"; do
 		list=$(missing_packages "$step" | tr '\n' ' ')
@@ -506,6 +547,7 @@ main() {
 		case $step in
 		build) has_libfdt || { libfdt=1; plan+=("for 'build', into $cache: libfdt's source - reads device trees inside Caldarium"); } ;;
 		guest) has_guest || { guest=1; plan+=("for 'guest', into $cache: Debian's riscv64 kernel and busybox (about 130 MB to fetch) - what the VMs run"); } ;;
+		firmware) has_firmware || { firmware=1; plan+=("for 'firmware', into $cache: Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64 (about 20 MB to fetch) - what tests start Caldarium with"); } ;;
 		esac
 	done
 	[ ${#plan[@]} -gt 0 ] || return 0
@@ -532,6 +574,12 @@ main() {
 		from_suites deb riscv64 fetch_guest "${guest_suites[@]}" ||
 			die "a riscv64 kernel and busybox could not be had from $archive_uri ($tried; see $log)"
 		say "have $(cat "$cache/guest/VERSION")"
+	fi
+	if [ -n "$firmware" ]; then
+		say "fetching firmware and boot loaders"
+		from_suites deb riscv64 fetch_firmware "${firmware_suites[@]}" ||
+			die "riscv64 firmware could not be had from $archive_uri ($tried; see $log)"
+		say "have $(cat "$cache/firmware/VERSION")"
 	fi
 }
 

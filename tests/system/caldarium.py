@@ -15,6 +15,10 @@ BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 IMAGE = os.environ.get("CALDARIUM_BIN", os.path.join(BUILD, "caldarium.bin"))
 LINUX = os.path.join(BUILD, "guests", "linux")
 QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
+# CALDARIUM_FIRMWARE=path: SBI firmware in place of the one that QEMU brings.
+FIRMWARE = os.environ.get("CALDARIUM_FIRMWARE")
+CACHE = (os.environ.get("CALDARIUM_CACHE") or
+         (os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) + "/caldarium")
 
 # The board that tests run on which don't ask for a certain one: CALDARIUM_MACHINE=virt,aia=aplic-imsic
 # runs them all on that.
@@ -97,20 +101,22 @@ def board_tree(folder, edit, *, smp, memory="1G", cpu="rv64", append=""):
 
 def guest_image(name):
     """The path of a system that is not ours to give out (docs/guests.md tells where to get it), in
-    CALDARIUM_GUESTS or ~/.cache/caldarium/guests; without it the test is skipped."""
-    folder = os.environ.get("CALDARIUM_GUESTS",
-                            os.path.expanduser("~/.cache/caldarium/guests"))
-    path = os.path.join(folder, name)
-    if not os.path.exists(path):
+    CALDARIUM_GUESTS or the cache's guests/, or of what set-up fetched into its firmware/; without it
+    the test is skipped."""
+    path = os.path.join(os.environ.get("CALDARIUM_GUESTS") or f"{CACHE}/guests", name)
+    fetched = f"{CACHE}/firmware/{name}"
+    if os.path.exists(path):
+        return path
+    if not os.path.exists(fetched):
         pytest.skip(f"{path} is not there")
-    return path
+    return fetched
 
 
 class Machine:
     """QEMU with its serial port on our pipe."""
 
     def __init__(self, initrd=None, *, smp=4, memory="1G", cpu="rv64", machine=MACHINE,
-                 append="when-done=poweroff", kernel=IMAGE, extra=()):
+                 append="when-done=poweroff", kernel=IMAGE, firmware=FIRMWARE, extra=()):
         args = ["-M", machine, "-smp", str(smp), "-m", memory, "-display", "none",
                 "-monitor", "none", "-serial", "stdio", "-kernel", kernel]
         if cpu:
@@ -119,6 +125,8 @@ class Machine:
             args += ["-initrd", initrd]
         if append:
             args += ["-append", append]
+        if firmware:
+            args += ["-bios", firmware]
         self.qemu = pexpect.spawn(QEMU, args + list(extra), encoding="utf-8",
                                   codec_errors="replace", timeout=PATIENCE_S, echo=False)
         self.qemu.delaybeforesend = None

@@ -119,7 +119,7 @@ def test_rustsbi(tmp_path, harts, cpu):
     """SBI 1.0: no debug console, and menvcfg stays closed, so no Sstc although the tree has it."""
     path = bundle(tmp_path, vm("linux", vcpus=harts, run="echo cpus $(nproc); usleep 100000; uname -m"))
     with Machine(path, smp=harts, cpu=cpu,
-                 extra=["-bios", guest_image("rustsbi-qemu.bin")]) as machine:
+                 firmware=guest_image("rustsbi-qemu.bin")) as machine:
         machine.expect("timer through firmware")
         machine.expect(f"cpus {harts}")
         machine.expect("riscv64")
