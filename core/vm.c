@@ -36,10 +36,11 @@ static void uart_send(void *owner, uint8_t byte)
     host_console_write(owner, (const char *)&byte, 1);
 }
 
-static void uart_irq(void *owner, bool level)
+static void uart_irq(void *owner, bool data, enum ns16550a_empty empty)
 {
     struct vm *vm = owner;
-    vm_irq_level(vm, GUEST_UART_IRQ, level);
+    vm_irq_level_and_edge(vm, GUEST_UART_IRQ, data, empty != NS16550A_FULL,
+                          empty == NS16550A_EMPTIED);
 }
 
 static bool init_devices(struct vm *vm)

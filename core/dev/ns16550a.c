@@ -24,6 +24,7 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 #define FCR_KEPT 0xc9 /* the reset bits clear themselves */
 #define FCR_TRIGGER_SHIFT 6
 
+#define LCR_8N1 0x03
 #define LCR_DLAB 0x80
 
 #define MCR_DTR 0x01
@@ -50,6 +51,18 @@ static unsigned capacity(const struct ns16550a *uart)
     return uart->fcr & FCR_ENABLE ? NS16550A_FIFO : 1;
 }
 
+/* A byte waits, or something was wrong with one, and the guest wants to know. */
+static bool data_asks(const struct ns16550a *uart)
+{
+    return (uart->ier & IER_RLSI && uart->lsr_errors) ||
+           (uart->ier & IER_RDI && uart->fifo_count > 0);
+}
+
+static bool empty_asks(const struct ns16550a *uart)
+{
+    return uart->ier & IER_THRI && uart->thre_pending;
+}
+
 /*
  * The interrupt that IIR names, highest priority first (data sheet table "Interrupt Control
  * Functions"). With fewer bytes than the trigger level the data sheet waits for four character
@@ -73,14 +86,24 @@ static uint8_t interrupt(const struct ns16550a *uart)
     return IIR_NONE;
 }
 
-/* OUT2 switches the interrupt line on a PC; on a memory-mapped port it goes straight through. */
-static void update_line(struct ns16550a *uart)
+/*
+ * Tells the owner what the interrupt wire shows, if that has changed. `anew`: the transmitter has
+ * just become empty, or its interrupt was just enabled. OUT2 switches the wire on a PC; on a
+ * memory-mapped port it goes straight through.
+ */
+static void update_line(struct ns16550a *uart, bool anew)
 {
-    bool line = interrupt(uart) != IIR_NONE;
-    if (line != uart->line) {
-        uart->line = line;
-        uart->irq(uart->owner, line);
+    bool data = data_asks(uart), empty = empty_asks(uart);
+    if (data == uart->line_data && empty == uart->line_empty && !(anew && empty)) {
+        return;
     }
+    enum ns16550a_empty what = NS16550A_FULL;
+    if (empty) {
+        what = anew || !uart->line_empty ? NS16550A_EMPTIED : NS16550A_EMPTY;
+    }
+    uart->line_data = data;
+    uart->line_empty = empty;
+    uart->irq(uart->owner, data, what);
 }
 
 static void fifo_put(struct ns16550a *uart, uint8_t byte)
@@ -120,13 +143,16 @@ static void refill(struct ns16550a *uart)
     }
 }
 
+/* As firmware leaves the port of QEMU's virt: 8 bits, no parity, FIFOs on, 115,200 baud of the
+ * 3.6864 MHz that the guest's tree names; no modem output is set. */
 void ns16550a_init(struct ns16550a *uart)
 {
-    uart->ier = uart->fcr = uart->lcr = uart->scr = uart->lsr_errors = 0;
-    uart->dll = 0x0c; /* 9600 baud at 1.8432 MHz, as firmware would leave it */
+    uart->ier = uart->mcr = uart->scr = uart->lsr_errors = 0;
+    uart->lcr = LCR_8N1;
+    uart->fcr = FCR_ENABLE;
+    uart->dll = 2;
     uart->dlm = 0;
-    uart->mcr = MCR_OUT2;
-    uart->thre_pending = uart->line = false;
+    uart->thre_pending = uart->line_data = uart->line_empty = false;
     uart->fifo_head = uart->fifo_count = 0;
     uart->rx_head = uart->rx_count = 0;
     memset(uart->fifo, 0, sizeof(uart->fifo));
@@ -188,7 +214,7 @@ static uint8_t read_register(struct ns16550a *uart, uint32_t reg)
     case REG_SCR:
         return uart->scr;
     }
-    update_line(uart);
+    update_line(uart, false);
     return byte;
 }
 
@@ -221,7 +247,7 @@ static void write_fcr(struct ns16550a *uart, uint8_t value)
 /* True if a byte has to go out. */
 static bool write_register(struct ns16550a *uart, uint32_t reg, uint8_t value)
 {
-    bool divisor = uart->lcr & LCR_DLAB, send = false;
+    bool divisor = uart->lcr & LCR_DLAB, send = false, anew = false;
     switch (reg) {
     case REG_DATA:
         if (divisor) {
@@ -233,7 +259,7 @@ static bool write_register(struct ns16550a *uart, uint32_t reg, uint8_t value)
         } else {
             send = true;
         }
-        uart->thre_pending = true; /* it is out, and the transmitter is empty again */
+        uart->thre_pending = anew = true; /* it is out, and the transmitter is empty again */
         break;
     case REG_IER:
         if (divisor) {
@@ -258,7 +284,7 @@ static bool write_register(struct ns16550a *uart, uint32_t reg, uint8_t value)
     default: /* line and modem status are read-only */
         return false;
     }
-    update_line(uart);
+    update_line(uart, anew);
     return send;
 }
 
@@ -300,7 +326,7 @@ bool ns16550a_receive(struct ns16550a *uart, uint8_t byte)
     if (room) {
         uart->rx[(uart->rx_head + uart->rx_count++) % NS16550A_BACKLOG] = byte;
         refill(uart);
-        update_line(uart);
+        update_line(uart, false);
     }
     lock_release(&uart->lock);
     return room;
@@ -313,7 +339,7 @@ bool ns16550a_take(struct ns16550a *uart, uint8_t *byte)
     if (there) {
         *byte = fifo_get(uart);
         refill(uart);
-        update_line(uart);
+        update_line(uart, false);
     }
     lock_release(&uart->lock);
     return there;

@@ -16,18 +16,31 @@
 #define NS16550A_FIFO 16
 #define NS16550A_BACKLOG 256 /* typed ahead of the 16-byte FIFO */
 
+/*
+ * What the wire shows of the transmitter. A kernel that never reads IIR is interrupted once each
+ * time that the transmitter becomes empty or its interrupt is enabled, although by the data sheet
+ * the level would hold until then: that is what boards with edge-like gateways have let kernels
+ * get away with. An owner whose interrupt controller knows levels alone takes EMPTY as high.
+ */
+enum ns16550a_empty {
+    NS16550A_FULL,   /* no interrupt because of it */
+    NS16550A_EMPTY,  /* as the owner was told before */
+    NS16550A_EMPTIED /* from now on, or once more */
+};
+
 struct ns16550a {
     struct lock lock;
     uint8_t ier, fcr, lcr, mcr, scr, dll, dlm, lsr_errors;
-    bool thre_pending; /* the transmitter-empty interrupt has not been read away yet */
-    bool line;         /* the interrupt line as last told */
+    bool thre_pending;          /* the transmitter-empty interrupt has not been read away yet */
+    bool line_data, line_empty; /* the two reasons to interrupt, as last told */
     uint8_t fifo[NS16550A_FIFO];
     unsigned fifo_head, fifo_count;
     uint8_t rx[NS16550A_BACKLOG];
     unsigned rx_head, rx_count;
     void *owner;
     void (*send)(void *owner, uint8_t byte); /* set by the owner; called without the lock */
-    void (*irq)(void *owner, bool level);    /* set by the owner; called with the lock held */
+    /* Set by the owner, called with the lock held: `data` is a level. */
+    void (*irq)(void *owner, bool data, enum ns16550a_empty empty);
 };
 
 /* The state after reset. Leaves owner, send and irq as they are, and lowers no line: whoever resets

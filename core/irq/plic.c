@@ -189,6 +189,12 @@ void plic_pulse(struct plic *plic, unsigned source)
     gateway(plic, source);
 }
 
+void plic_take_back(struct plic *plic, unsigned source)
+{
+    if (exists(plic, source))
+        atomic_fetch_and(&plic->edge[source / 32], ~bit_of(source));
+}
+
 /*
  * The threshold does not matter to a claim (specification, "Interrupt Claim Process"), a priority
  * of zero does. Each turn that fails means that another context took a source, so a context that

@@ -55,6 +55,10 @@ void plic_set_level(struct plic *plic, unsigned source, bool level);
  * comes between claim and completion is kept and pends on completion. */
 void plic_pulse(struct plic *plic, unsigned source);
 
+/* What such an edge told of is over: one that the gateway still keeps is forgotten. What pends
+ * already stays, as the specification has it. Any hart. */
+void plic_take_back(struct plic *plic, unsigned source);
+
 /* True while the context has a pending, enabled source above its threshold. */
 bool plic_line(struct plic *plic, unsigned context);
 

@@ -136,6 +136,19 @@ void vm_irq_level(struct vm *vm, unsigned source, bool level)
         aplic_set_wire(&vm->aplic, source, level);
 }
 
+void vm_irq_level_and_edge(struct vm *vm, unsigned source, bool level, bool high, bool edge)
+{
+    if (!has_plic(vm)) {
+        aplic_set_wire(&vm->aplic, source, level || high);
+        return;
+    }
+    plic_set_level(&vm->plic, source, level);
+    if (edge)
+        plic_pulse(&vm->plic, source);
+    else if (!high)
+        plic_take_back(&vm->plic, source);
+}
+
 void vm_irq_pulse(struct vm *vm, unsigned source)
 {
     if (has_plic(vm)) {

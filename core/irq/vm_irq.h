@@ -42,6 +42,11 @@ void vm_irq_fired(struct vm *vm, unsigned source);
 void vm_irq_level(struct vm *vm, unsigned source, bool level);
 void vm_irq_pulse(struct vm *vm, unsigned source);
 
+/* A wire with two reasons to interrupt: a level, and something that a PLIC is told once, when it
+ * comes (`edge`), and that goes when `high` ends. An APLIC, which has a mode for each source, sees
+ * one level. */
+void vm_irq_level_and_edge(struct vm *vm, unsigned source, bool level, bool high, bool edge);
+
 /* Shows the vCPU its external interrupt, or takes it away; own hart, loaded. */
 void vm_irq_show(struct vcpu *vcpu);
 

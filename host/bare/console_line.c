@@ -17,6 +17,7 @@ void console_line_clear(struct console_line *line)
     line->length = 0;
     line->cursor = 0;
     line->started = false;
+    line->utf8_begun = line->utf8_left = 0;
 }
 
 unsigned console_line_after_cursor(const struct console_line *line)
@@ -184,8 +185,70 @@ static enum console_event escape_byte(struct console_line *line, uint8_t byte)
     return line->held_length == CONSOLE_HELD ? LINE_RELEASE : LINE_HOLD;
 }
 
+/* Takes the character that is not whole out again. */
+static void drop_partial(struct console_line *line)
+{
+    unsigned from = line->cursor - line->utf8_begun;
+
+    memmove(line->text + from, line->text + line->cursor, line->length - line->cursor);
+    line->length -= line->utf8_begun;
+    line->cursor = from;
+    line->utf8_begun = line->utf8_left = 0;
+}
+
+static void add(struct console_line *line, uint8_t byte)
+{
+    line->text[line->cursor++] = (char)byte;
+    if (line->cursor > line->length)
+        line->length = line->cursor;
+    line->started = true;
+}
+
+/* How many bytes the character has that this one begins, and the range of its second byte (Unicode
+ * standard, table "Well-Formed UTF-8 Byte Sequences"). 0: it begins none. */
+static unsigned utf8_bytes(struct console_line *line, uint8_t byte)
+{
+    line->utf8_low = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
+    line->utf8_high = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
+    /* U+0080 to U+009F are control characters: they move cursors as escape sequences do. */
+    line->utf8_control = byte == 0xc2;
+    if (byte < 0xc2 || byte > 0xf4)
+        return 0;
+    return byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+}
+
+/* A byte above 0x7f. What is no character leaves a question mark: a terminal that takes bytes for
+ * characters sees more control characters in it. */
+static enum console_event high_byte(struct console_line *line, uint8_t byte)
+{
+    if (line->utf8_left && byte >= line->utf8_low && byte <= line->utf8_high) {
+        if (line->utf8_control && byte < 0xa0) {
+            drop_partial(line);
+            return LINE_SHOW;
+        }
+        add(line, byte);
+        line->utf8_begun++;
+        if (--line->utf8_left == 0)
+            line->utf8_begun = 0;
+        line->utf8_low = 0x80;
+        line->utf8_high = 0xbf;
+        line->utf8_control = false;
+        return LINE_SHOW;
+    }
+    drop_partial(line);
+    unsigned bytes = utf8_bytes(line, byte);
+    if (line->cursor + (bytes ? bytes : 1) > CONSOLE_LINE)
+        return LINE_FULL;
+    add(line, bytes ? byte : '?');
+    line->utf8_begun = bytes ? 1 : 0;
+    line->utf8_left = bytes ? bytes - 1 : 0;
+    return LINE_SHOW;
+}
+
 enum console_event console_line_put(struct console_line *line, uint8_t byte)
 {
+    if (line->utf8_left && byte < 0x80)
+        drop_partial(line);
     if (line->escape == ESCAPE_NONE && byte == KEY_ESCAPE)
         line->held_length = 0;
     /* Control characters act even inside a sequence; a newline breaks it off, so that a guest can't
@@ -207,11 +270,10 @@ enum console_event console_line_put(struct console_line *line, uint8_t byte)
     }
     if ((byte < ' ' && byte != '\t') || byte == 0x7f)
         return LINE_SHOW;
+    if (byte >= 0x80)
+        return high_byte(line, byte);
     if (line->cursor == CONSOLE_LINE)
         return LINE_FULL;
-    line->text[line->cursor++] = (char)byte;
-    if (line->cursor > line->length)
-        line->length = line->cursor;
-    line->started = true;
+    add(line, byte);
     return LINE_SHOW;
 }

@@ -23,6 +23,9 @@ struct console_line {
     enum console_escape escape;
     char held[CONSOLE_HELD]; /* an escape sequence that isn't complete yet */
     unsigned held_length;
+    uint8_t utf8_low, utf8_high;    /* what the next byte of a character may be */
+    bool utf8_control;              /* below 0xa0 it would make a control character */
+    unsigned utf8_begun, utf8_left; /* of a character that is not whole: bytes in text, to come */
     char style[16]; /* the last colour sequence, "" if the writer is back at plain text */
     unsigned style_length;
 };

@@ -148,6 +148,33 @@ static void behind_by_whole_lines(void **state)
     assert_string_equal(out, "[two] c\r\n");
 }
 
+/* Control characters beyond 0x7f do on a terminal what escape sequences do; text passes. */
+static void control_characters_of_8_bits(void **state)
+{
+    (void)state;
+    say(1, "a\302\233"
+           "31mb\302\2350;title\a\302\205c\n");
+    assert_string_equal(out, "[two] a31mb0;titlec\r\n");
+    forget();
+    say(1, "\233"
+           "2J\235x\237\205\n"); /* the same as bytes */
+    assert_string_equal(out, "[two] ?2J?x??\r\n");
+    forget();
+    say(1, "na\303"); /* a character in two writes */
+    say(1, "\257ve \302\240\342\202\254 \360\237\224\245 \304\200\304\233\n");
+    assert_string_equal(
+        out, "[two] na\303\257ve \302\240\342\202\254 \360\237\224\245 \304\200\304\233\r\n");
+    forget();
+    say(1, "\302"); /* torn apart, the halves make nothing */
+    say(1, "\n\233x\302\033[m\233y\342\202z\355\240\200\300\233\302\b\233\n");
+    assert_string_equal(out, "[two] \r\n[two] ?x?yz????\r\n");
+    forget();
+    say(0, "caf\302"); /* the front's own line comes back whole */
+    say(1, "news\n");
+    say(0, "\251\n");
+    assert_string_equal(out, "caf\302\r\n[two] news\r\ncaf\302\251\n");
+}
+
 static void front_line_comes_back(void **state)
 {
     (void)state;
@@ -312,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(front_goes_straight_through, setup),
         cmocka_unit_test_setup(behind_by_whole_lines, setup),
+        cmocka_unit_test_setup(control_characters_of_8_bits, setup),
         cmocka_unit_test_setup(front_line_comes_back, setup),
         cmocka_unit_test_setup(sequence_is_not_torn, setup),
         cmocka_unit_test_setup(long_lines, setup),

@@ -18,11 +18,21 @@ static void send(void *owner, uint8_t byte)
     sent[sent_count++ % sizeof(sent)] = (char)byte;
 }
 
-static void irq(void *owner, bool level)
+static bool line_data, line_empty;
+static unsigned emptied;
+
+static void irq(void *owner, bool data, enum ns16550a_empty empty)
 {
     assert_ptr_equal(owner, &uart);
-    assert_int_not_equal(level, line); /* told once */
-    line = level;
+    if (empty == NS16550A_EMPTIED) {
+        emptied++;
+    } else { /* told once */
+        assert_true(data != line_data || (empty != NS16550A_FULL) != line_empty);
+        assert_true(empty == NS16550A_FULL || line_empty);
+    }
+    line_data = data;
+    line_empty = empty != NS16550A_FULL;
+    line = line_data || line_empty;
 }
 
 static int setup(void **state)
@@ -31,11 +41,20 @@ static int setup(void **state)
     memset(&uart, 0, sizeof(uart));
     memset(sent, 0, sizeof(sent));
     sent_count = 0;
-    line = false;
+    line = line_data = line_empty = false;
+    emptied = 0;
     uart.owner = &uart;
     uart.send = send;
     uart.irq = irq;
     ns16550a_init(&uart);
+    return 0;
+}
+
+/* Most of these were written for a port whose FIFOs are off. */
+static int setup_without_fifo(void **state)
+{
+    setup(state);
+    uart.fcr = 0;
     return 0;
 }
 
@@ -56,9 +75,9 @@ static void reset_state(void **state)
 {
     (void)state;
     assert_int_equal(rd(IER), 0);
-    assert_int_equal(rd(IIR), 0x01);
-    assert_int_equal(rd(LCR), 0);
-    assert_int_equal(rd(MCR), 0x08);
+    assert_int_equal(rd(IIR), 0xc1);
+    assert_int_equal(rd(LCR), 0x03);
+    assert_int_equal(rd(MCR), 0x00);
     assert_int_equal(rd(LSR), 0x60);
     assert_int_equal(rd(MSR), 0xb0);
     assert_int_equal(rd(SCR), 0);
@@ -142,6 +161,31 @@ static void linux_thre_test(void **state)
     wr(IER, 0x02);
     wr(IER, 0); /* and goes when it is disabled, unread */
     assert_false(line);
+}
+
+/* A handler that never reads IIR: one event for each time that the transmitter becomes empty. */
+static void empty_is_told_once(void **state)
+{
+    (void)state;
+    wr(IER, 0x03);
+    assert_int_equal(emptied, 1);
+    rd(LSR);
+    rd(MSR);
+    wr(MCR, 0x03);
+    wr(IER, 0x03); /* it was enabled before */
+    assert_int_equal(emptied, 1);
+    wr(DATA, 'a');
+    wr(DATA, 'b');
+    assert_int_equal(emptied, 3);
+    ns16550a_receive(&uart, 'x'); /* a change of the other reason is no event */
+    assert_true(line_data && line_empty);
+    rd(DATA);
+    assert_true(!line_data && line_empty);
+    assert_int_equal(emptied, 3);
+    wr(IER, 0x01);
+    assert_false(line);
+    wr(IER, 0x03);
+    assert_int_equal(emptied, 4);
 }
 
 static void transmit(void **state)
@@ -320,7 +364,8 @@ static void noise(void **state)
         }
         assert_true(uart.fifo_count <= NS16550A_FIFO && uart.rx_count <= NS16550A_BACKLOG);
     }
-    assert_int_equal(uart.line, line);
+    assert_int_equal(uart.line_data, line_data);
+    assert_int_equal(uart.line_empty, line_empty);
 }
 
 int main(void)
@@ -329,15 +374,16 @@ int main(void)
         cmocka_unit_test_setup(reset_state, setup),
         cmocka_unit_test_setup(scratch_and_divisor, setup),
         cmocka_unit_test_setup(linux_autoconfig, setup),
-        cmocka_unit_test_setup(linux_thre_test, setup),
+        cmocka_unit_test_setup(linux_thre_test, setup_without_fifo),
+        cmocka_unit_test_setup(empty_is_told_once, setup),
         cmocka_unit_test_setup(transmit, setup),
-        cmocka_unit_test_setup(receive_without_fifo, setup),
+        cmocka_unit_test_setup(receive_without_fifo, setup_without_fifo),
         cmocka_unit_test_setup(receive_with_fifo, setup),
         cmocka_unit_test_setup(typed_ahead, setup),
         cmocka_unit_test_setup(fifo_reset, setup),
-        cmocka_unit_test_setup(loopback, setup),
+        cmocka_unit_test_setup(loopback, setup_without_fifo),
         cmocka_unit_test_setup(interrupt_order, setup),
-        cmocka_unit_test_setup(widths_and_offsets, setup),
+        cmocka_unit_test_setup(widths_and_offsets, setup_without_fifo),
         cmocka_unit_test_setup(noise, setup),
     };
     return cmocka_run_group_tests_name("ns16550a", tests, NULL, NULL);

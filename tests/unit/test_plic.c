@@ -222,6 +222,22 @@ static void edge_source(void **state)
     assert_int_equal(rd(CLAIM(0)), 0);
 }
 
+/* What is over before the gateway lets it through interrupts nobody; what pends stays. */
+static void edge_taken_back(void **state)
+{
+    (void)state;
+    open_source(33, 0);
+    plic_pulse(&plic, 33);
+    plic_take_back(&plic, 33);
+    assert_int_equal(rd(CLAIM(0)), 33);
+    plic_pulse(&plic, 33);
+    plic_take_back(&plic, 33);
+    plic_take_back(&plic, 0);
+    plic_take_back(&plic, UINT32_MAX);
+    wr(CLAIM(0), 33);
+    assert_int_equal(rd(CLAIM(0)), 0);
+}
+
 static void order(void **state)
 {
     (void)state;
@@ -483,6 +499,7 @@ int main(void)
         cmocka_unit_test_setup(widths, setup),
         cmocka_unit_test_setup(level_source, setup),
         cmocka_unit_test_setup(level_falls_before_claim, setup),
+        cmocka_unit_test_setup(edge_taken_back, setup),
         cmocka_unit_test_setup(edge_source, setup),
         cmocka_unit_test_setup(order, setup),
         cmocka_unit_test_setup(threshold, setup),
