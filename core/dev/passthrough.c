@@ -16,17 +16,12 @@
 static bool can_dma(int node)
 {
     static const char *const harmless[] = {
-        "ns16550a",
-        "ns16550",
-        "snps,dw-apb-uart",
-        "sifive,uart0",
-        "google,goldfish-rtc",
-        "sifive,gpio0",
-        "sifive,pwm0",
-        "sifive,i2c0",
-        "opencores,i2c-ocores",
-        "sifive,spi0",
-        "syscon",
+        "ns16550a",         "ns16550",
+        "snps,dw-apb-uart", "intel,xscale-uart",
+        "sifive,uart0",     "google,goldfish-rtc",
+        "sifive,gpio0",     "sifive,pwm0",
+        "sifive,i2c0",      "opencores,i2c-ocores",
+        "sifive,spi0",      "syscon",
         "cfi-flash",
     };
     for (unsigned n = 0; n < sizeof(harmless) / sizeof(*harmless); n++) {
@@ -86,7 +81,7 @@ static int interrupt_parent(int node)
     return -1;
 }
 
-/* One cell a source at a PLIC, source and type at an APLIC; 0: neither of them. */
+/* A source, at an APLIC and some PLICs (Andes', T-Head's) its type too; 0: neither of them. */
 static unsigned interrupt_cells(int controller)
 {
     if (controller < 0)
@@ -94,7 +89,7 @@ static unsigned interrupt_cells(int controller)
     const fdt32_t *width = fdt_getprop(board.fdt, controller, "#interrupt-cells", NULL);
     unsigned cells = width ? fdt32_ld(width) : 0;
     if (fdt_getprop(board.fdt, controller, "riscv,ndev", NULL))
-        return cells == 1 ? 1 : 0;
+        return cells == 1 || cells == 2 ? cells : 0;
     if (fdt_getprop(board.fdt, controller, "riscv,num-sources", NULL))
         return cells == 2 ? 2 : 0;
     return 0;

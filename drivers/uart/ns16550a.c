@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The 16550 family. Sources: PC16550D data sheet; for "snps,dw-apb-uart", the DesignWare
- * DW_apb_uart databook (busy detection and its interrupt).
+ * DW_apb_uart databook (busy detection and its interrupt); for "intel,xscale-uart" and its kin, the
+ * Intel PXA27x developer's manual, chapter "UARTs" (IER bits 6 and 4).
  */
 #include "drivers/mmio.h"
 #include "drivers/uart/uart.h"
@@ -18,7 +19,9 @@ enum reg {
 };
 
 #define IER_RX 0x01
-#define FCR_ENABLE 0x01 /* and trigger level 0: interrupt at the first byte */
+#define IER_TIMEOUT 0x10 /* XScale: bytes below the trigger level interrupt too */
+#define IER_UNIT 0x40    /* XScale: the unit is on */
+#define FCR_ENABLE 0x01  /* and trigger level 0: interrupt at the first byte */
 #define LCR_DLAB 0x80
 #define MCR_DTR_RTS_OUT2 0x0b /* OUT2 gates the interrupt on PC-like boards */
 #define LSR_DATA 0x01
@@ -58,7 +61,7 @@ static void reg_write(const struct uart *uart, enum reg reg, uint8_t value)
     }
 }
 
-static bool ns16550a_init(struct uart *uart)
+static bool init(struct uart *uart, uint8_t ier)
 {
     /* A register wider than its slot, or slots beyond any real part: the tree is wrong. */
     if (uart->reg_shift > 3 || uart->reg_width > 4 || uart->reg_width == 3 ||
@@ -69,10 +72,21 @@ static bool ns16550a_init(struct uart *uart)
     uint8_t lcr = reg_read(uart, REG_LCR);
     if (lcr & LCR_DLAB)
         reg_write(uart, REG_LCR, lcr & (uint8_t)~LCR_DLAB);
-    reg_write(uart, REG_IER, 0);
+    reg_write(uart, REG_IER, ier);
     reg_write(uart, REG_FCR, FCR_ENABLE);
     reg_write(uart, REG_MCR, MCR_DTR_RTS_OUT2);
     return true;
+}
+
+static bool ns16550a_init(struct uart *uart)
+{
+    return init(uart, 0);
+}
+
+/* Never off, not even for a moment: what firmware said last may still be on its way out. */
+static bool xscale_init(struct uart *uart)
+{
+    return init(uart, IER_UNIT);
 }
 
 static void ns16550a_put(struct uart *uart, uint8_t byte)
@@ -126,8 +140,15 @@ static bool ns16550a_enable_rx_irq(struct uart *uart)
     return true;
 }
 
+static bool xscale_enable_rx_irq(struct uart *uart)
+{
+    reg_write(uart, REG_IER, IER_UNIT | IER_TIMEOUT | IER_RX);
+    return true;
+}
+
 static const char *const ns16550a_names[] = {"ns16550a", "ns16550", NULL};
 static const char *const dw_apb_names[] = {"snps,dw-apb-uart", NULL};
+static const char *const xscale_names[] = {"intel,xscale-uart", "spacemit,k1-uart", NULL};
 
 const struct uart_driver uart_ns16550a = {
     .name = "ns16550a",
@@ -145,4 +166,13 @@ const struct uart_driver uart_dw_apb = {
     .put = ns16550a_put,
     .get = dw_apb_get,
     .enable_rx_irq = ns16550a_enable_rx_irq,
+};
+
+const struct uart_driver uart_xscale = {
+    .name = "xscale",
+    .compatible = xscale_names,
+    .init = xscale_init,
+    .put = ns16550a_put,
+    .get = ns16550a_get,
+    .enable_rx_irq = xscale_enable_rx_irq,
 };

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static const struct uart_driver *const drivers[] = {&uart_ns16550a, &uart_dw_apb, &uart_sifive};
+static const struct uart_driver *const drivers[] = {&uart_ns16550a, &uart_dw_apb, &uart_xscale,
+                                                    &uart_sifive};
 
 static const struct uart_driver *find_one(const char *name)
 {

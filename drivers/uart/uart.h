@@ -56,7 +56,7 @@ struct uart {
 const struct uart_driver *uart_find(const char *compatible, size_t bytes);
 
 /* The drivers. uart_sbi is chosen by the host where no port is found or `console=sbi` asks. */
-extern const struct uart_driver uart_ns16550a, uart_dw_apb, uart_sifive, uart_sbi;
+extern const struct uart_driver uart_ns16550a, uart_dw_apb, uart_xscale, uart_sifive, uart_sbi;
 
 /* How often a full transmitter is looked at before a byte is given up: some 10 to 100 ms, where a
  * 16-byte FIFO at 115200 baud drains in 1.4 ms. */

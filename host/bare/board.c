@@ -209,7 +209,8 @@ static bool read_aplic(int node)
 
 static void read_irqchip(void)
 {
-    static const char *const plics[] = {"sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic"};
+    static const char *const plics[] = {"sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic",
+                                        "andestech,nceplic100"};
     board_tree.irqchip = "none";
     for (unsigned n = 0; n < sizeof(plics) / sizeof(*plics); n++) {
         int node = fdt_node_offset_by_compatible(fdt, -1, plics[n]);

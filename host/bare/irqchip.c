@@ -34,8 +34,14 @@ static struct {
 } own[OWN_MESSAGES];
 static unsigned own_count;
 
-/* Sources whose wire is a level: an MSI tells of it once. */
+/* Sources whose wire is a level. An MSI tells of it once. At a PLIC the others, edges, are
+ * completed as they are claimed: some PLICs (Andes', T-Head's) lose an edge that comes between. */
 static uint32_t levels[MAX_SOURCE / 32 + 1];
+
+static bool is_level(unsigned source)
+{
+    return source <= MAX_SOURCE && levels[source / 32] >> source % 32 & 1;
+}
 
 static bool fail(void)
 {
@@ -112,13 +118,13 @@ static unsigned identity(unsigned what)
 
 bool irqchip_enable(unsigned source, unsigned type, unsigned context)
 {
-    if (kind == BOARD_PLIC)
-        return plic_hw_enable(&plic, context, source, 1);
     if (source > MAX_SOURCE)
         return false;
+    uint32_t bit = 1u << source % 32, *word = &levels[source / 32];
     bool edge = type == APLIC_RISING || type == APLIC_FALLING;
-    levels[source / 32] &= ~(1u << source % 32);
-    levels[source / 32] |= (uint32_t)!edge << source % 32;
+    *word = edge ? *word & ~bit : *word | bit;
+    if (kind == BOARD_PLIC)
+        return plic_hw_enable(&plic, context, source, 1);
     uint32_t target = aplic_hw_target(context, 0, 1); /* the highest priority: there is one only */
     if (kind == BOARD_IMSIC) {
         unsigned id = identity(source);
@@ -153,11 +159,16 @@ static unsigned claim_message(void)
 
 unsigned irqchip_claim(unsigned context)
 {
-    if (kind == BOARD_PLIC)
-        return plic_hw_claim(&plic, context);
+    unsigned source;
+    if (kind == BOARD_PLIC) {
+        source = plic_hw_claim(&plic, context);
+        if (source && !is_level(source))
+            plic_hw_complete(&plic, context, source);
+        return source;
+    }
     if (kind == BOARD_IMSIC)
         return claim_message();
-    unsigned source = aplic_hw_claim(&aplic, context);
+    source = aplic_hw_claim(&aplic, context);
     if (source)
         aplic_hw_mask(&aplic, source); /* a level stays pending whoever claims it (4.7) */
     return source;
@@ -165,11 +176,13 @@ unsigned irqchip_claim(unsigned context)
 
 void irqchip_complete(unsigned source, unsigned context)
 {
-    if (kind == BOARD_PLIC)
-        plic_hw_complete(&plic, context, source);
-    else if (kind == BOARD_APLIC)
+    if (kind == BOARD_APLIC)
         aplic_hw_unmask(&aplic, source);
-    else if (levels[source / 32] >> source % 32 & 1)
+    else if (!is_level(source))
+        return;
+    else if (kind == BOARD_PLIC)
+        plic_hw_complete(&plic, context, source);
+    else
         aplic_hw_retrigger(&aplic, source);
 }
 

@@ -22,6 +22,11 @@ static void finding(void **state)
     assert_ptr_equal(uart_find(fu540, sizeof(fu540)), &uart_sifive);
     assert_ptr_equal(uart_find("ns16550a", 9), &uart_ns16550a);
     assert_ptr_equal(uart_find("starfive,jh7110-uart\0snps,dw-apb-uart", 38), &uart_dw_apb);
+    static const char k1[] = "spacemit,k1-uart\0intel,xscale-uart";
+    static const char k3[] = "spacemit,k3-uart\0intel,xscale-uart";
+    assert_ptr_equal(uart_find(k1, sizeof(k1)), &uart_xscale);
+    assert_ptr_equal(uart_find(k1, 17), &uart_xscale);
+    assert_ptr_equal(uart_find(k3, sizeof(k3)), &uart_xscale);
     assert_null(uart_find("ns16550a", 8)); /* no end */
     assert_null(uart_find("ns16550", 0));
     assert_null(uart_find("\0\0", 2));
@@ -57,6 +62,25 @@ static void ns16550a(void **state)
     wrong.reg_shift = 0;
     wrong.reg_width = 4;
     assert_false(wrong.driver->init(&wrong));
+}
+
+/* A model that is deaf and mute while the unit is off. */
+static void xscale(void **state)
+{
+    (void)state;
+    uint32_t regs[32] = {0};
+    struct uart uart = {&uart_xscale, .base = regs, .reg_shift = 2, .reg_width = 4};
+    regs[1] = 0x40; /* as firmware leaves it */
+    assert_true(uart.driver->init(&uart));
+    assert_int_equal(regs[1], 0x40);
+    regs[5] = 0x60;
+    uart.driver->put(&uart, 'k');
+    assert_int_equal(regs[0], 'k');
+    assert_int_equal(uart.driver->get(&uart), -1);
+    assert_true(uart.driver->enable_rx_irq(&uart));
+    assert_int_equal(regs[1], 0x51); /* the unit, its time-out, received data */
+    regs[5] = 0x61;
+    assert_int_equal(uart.driver->get(&uart), 'k');
 }
 
 static void sifive(void **state)
@@ -252,9 +276,9 @@ static void imsic(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finding),   cmocka_unit_test(ns16550a), cmocka_unit_test(sifive),
-        cmocka_unit_test(sbi),       cmocka_unit_test(plic),     cmocka_unit_test(aplic_direct),
-        cmocka_unit_test(aplic_msi), cmocka_unit_test(imsic),
+        cmocka_unit_test(finding),      cmocka_unit_test(ns16550a),  cmocka_unit_test(xscale),
+        cmocka_unit_test(sifive),       cmocka_unit_test(sbi),       cmocka_unit_test(plic),
+        cmocka_unit_test(aplic_direct), cmocka_unit_test(aplic_msi), cmocka_unit_test(imsic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
