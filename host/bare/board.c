@@ -15,6 +15,8 @@ struct board_tree board_tree;
 
 static const void *fdt;
 
+#define TREE_LIMIT (1UL << 30) /* what paging.c maps of it, wherever it begins */
+
 static bool enabled(int node)
 {
     const char *status = fdt_getprop(fdt, node, "status", NULL);
@@ -28,38 +30,66 @@ static uint32_t u32_or(int node, const char *name, uint32_t otherwise)
     return cell && bytes >= 4 ? fdt32_to_cpu(*cell) : otherwise;
 }
 
-static void add_range(struct ram_range *list, unsigned *count, uint64_t base, uint64_t size,
-                      const char *what)
+static void add_memory(int node, struct ram_range range)
 {
-    if (!size || base + size < base)
+    struct board_tree *t = &board_tree;
+    struct ram_range said = range;
+    bool odd = ram_clip(&range);
+    if (odd)
+        host_error("board tree: %s: %#lx + %#lx is not in whole pages below %#lx; %#lx + %#lx is "
+                   "used",
+                   fdt_get_name(fdt, node, NULL), said.base, said.size, RAM_LIMIT, range.base,
+                   range.size);
+    if (!range.size)
         return;
-    if (*count == BOARD_RANGES)
-        host_error("board tree: more than %u ranges of %s; %#lx is left out", BOARD_RANGES, what,
-                   base);
+    if (t->ram_count == BOARD_RANGES)
+        host_error("board tree: more than %u ranges of memory; %#lx is left out", BOARD_RANGES,
+                   range.base);
     else
-        list[(*count)++] = (struct ram_range){base, size};
+        t->ram[t->ram_count++] = range;
+}
+
+/* What is reserved has to be left alone, whatever else is wrong: a range that has no room of its
+ * own widens the last one. */
+static void add_reserved(struct ram_range range)
+{
+    struct board_tree *t = &board_tree;
+    if (!range.size || range.base >= RAM_LIMIT)
+        return;
+    if (range.size > RAM_LIMIT - range.base)
+        range.size = RAM_LIMIT - range.base;
+    if (t->reserved_count < BOARD_RESERVED) {
+        t->reserved[t->reserved_count++] = range;
+        return;
+    }
+    struct ram_range *last = &t->reserved[BOARD_RESERVED - 1];
+    uint64_t from = range.base < last->base ? range.base : last->base;
+    uint64_t end = range.base + range.size, last_end = last->base + last->size;
+    *last = (struct ram_range){from, (end > last_end ? end : last_end) - from};
+    host_error("board tree: more than %u ranges of reserved memory: all from %#lx to %#lx is left "
+               "alone",
+               BOARD_RESERVED, from, from + last->size - 1);
 }
 
 static void read_memory(void)
 {
-    struct board_tree *t = &board_tree;
     int node = -1;
     while ((node = fdt_node_offset_by_prop_value(fdt, node, "device_type", "memory", 7)) >= 0) {
         uint64_t base, size;
         for (unsigned n = 0; enabled(node) && fdt_reg(fdt, node, n, &base, &size); n++)
-            add_range(t->ram, &t->ram_count, base, size, "memory");
+            add_memory(node, (struct ram_range){base, size});
     }
     for (int n = 0; n < fdt_num_mem_rsv(fdt); n++) {
         uint64_t base, size;
         if (!fdt_get_mem_rsv(fdt, n, &base, &size))
-            add_range(t->reserved, &t->reserved_count, base, size, "reserved memory");
+            add_reserved((struct ram_range){base, size});
     }
     int parent = fdt_path_offset(fdt, "/reserved-memory"), child;
     fdt_for_each_subnode(child, fdt, parent)
     {
         uint64_t base, size;
         for (unsigned n = 0; enabled(child) && fdt_reg(fdt, child, n, &base, &size); n++)
-            add_range(t->reserved, &t->reserved_count, base, size, "reserved memory");
+            add_reserved((struct ram_range){base, size});
     }
 }
 
@@ -255,7 +285,7 @@ void board_read(uint64_t fdt_pa)
     struct board_tree *t = &board_tree;
     t->fdt_pa = fdt_pa;
     t->fdt = fdt = host_va(fdt_pa);
-    int error = tree_blob_check(fdt, UINT32_MAX);
+    int error = fdt ? tree_blob_check(fdt, TREE_LIMIT) : -FDT_ERR_BADVALUE;
     if (error)
         host_panic("no usable device tree at %#lx, where firmware's a1 points: %s", fdt_pa,
                    fdt_strerror(error));
@@ -266,8 +296,12 @@ void board_read(uint64_t fdt_pa)
     t->bootargs = bootargs ? bootargs : "";
     t->initrd_start = chosen_address(chosen, "linux,initrd-start");
     t->initrd_end = chosen_address(chosen, "linux,initrd-end");
-    if (t->initrd_end < t->initrd_start)
-        t->initrd_end = t->initrd_start;
+    if (t->initrd_end > RAM_LIMIT || t->initrd_end < t->initrd_start) {
+        host_error("board tree: linux,initrd-start %#lx and -end %#lx in /chosen are no range of "
+                   "memory",
+                   t->initrd_start, t->initrd_end);
+        t->initrd_end = t->initrd_start = 0;
+    }
     read_memory();
     read_cpus();
     read_irqchip();

@@ -9,11 +9,12 @@
 
 #include "core/config.h"
 #include "drivers/imsic/imsic.h"
-#include "host/bare/paging.h"
+#include "host/bare/ram.h"
 
 #define BOARD_HARTS 64
 #define BOARD_RANGES 32
 #define BOARD_SOURCES 1023 /* of interrupts: what a PLIC or an APLIC can number */
+#define BOARD_RESERVED 64
 
 struct board_hart {
     uint64_t id;
@@ -30,7 +31,7 @@ struct board_tree {
     unsigned hart_count;
     struct ram_range ram[BOARD_RANGES];
     unsigned ram_count;
-    struct ram_range reserved[BOARD_RANGES];
+    struct ram_range reserved[BOARD_RESERVED];
     unsigned reserved_count;
     uint64_t initrd_start, initrd_end; /* equal: none */
     const char *bootargs;              /* "" if none */

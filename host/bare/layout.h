@@ -3,7 +3,8 @@
  * Caldarium's own address space: always Sv39, which every hart with an MMU has. All of it lies in
  * the upper half:
  *
- *   0xffffffc0_00000000  physical memory, RAM only, page for page (DIRECT_BYTES of it)
+ *   0xffffffc0_00000000  RAM that is Caldarium's to give, in windows (ram.h): DIRECT_BYTES of
+ * addresses 0xfffffffc_00000000  the board's tree, r-- 0xfffffffc_80000000  the bundle, r--
  *   0xffffffff_00000000  device registers
  *   0xffffffff_40000000  stacks, each with an unmapped page below
  *   0xffffffff_80000000  the image: text r-x, constants r--, data rw-
@@ -16,6 +17,8 @@
 
 #define DIRECT_VA 0xffffffc000000000
 #define DIRECT_BYTES 0x3c00000000 /* 240 GiB */
+#define TREE_VA 0xfffffffc00000000
+#define BUNDLE_VA 0xfffffffc80000000
 #define DEVICE_VA 0xffffffff00000000
 #define STACK_VA 0xffffffff40000000
 #define IMAGE_VA 0xffffffff80000000

@@ -59,73 +59,73 @@ static void board_console(void)
     console_init(&uart);
 }
 
-/* Adds [base, end) less everything that is in use, one reserved range after another. */
-static void add_free(uint64_t base, uint64_t end, const struct ram_range *used, unsigned count)
-{
-    base = (base + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
-    end &= ~(HOST_PAGE_SIZE - 1);
-    while (base < end) {
-        uint64_t until = end, next = end;
-        for (unsigned n = 0; n < count; n++) {
-            uint64_t from = used[n].base & ~(HOST_PAGE_SIZE - 1);
-            uint64_t to =
-                (used[n].base + used[n].size + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
-            if (to <= base || from >= until)
-                continue;
-            until = from > base ? from : base;
-            next = to;
-        }
-        if (until > base)
-            pages_add(base, until - base);
-        base = next;
-    }
-}
+/* Where the image was loaded: below it may be firmware. */
+static uint64_t loaded_at;
 
-/* What is reserved or loaded, but for the image. */
+/* What is not ours to give, or loaded, but for the image. At most USED_RANGES. */
+#define USED_RANGES (BOARD_RESERVED + 4)
+
 static unsigned find_used(struct ram_range *used)
 {
-    struct board_tree *t = &board_tree;
+    const struct board_tree *t = &board_tree;
     unsigned count = 0;
     for (unsigned n = 0; n < t->reserved_count; n++)
         used[count++] = t->reserved[n];
     used[count++] = (struct ram_range){t->fdt_pa, t->fdt_bytes};
     used[count++] = (struct ram_range){t->initrd_start, t->initrd_end - t->initrd_start};
+    used[count++] = ram_firmware(t->ram, t->ram_count, t->reserved, t->reserved_count, loaded_at);
     return count;
 }
 
-/* All RAM that the direct map reaches, less what is reserved, loaded, or firmware's. */
+/* Gives what of [base, base + size) is RAM and not in use. */
+static void add_free(struct ram_range range, const struct ram_range *used, unsigned count)
+{
+    for (unsigned n = 0; n < board_tree.ram_count; n++) {
+        const struct ram_range *ram = &board_tree.ram[n];
+        uint64_t at = ram->base, end = ram->base + ram->size;
+        struct ram_range run;
+        at = range.base > at ? range.base : at;
+        end = range.base + range.size < end ? range.base + range.size : end;
+        while (ram_next_free(used, count, &at, end, &run))
+            pages_add(run.base, run.size);
+    }
+}
+
+/* All RAM that we reach, less what is reserved, loaded, or firmware's. */
 static void find_memory(void)
 {
     struct board_tree *t = &board_tree;
-    struct ram_range used[BOARD_RANGES + 4];
+    struct ram_range used[USED_RANGES];
+    loaded_at = image_pa();
+    t->ram_count = ram_tidy(t->ram, t->ram_count);
+    struct ram_range firmware =
+        ram_firmware(t->ram, t->ram_count, t->reserved, t->reserved_count, loaded_at);
+    paging_reach(t->ram, &t->ram_count);
     unsigned count = find_used(used);
-    used[count++] = (struct ram_range){image_pa(), image_size()};
-    /* Firmware that reserves nothing in the tree sits below us all the same (RustSBI does). */
-    for (unsigned n = 0; n < t->ram_count && !t->reserved_count; n++) {
-        if (image_pa() - t->ram[n].base < t->ram[n].size)
-            used[count++] = (struct ram_range){t->ram[n].base, image_pa() - t->ram[n].base};
-    }
-    for (unsigned n = 0; n < t->ram_count; n++) {
-        struct ram_range *ram = &t->ram[n];
-        uint64_t end = ram->base + ram->size;
-        if (end > DIRECT_BYTES) {
-            host_error("memory above %#lx is not used", DIRECT_BYTES);
-            end = DIRECT_BYTES;
-            ram->size = end > ram->base ? end - ram->base : 0;
-        }
-        add_free(ram->base, ram->base + ram->size, used, count);
-    }
+    used[count++] = (struct ram_range){loaded_at, image_size()};
+    add_free((struct ram_range){0, RAM_LIMIT}, used, count);
+    if (firmware.size)
+        host_print("memory   %#lx to %#lx is taken to be firmware's: the board's tree reserves "
+                   "nothing where it begins",
+                   firmware.base, firmware.base + firmware.size - 1);
 }
 
 /* The real tables, and Caldarium at the top of RAM; where it was loaded is free then. */
 static void settle(void)
 {
-    struct ram_range used[BOARD_RANGES + 4];
-    uint64_t loaded = image_pa();
-    paging_init(board_tree.ram, board_tree.ram_count);
+    const struct board_tree *t = &board_tree;
+    struct ram_range used[USED_RANGES];
+    unsigned count = find_used(used);
+    struct paging_map map = {t->ram,
+                             used,
+                             t->ram_count,
+                             count,
+                             {t->fdt_pa, t->fdt_bytes},
+                             {t->initrd_start, t->initrd_end - t->initrd_start}};
+    paging_init(&map);
     firmware_console();
-    if (image_pa() != loaded)
-        add_free(loaded, loaded + image_size(), used, find_used(used));
+    if (image_pa() != loaded_at)
+        add_free((struct ram_range){loaded_at, image_size()}, used, count);
 }
 
 /* A word in bootargs that nobody reads would mislead the one who wrote it. */
@@ -202,8 +202,8 @@ void boot_main(uint64_t hart_id, uint64_t fdt_pa)
         host_panic("board tree: no usable hart; boot hart %lu is not among its cpus", hart_id);
     if (engine) {
         print_machine();
-        vms_define(host_va(board_tree.initrd_start),
-                   board_tree.initrd_end - board_tree.initrd_start);
+        const void *bundle = paging_bundle();
+        vms_define(bundle, bundle ? board_tree.initrd_end - board_tree.initrd_start : 0);
     }
     print_vms();
     pages_seal();

@@ -126,7 +126,7 @@ void *host_pages_claim(uint64_t pa, uint64_t bytes)
     while (*at && (uint8_t *)*at + (*at)->bytes < end)
         at = &(*at)->next;
     struct run *run = *at;
-    if (!run || (uint8_t *)run > block || !bytes || end < block) {
+    if (!block || !run || (uint8_t *)run > block || !bytes || end < block) {
         lock_release(&lock);
         return NULL;
     }

@@ -2,12 +2,17 @@
 /* Sv39 tables for Caldarium itself: W^X, RAM without the image, stacks with guards. */
 #include "host/bare/paging.h"
 
+#include "host/bare/board.h"
 #include "host/bare/layout.h"
 #include "host/bare/pages.h"
 #include "host/host.h"
 #include "riscv/asm.h"
 
 extern char image_start[], text_end[], rodata_end[], image_end[];
+
+#define GIB (1UL << 30)
+#define TREE_ROOM (BUNDLE_VA - TREE_VA)
+#define BUNDLE_ROOM (DEVICE_VA - BUNDLE_VA)
 
 /* Not PTE_G: a guest's shadow root has other things at these addresses. */
 #define RO (PTE_V | PTE_R | PTE_A)
@@ -20,6 +25,9 @@ static table early_root, early_image, early_pages;
 static uint64_t *root;
 static uint64_t load_pa;
 static uint64_t device_next = DEVICE_VA;
+static struct ram_window windows[BOARD_RANGES];
+static unsigned window_count;
+static const uint8_t *bundle;
 
 static uint64_t pointer(uint64_t pa)
 {
@@ -34,20 +42,32 @@ static uint64_t image_flags(uint64_t offset)
     return offset < (uint64_t)(rodata_end - image_start) ? RO : RW;
 }
 
+/* What early tables map is whatever firmware's a1 points to, and all RAM: in 1 GiB pages, for as
+ * long as it takes to read the tree and build the real tables. */
+static void map_early(const struct ram_window *window)
+{
+    for (uint64_t offset = 0; offset < window->size; offset += GIB)
+        early_root[(window->va + offset) >> 30 & 511] =
+            (window->pa + offset) >> 12 << PTE_PPN_SHIFT | RW;
+}
+
 /*
  * Runs before the MMU is on, so every address here is physical, and nothing may be used that holds
- * a link-time pointer. Maps the image where it belongs, and all that DIRECT_VA reaches in 1 GiB
- * pages, for as long as it takes to read the tree and build the real tables.
+ * a link-time pointer. Maps the image where it belongs, and the board's tree, which may lie
+ * anywhere: the GiB where it begins and the next one.
  */
-uint64_t early_tables(uint64_t pa)
+uint64_t early_tables(uint64_t pa, uint64_t tree)
 {
     load_pa = pa;
     for (uint64_t offset = 0; offset < (uint64_t)(image_end - image_start); offset += 4096)
         early_pages[offset >> 12] = (pa + offset) >> 12 << PTE_PPN_SHIFT | image_flags(offset);
     early_image[IMAGE_VA >> 21 & 511] = pointer((uint64_t)early_pages);
     early_root[IMAGE_VA >> 30 & 511] = pointer((uint64_t)early_image);
-    for (uint64_t gib = 0; gib < DIRECT_BYTES >> 30; gib++)
-        early_root[(DIRECT_VA >> 30 & 511) + gib] = gib << 30 >> 12 << PTE_PPN_SHIFT | RW;
+    if (tree < RAM_LIMIT - TREE_ROOM) {
+        windows[0] = (struct ram_window){tree & ~(GIB - 1), TREE_VA, TREE_ROOM};
+        window_count = 1;
+        map_early(&windows[0]);
+    }
     return SATP_MODE_SV39 << SATP_MODE_SHIFT | (uint64_t)early_root >> 12;
 }
 
@@ -66,14 +86,42 @@ uint64_t image_object_pa(const void *object)
     return (uint64_t)object - IMAGE_VA + load_pa;
 }
 
+/* A board has one window, or few. */
 uint64_t host_pa(const void *va)
 {
-    return (uint64_t)va - DIRECT_VA;
+    const struct ram_window *window = windows;
+    while ((uint64_t)va - window->va >= window->size) {
+        if (++window == windows + window_count)
+            host_panic("%p is not in memory that has a physical address", va);
+    }
+    return (uint64_t)va - window->va + window->pa;
 }
 
 void *host_va(uint64_t pa)
 {
-    return (void *)(pa + DIRECT_VA);
+    for (const struct ram_window *window = windows; window < windows + window_count; window++) {
+        if (pa - window->pa < window->size)
+            return (void *)(pa - window->pa + window->va);
+    }
+    return NULL;
+}
+
+void paging_reach(struct ram_range *ram, unsigned *count)
+{
+    uint64_t before = 0, after = 0;
+    for (unsigned n = 0; n < *count; n++)
+        before += ram[n].size;
+    window_count = ram_windows(ram, count, DIRECT_VA, DIRECT_BYTES, windows);
+    for (unsigned n = 0; n < *count; n++)
+        after += ram[n].size;
+    for (unsigned n = 0; n < window_count; n++)
+        map_early(&windows[n]);
+    sfence_vma_all();
+    if (after < before)
+        host_error("%lu MiB of memory above %#lx are not used: %lu GiB of addresses is what "
+                   "Caldarium maps",
+                   (before - after) >> 20, ram[*count - 1].base + ram[*count - 1].size,
+                   DIRECT_BYTES >> 30);
 }
 
 static bool map_page(uint64_t va, uint64_t pa, unsigned level, uint64_t flags)
@@ -93,9 +141,10 @@ static bool map_page(uint64_t va, uint64_t pa, unsigned level, uint64_t flags)
     return true;
 }
 
+/* Whole pages. */
 static bool map(uint64_t va, uint64_t pa, uint64_t size, uint64_t flags)
 {
-    while (size) {
+    while (size >= 4096) {
         unsigned level = 2;
         while (level && ((va | pa) & ((4096UL << 9 * level) - 1) || size < 4096UL << 9 * level))
             level--;
@@ -109,18 +158,36 @@ static bool map(uint64_t va, uint64_t pa, uint64_t size, uint64_t flags)
     return true;
 }
 
-/* One run of RAM at its direct-map address, less the image, which has its own mapping. */
-static bool map_ram(uint64_t base, uint64_t end)
+/* RAM that is free, less the image, which has its own mapping. What is firmware's or reserved has
+ * none, so nothing reaches it, not even ahead of time. */
+static bool map_ram(const struct paging_map *what, const struct ram_range *range)
 {
-    uint64_t image_from = load_pa, image_to = load_pa + image_size();
-    if (end <= image_from || base >= image_to)
-        return map(DIRECT_VA + base, base, end - base, RW);
-    bool ok = true;
-    if (base < image_from)
-        ok = map(DIRECT_VA + base, base, image_from - base, RW);
-    if (ok && image_to < end)
-        ok = map(DIRECT_VA + image_to, image_to, end - image_to, RW);
-    return ok;
+    struct ram_range image = {load_pa, image_size()}, run, part;
+    uint64_t at = range->base, end = range->base + range->size;
+    while (ram_next_free(what->used, what->used_count, &at, end, &run)) {
+        uint64_t inside = run.base;
+        while (ram_next_free(&image, 1, &inside, run.base + run.size, &part)) {
+            if (!map((uint64_t)host_va(part.base), part.base, part.size, RW))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* What is only read: at the same distance from a GiB as in the machine, so that large pages fit. */
+static const uint8_t *map_data(uint64_t room_va, uint64_t room, const struct ram_range *data)
+{
+    uint64_t first = data->base & ~(HOST_PAGE_SIZE - 1), inside = data->base & (GIB - 1);
+    if (inside + data->size > room ||
+        !map(room_va + (first & (GIB - 1)), first,
+             (data->base + data->size - first + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1), RO))
+        return NULL;
+    return (const uint8_t *)(room_va + inside);
+}
+
+const void *paging_bundle(void)
+{
+    return bundle;
 }
 
 uint64_t host_image_pa(const void *object)
@@ -150,7 +217,7 @@ void image_move(void *to, const void *from, uint64_t bytes, uint64_t satp);
  * The image goes to the top of RAM. Where the board's loader puts it is where kernels are linked
  * to run, and a guest with direct-map has to be at just those addresses.
  */
-void paging_init(const struct ram_range *ram, unsigned ranges)
+void paging_init(const struct paging_map *what)
 {
     uint8_t *home = pages_take_top(image_size());
     if (home)
@@ -159,10 +226,18 @@ void paging_init(const struct ram_range *ram, unsigned ranges)
     bool ok = root != NULL;
     for (uint64_t offset = 0; ok && offset < image_size(); offset += HOST_PAGE_SIZE)
         ok = map_page(IMAGE_VA + offset, load_pa + offset, 0, image_flags(offset));
-    for (unsigned n = 0; ok && n < ranges; n++)
-        ok = map_ram(ram[n].base, ram[n].base + ram[n].size);
+    for (unsigned n = 0; ok && n < what->ram_count; n++)
+        ok = map_ram(what, &what->ram[n]);
+    ok = ok && map_data(TREE_VA, TREE_ROOM, &what->tree);
     if (!ok)
         host_panic("no memory for Caldarium's own page tables");
+    if (what->bundle.size) {
+        bundle = map_data(BUNDLE_VA, BUNDLE_ROOM, &what->bundle);
+        if (!bundle)
+            host_error("the bundle at %#lx can't be mapped: %lu MiB are more than %lu GiB, or no "
+                       "memory is left",
+                       what->bundle.base, what->bundle.size >> 20, (BUNDLE_ROOM >> 30) - 1);
+    }
     if (home) {
         image_move(home, image_start, image_size(), paging_satp());
         return;

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/bare/ram.h"
+
 /* Physical address of the image's first byte, and its length with bss. */
 uint64_t image_pa(void);
 uint64_t image_size(void);
@@ -14,15 +16,28 @@ uint64_t image_size(void);
 uint64_t image_object_pa(const void *object);
 
 /*
- * Builds the real tables, RAM ranges as [base, size) pairs, moves the image to the top of RAM, and
- * switches this hart to them. The early tables, which map everything writable, are gone then, and
- * image_pa() is another: what was worked out with it has to be anew. Panics when there is no
- * memory.
+ * Until paging_reach(), host_va() leads to the board's tree alone, and 1 GiB from there. Then it
+ * leads to tidy RAM (ram.h): cuts off the list what it can't reach, with one line. The early tables
+ * map all of it writable.
  */
-struct ram_range {
-    uint64_t base, size;
+void paging_reach(struct ram_range *ram, unsigned *count);
+
+/*
+ * Builds the real tables, moves the image to the top of RAM, and switches this hart to them. They
+ * have RAM without what is `used`, and the board's tree and the bundle where they were found, to
+ * read. image_pa() is another then: what was worked out with it has to be anew. Panics when there
+ * is no memory.
+ */
+struct paging_map {
+    const struct ram_range *ram, *used;
+    unsigned ram_count, used_count;
+    struct ram_range tree, bundle; /* size 0: there is none */
 };
-void paging_init(const struct ram_range *ram, unsigned ranges);
+void paging_init(const struct paging_map *map);
+
+/* The bundle's first byte. NULL: there is none, or it is larger than Caldarium maps, which was
+ * said. */
+const void *paging_bundle(void);
 
 /* satp for the other harts. */
 uint64_t paging_satp(void);

@@ -37,6 +37,7 @@ boot:
     bltu    t0, t1, 1b
     lla     sp, boot_stack_top
     lla     a0, image_start             /* where we were loaded */
+    mv      a1, s1                      /* and the tree */
     call    early_tables                /* fills early_root; returns the satp value */
     li      t0, IMAGE_VA                /* how far the virtual image is from the physical one */
     lla     t1, image_start
@@ -61,6 +62,7 @@ boot_virtual:
     .globl  hart_start
     .balign 4
 hart_start:
+    fence.i                             /* this hart may know older contents of these addresses */
     csrw    CSR_SIE, zero
     csrc    CSR_SSTATUS, SSTATUS_SIE
     ld      t0, 0(a1)                   /* satp */
@@ -114,9 +116,9 @@ image_move:
     addi    a1, a1, 8
     bltu    a1, a2, 1b
     fence   rw, rw                      /* the copy is there before the tables lead to it */
-    csrw    CSR_SATP, a3                /* the next fetch is from the copy, which is the same */
+    fence.i                             /* for fetches too, of which the next one is from the copy */
+    csrw    CSR_SATP, a3                /* whose code is the same */
     sfence.vma
-    fence.i                             /* nothing fetched before the copy was whole is used */
     ret
 
     .bss

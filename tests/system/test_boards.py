@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Boards that are not QEMU's virt: where memory lies, what firmware tells of it, what harts have."""
+
+import os
+import re
+import struct
+
+import pytest
+from caldarium import IMAGE, Machine, board_tree, bundle, guest_image, vm
+
+GIB = 1 << 30
+LOOP = vm("loop", kernel="loop", mib=16)
+
+
+def replace(old, new):
+    def edit(source):
+        assert len(re.findall(old, source)) == 1, source
+        return re.sub(old, new, source)
+    return edit
+
+
+def enter_with(folder, tree, image=0x80400000, at=0x88000000):
+    """Firmware enters a stub, which hands on a tree of our own: firmware can't put its nodes into that.
+    Returns what Machine() is to be called with."""
+    stub = os.path.join(folder, "stub")
+    with open(stub, "wb") as file:
+        # auipc t0, 0; ld a1, 24(t0); ld t1, 32(t0); jr t1; two words nobody reads; tree, image
+        file.write(struct.pack("<IIIIQQQ", 0x297, 0x0182b583, 0x0202b303, 0x30067, 0, at, image))
+    load = [("-device", f"loader,file={file},addr={where:#x},force-raw=on")
+            for file, where in ((IMAGE, image), (tree, at))]
+    return {"kernel": stub, "extra": [word for pair in load for word in pair]}
+
+
+def with_bundle(path, at=0x90000000):
+    """The bundle is told in the tree too, since that isn't QEMU's."""
+    end = at + os.path.getsize(path)
+    return replace(r"\tchosen \{\n", "\tchosen {\n"
+                   f"\t\tlinux,initrd-start = <{at >> 32:#x} {at & 0xffffffff:#x}>;\n"
+                   f"\t\tlinux,initrd-end = <{end >> 32:#x} {end & 0xffffffff:#x}>;\n")
+
+
+MEMORY = r"\tmemory@80000000 \{[^}]*\};\n"
+
+
+@pytest.mark.parametrize("node, line", [
+    ("memory@80000000 { device_type = \"memory\"; reg = <0 0x80000000 0 0x3ffffe00>; };",
+     r"memory@80000000: 0x80000000 \+ 0x3ffffe00 is not in whole pages .*; 0x80000000 \+ 0x3ffff000 is used"),
+    # One that overlaps, one that is empty, one that wraps around, one with half a page at each end.
+    ("""memory@80000000 { device_type = "memory"; reg = <0 0x80000000 0 0x30000000 0 0xa0000000 0 0x1000000>; };
+        memory@0 { device_type = "memory"; reg = <0 0 0 0>; };
+        memory@1 { device_type = "memory"; reg = <0xffffffff 0xfffff800 0xffffffff 0xfffff000>; };
+        memory@b0000800 { device_type = "memory"; reg = <0 0xb0000800 0 0xffff000>; };""",
+     r"memory@b0000800: .* 0xb0001000 \+ 0xfffe000 is used"),
+])
+def test_memory_that_is_not_in_whole_pages(tmp_path, node, line):
+    tree = board_tree(tmp_path, replace(MEMORY, node), smp=1)
+    path = bundle(tmp_path, LOOP)
+    with Machine(path, smp=1, append="", extra=["-dtb", tree]) as machine:
+        machine.expect(line)
+        machine.expect("vm loop: started")
+        assert machine.free_kib() < 1 << 20
+
+
+def test_memory_is_what_the_machine_has(tmp_path):
+    """An overlap is not given out twice."""
+    def halves(source):
+        return replace(MEMORY, 'memory@80000000 { device_type = "memory";'
+                       "reg = <0 0x80000000 0 0x20000000 0 0x90000000 0 0x30000000>; };")(source)
+    free = []
+    for extra in ([], ["-dtb", board_tree(tmp_path, halves, smp=1)]):
+        with Machine(bundle(tmp_path, LOOP), smp=1, append="", extra=extra) as machine:
+            machine.expect("vm loop: started")
+            free.append(machine.free_kib())
+    assert abs(free[0] - free[1]) < 64
+
+
+RESERVED = ("\treserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;"
+            " screen@a0000000 { reg = <0 0xa0000000 0 0x100000>; no-map; }; };\n")
+
+
+def test_reserved_memory_that_is_not_the_firmwares(tmp_path):
+    """Firmware that reserves nothing lies below the image all the same."""
+    path = bundle(tmp_path, LOOP)
+
+    def edit(source):
+        source = with_bundle(path)(source)
+        return replace(f"({MEMORY})", RESERVED + r"\1")(source)
+    start = enter_with(tmp_path, board_tree(tmp_path, edit, smp=1), image=0x80200000 + (8 << 20))
+    start["extra"] += ["-device", f"loader,file={path},addr=0x90000000,force-raw=on"]
+    with Machine(smp=1, append="", **start) as machine:
+        machine.expect("memory   0x80000000 to 0x809fffff is taken to be firmware's")
+        machine.expect("vm loop: started")
+
+
+def test_rustsbi_with_reserved_memory(tmp_path):
+    tree = board_tree(tmp_path, replace(f"({MEMORY})", RESERVED + r"\1"), smp=1)
+    with Machine(bundle(tmp_path, LOOP), smp=1, append="",
+                 extra=["-dtb", tree, "-bios", guest_image("rustsbi-qemu.bin")]) as machine:
+        machine.expect("memory   0x80000000 to 0x801fffff is taken to be firmware's")
+        machine.expect("vm loop: started")
+
+
+def test_256_gib(tmp_path):
+    """The tree and the bundle lie at the end of it, where Caldarium uses no memory."""
+    memory = ["-object", f"memory-backend-ram,id=ram,size={256 * GIB},reserve=off"]
+    with Machine(bundle(tmp_path, LOOP), machine="virt,memory-backend=ram", memory="256G", smp=1, append="",
+                 extra=memory) as machine:
+        machine.expect("16384 MiB of memory above 0x3c80000000 are not used")
+        machine.expect("vm loop: started")
+
+
+def test_tree_and_bundle_outside_of_memory(tmp_path):
+    """In RAM that the tree has no memory node for, as in a flash or beyond what is reached."""
+    path = bundle(tmp_path, vm("loop", kernel="loop", mib=16))
+
+    def edit(source):
+        source = with_bundle(path, 0xb0000000)(source)
+        return replace(MEMORY, 'memory@80000000 { device_type = "memory"; reg = <0 0x80000000 0 0x20000000>; };')(source)
+    start = enter_with(tmp_path, board_tree(tmp_path, edit, smp=1), at=0xbfe00000)
+    start["extra"] += ["-device", f"loader,file={path},addr=0xb0000000,force-raw=on"]
+    with Machine(smp=1, append="", **start) as machine:
+        machine.expect("vm loop: started")
+        assert machine.free_kib() < 512 << 10
+
+
+def test_no_tree_where_firmware_points(tmp_path):
+    tree = os.path.join(tmp_path, "empty")
+    with open(tree, "wb") as file:
+        file.write(b"\0" * 64)
+    for at in (0x88000000, 1 << 60, (1 << 64) - 8):
+        start = enter_with(tmp_path, tree, at=at)
+        if at > 1 << 56:
+            start["extra"] = start["extra"][:2]
+        with Machine(smp=1, append="", **start) as machine:
+            machine.expect(f"panic: no usable device tree at {at:#x}, where firmware's a1 points")
+
+
+def test_bundle_that_is_no_range(tmp_path):
+    def edit(source):
+        return replace(r"\tchosen \{\n", "\tchosen {\n\t\tlinux,initrd-start = <0xffffffff 0xffff0000>;\n"
+                       "\t\tlinux,initrd-end = <0xffffffff 0xffffffff>;\n")(source)
+    start = enter_with(tmp_path, board_tree(tmp_path, edit, smp=1))
+    with Machine(smp=1, append="", **start) as machine:
+        machine.expect("linux,initrd-start 0xffffffffffff0000 .* are no range of memory")
+        machine.expect("no bundle")
