@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/dev/virtio_slot.h"
 #include "core/load/load.h"
 #include "core/memory.h"
 #include "core/print.h"
@@ -203,7 +204,7 @@ bool vm_mmio_read(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t *val
         return ns16550a_read(&vm->uart, (uint32_t)(gpa - GUEST_UART_BASE), width, value);
     if (gpa - GUEST_PCI_BASE < GUEST_PCI_SIZE && passthrough_has_pci(vm))
         return pci_read(vm, (uint32_t)(gpa - GUEST_PCI_BASE), width, value);
-    return shared_memory_read(vm, gpa, width, value);
+    return shared_memory_read(vm, gpa, width, value) || virtio_slot_read(gpa, width, value);
 }
 
 bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t value)
@@ -216,5 +217,5 @@ bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t val
         return ns16550a_write(&vm->uart, (uint32_t)(gpa - GUEST_UART_BASE), width, value);
     if (gpa - GUEST_PCI_BASE < GUEST_PCI_SIZE && passthrough_has_pci(vm))
         return pci_write(vm, (uint32_t)(gpa - GUEST_PCI_BASE), width, value);
-    return shared_memory_write(vm, gpa, width, value);
+    return shared_memory_write(vm, gpa, width, value) || virtio_slot_write(gpa, width);
 }

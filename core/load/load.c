@@ -60,29 +60,34 @@ bool load_images(struct vm *vm, struct loaded *out)
     const struct config_range *ram = &vm->config->memory[0];
     if (!load_kernel(vm, out))
         return false;
-    uint64_t end = ram->base + ram->size;
-    uint64_t fdt = ram->size > TREE_MAX_BYTES ? (end - TREE_MAX_BYTES) & ~(TREE_ALIGN - 1) : 0;
+    uint64_t end = ram->base + ram->size, bytes = tree_room(vm->config);
+    if (bytes > TREE_MAX_BYTES) {
+        vm_error(vm->config->name, "property fdt: a tree of %lu KiB; it may have %lu KiB",
+                 bytes >> 10, TREE_MAX_BYTES >> 10);
+        return false;
+    }
+    uint64_t fdt = ram->size > bytes ? (end - bytes) & ~(TREE_ALIGN - 1) : 0;
     /* A small RAM may have no 2 MiB boundary to spare; 8-byte alignment is all that is required. */
     if (fdt < ram->base || fdt < out->kernel_end)
-        fdt = (end - TREE_MAX_BYTES) & ~(HOST_PAGE_SIZE - 1);
-    if (ram->size <= TREE_MAX_BYTES || fdt < out->kernel_end) {
+        fdt = (end - bytes) & ~(HOST_PAGE_SIZE - 1);
+    if (ram->size <= bytes || fdt < out->kernel_end) {
         /* The kernel may lie in another range than the first. */
         bool elsewhere = out->kernel_start >= end || out->kernel_end <= ram->base;
-        if (!elsewhere || ram->size <= TREE_MAX_BYTES) {
+        if (!elsewhere || ram->size <= bytes) {
             vm_error(vm->config->name,
-                     "property memory: the kernel leaves no room for a device tree of %d KiB",
-                     TREE_MAX_BYTES >> 10);
+                     "property memory: the kernel leaves no room for a device tree of %lu KiB",
+                     bytes >> 10);
             return false;
         }
     }
     out->fdt = fdt;
     if (!place_ramdisk(vm, out, fdt))
         return false;
-    void *room = vm_ram(vm, fdt, TREE_MAX_BYTES);
+    void *room = vm_ram(vm, fdt, bytes);
     if (!room) {
         vm_error(vm->config->name, "property memory: no unbroken RAM for the device tree at %#lx",
                  fdt);
         return false;
     }
-    return tree_build(vm, out, room, TREE_MAX_BYTES) != 0;
+    return tree_build(vm, out, room, bytes) != 0;
 }

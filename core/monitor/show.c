@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/dev/virtio_slot.h"
 #include "core/exit.h"
 #include "core/monitor/monitor.h"
 #include "core/vm.h"
@@ -293,6 +294,8 @@ void show_map(struct vm *vm)
                  false);
     if (vm->config->console == CONSOLE_UART)
         map_line(GUEST_UART_BASE, GUEST_UART_SIZE, "serial port (ns16550a), emulated", 0, false);
+    map_line(GUEST_SLOTS_BASE, GUEST_SLOTS_SIZE, "virtio-mmio slots, empty where nothing else is",
+             0, false);
     if (vm->config->irqchip == IRQCHIP_IMSIC)
         map_line(GUEST_IMSIC_BASE, GUEST_IMSIC_PAGE * vm->config->vcpus,
                  "interrupt files, a page each vCPU", 0, false);

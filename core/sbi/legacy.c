@@ -37,6 +37,17 @@ static int64_t remote(struct vcpu *vcpu, uint64_t call, const uint64_t args[6])
     }
 }
 
+/* An IPI is pending also while it is still mail. 1: one was. */
+static int64_t clear_ipi(struct vcpu *vcpu)
+{
+    const struct engine_ops *ops = vcpu->eng.ops;
+    struct engine_state state;
+    ops->state(&vcpu->eng, &state);
+    ops->irq(&vcpu->eng, GUEST_IRQ_SOFT, false);
+    bool mail = atomic_fetch_and(&vcpu->mailbox, ~MAIL_SOFT) & MAIL_SOFT;
+    return mail || state.sip >> GUEST_IRQ_SOFT & 1;
+}
+
 static struct sbi_ret handle(struct vcpu *vcpu, uint64_t call, uint64_t function,
                              const uint64_t args[6])
 {
@@ -58,7 +69,7 @@ static struct sbi_ret handle(struct vcpu *vcpu, uint64_t call, uint64_t function
             answer = vcpu->vm->config->getchar_zero ? 0 : -1;
         break;
     case SBI_EXT_LEGACY_CLEAR_IPI:
-        vcpu->eng.ops->irq(&vcpu->eng, GUEST_IRQ_SOFT, false);
+        answer = clear_ipi(vcpu);
         break;
     case SBI_EXT_LEGACY_SHUTDOWN:
         vm_guest_off(vcpu->vm);

@@ -42,7 +42,7 @@ enum config_irqchip tree_irqchip(const struct vm_config *config)
 {
     enum config_irqchip found = IRQCHIP_PLIC;
     void *copy = config->fdt.size <= TREE_MAX_BYTES
-                     ? host_pages_alloc(TREE_MAX_BYTES, HOST_PAGE_SIZE)
+                     ? host_pages_alloc(config->fdt.size, HOST_PAGE_SIZE)
                      : NULL;
     if (!copy)
         return found; /* building the tree will say what is wrong with it */
@@ -53,7 +53,7 @@ enum config_irqchip tree_irqchip(const struct vm_config *config)
         else if (fdt_node_offset_by_compatible(copy, -1, "riscv,aplic") >= 0)
             found = IRQCHIP_APLIC;
     }
-    host_pages_free(copy, TREE_MAX_BYTES);
+    host_pages_free(copy, config->fdt.size);
     return found;
 }
 

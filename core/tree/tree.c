@@ -194,6 +194,26 @@ static void generate(struct tree *t, size_t size)
     tree_fill_chosen(t, chosen);
 }
 
+/* What a tree has besides its vCPUs; and a vCPU's nodes without the names of its extensions, which
+ * are there twice. */
+#define OTHERS_BYTES 32768UL
+#define LEAST_BYTES 65536UL
+#define CPU_BYTES 1024UL
+
+size_t tree_room(const struct vm_config *config)
+{
+    struct riscv_isa isa;
+    size_t cpu = CPU_BYTES;
+    tree_guest_isa(config, &isa);
+    for (unsigned ext = 0; ext < ISA_EXT_COUNT; ext++) {
+        if (isa_has(&isa, ext))
+            cpu += 2 * (strlen(isa_name(ext)) + 1);
+    }
+    size_t room = OTHERS_BYTES + config->fdt.size + config->vcpus * cpu;
+    room = (room + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
+    return room > LEAST_BYTES ? room : LEAST_BYTES;
+}
+
 size_t tree_build(const struct vm *vm, const struct loaded *loaded, void *out, size_t size)
 {
     struct tree t = {.vm = vm, .loaded = loaded, .fdt = out};
@@ -204,9 +224,8 @@ size_t tree_build(const struct vm *vm, const struct loaded *loaded, void *out, s
     if (!t.error)
         t.error = fdt_pack(out);
     if (t.error) {
-        vm_error(vm->config->name, "property %s: %s (a tree may have %d KiB)",
-                 vm->config->fdt.size ? "fdt" : "vcpus", fdt_strerror(t.error),
-                 TREE_MAX_BYTES >> 10);
+        vm_error(vm->config->name, "property %s: %s (the tree has room for %zu KiB)",
+                 vm->config->fdt.size ? "fdt" : "vcpus", fdt_strerror(t.error), size >> 10);
         return 0;
     }
     return fdt_totalsize(out);

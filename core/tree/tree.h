@@ -9,7 +9,11 @@
 #include "core/load/load.h"
 #include "core/vm.h"
 
-#define TREE_MAX_BYTES 65536
+#define TREE_MAX_BYTES 0x200000UL /* kernels map no more of it early */
+
+/* Room for the tree of such a VM: it grows with vCPUs, what they can do, and the user's own tree.
+ */
+size_t tree_room(const struct vm_config *config);
 
 /* Writes the tree into out[size]; returns its length, or 0 after one line that says what failed. */
 size_t tree_build(const struct vm *vm, const struct loaded *loaded, void *out, size_t size);

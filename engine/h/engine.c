@@ -117,6 +117,8 @@ static void vcpu_resume(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_
 {
     csr_write(CSR_VSATP, 0);
     csr_clear(CSR_VSSTATUS, SSTATUS_SIE);
+    csr_set(CSR_VSSTATUS, h_units_on(v->vm));
+    csr_write(CSR_SCOUNTEREN, COUNTEREN_AT_START);
     hfence_vvma_all();
     v->pc = pc;
     v->gpr[10] = a0;

@@ -54,6 +54,8 @@ static inline uint64_t h_hvictl(bool external)
 /* switch.c */
 void h_load(struct engine_vcpu *v);
 void h_put(struct engine_vcpu *v);
+/* What of sstatus.FS and VS a vCPU begins with: on (dirty) where its VM has the unit. */
+uint64_t h_units_on(const struct engine_vm *vm);
 void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
 
 /* window.c: see engine/engine.h for all but the last. */

@@ -145,10 +145,16 @@ void h_put(struct engine_vcpu *v)
     v->loaded = false;
 }
 
+uint64_t h_units_on(const struct engine_vm *vm)
+{
+    return (vm->h.has_fp ? SSTATUS_FS : 0) | (vm->h.has_vector ? SSTATUS_VS : 0);
+}
+
 void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
 {
-    /* The SBI's hart_start: satp 0, sstatus.SIE 0, a0, a1 as given, the rest undefined: here zero,
-     * so that a guest can't see what ran before. */
+    /* The SBI's hart_start: satp 0, sstatus.SIE 0, a0, a1 as given, the rest undefined. Registers
+     * are zero, so that a guest can't see what ran before; FP and vector unit are on and user mode
+     * may read cycle, time and instret, as OpenSBI leaves them: some kernels count on it. */
     void *vector = v->h.vector;
     memset(v->gpr, 0, sizeof(v->gpr));
     memset(&v->h, 0, sizeof(v->h));
@@ -158,7 +164,8 @@ void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     v->pc = pc;
     v->gpr[10] = a0;
     v->gpr[11] = a1;
-    v->h.vsstatus = SSTATUS_UXL_64;
+    v->h.vsstatus = SSTATUS_UXL_64 | h_units_on(v->vm);
+    v->h.scounteren = COUNTEREN_AT_START;
     v->h.vstimecmp = UINT64_MAX;
     v->h.timer = UINT64_MAX;
     v->h.vtype = 1UL << 63; /* vill, as after a reset */

@@ -44,7 +44,8 @@ static void vcpu_resume(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_
 {
     struct s_vcpu *s = &v->s;
     s->satp = 0;
-    s->sstatus &= ~SSTATUS_SIE;
+    s->sstatus = (s->sstatus & ~SSTATUS_SIE) | s_units_on(v->vm);
+    s->scounteren = COUNTEREN_AT_START;
     s->user = false;
     s_tables_flush(v);
     v->pc = pc;

@@ -206,6 +206,8 @@ static inline void s_due(struct engine_vcpu *v)
 /* switch.c */
 void s_load(struct engine_vcpu *v);
 void s_put(struct engine_vcpu *v);
+/* What of sstatus.FS and VS a vCPU begins with: on (dirty) where its VM has the unit. */
+uint64_t s_units_on(const struct engine_vm *vm);
 void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
 static inline enum s_mode s_mode(const struct s_vcpu *s)
 {

@@ -90,10 +90,16 @@ void s_put(struct engine_vcpu *v)
     v->loaded = false;
 }
 
+uint64_t s_units_on(const struct engine_vm *vm)
+{
+    return (vm->s.has_fp ? SSTATUS_FS : 0) | (vm->s.has_vector ? SSTATUS_VS : 0);
+}
+
 void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
 {
-    /* The SBI's hart_start: satp 0, sstatus.SIE 0, a0, a1 as given, the rest undefined: here zero.
-     */
+    /* The SBI's hart_start: satp 0, sstatus.SIE 0, a0, a1 as given, the rest undefined. Registers
+     * are zero; FP and vector unit are on and user mode may read cycle, time and instret, as
+     * OpenSBI leaves them: some kernels count on it. */
     struct s_vcpu *s = &v->s, old = *s;
     memset(v->gpr, 0, sizeof(v->gpr));
     memset(s, 0, sizeof(*s));
@@ -109,7 +115,8 @@ void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     v->pc = pc;
     v->gpr[10] = a0;
     v->gpr[11] = a1;
-    s->sstatus = SSTATUS_UXL_64;
+    s->sstatus = SSTATUS_UXL_64 | s_units_on(v->vm);
+    s->scounteren = COUNTEREN_AT_START;
     s->timer = UINT64_MAX;
     s->vtype = 1UL << 63; /* vill, as after a reset */
     if (s->pool)

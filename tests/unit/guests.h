@@ -20,7 +20,7 @@ static struct vcpu guest_vcpus[GUEST_VCPUS];
 static struct fence guest_fence; /* the last one that the engine carried out */
 static unsigned guest_fences;
 static uint32_t guest_irqs; /* bit n: interrupt n was shown or taken away */
-static uint64_t guest_began_at;
+static uint64_t guest_began_at, guest_sip;
 
 static int fake_vm_init(struct engine_vm *vm)
 {
@@ -57,8 +57,9 @@ static void fake_put(struct engine_vcpu *v)
 }
 static void fake_irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
 {
-    (void)v, (void)level;
+    (void)v;
     guest_irqs |= 1u << irq;
+    guest_sip = (guest_sip & ~(1UL << irq)) | (uint64_t)level << irq;
 }
 static void fake_fence(struct engine_vcpu *v, const struct fence *fence)
 {
@@ -69,7 +70,7 @@ static void fake_fence(struct engine_vcpu *v, const struct fence *fence)
 static void fake_state(const struct engine_vcpu *v, struct engine_state *state)
 {
     (void)v;
-    memset(state, 0, sizeof(*state));
+    *state = (struct engine_state){.sip = guest_sip};
 }
 static struct sbi_ret fake_set_timer(struct engine_vcpu *v, uint64_t when)
 {
@@ -118,6 +119,7 @@ static inline void guest_describe(unsigned mib)
     memset(&guest, 0, sizeof(guest));
     memset(guest_vcpus, 0, sizeof(guest_vcpus));
     guest_fences = guest_irqs = 0;
+    guest_sip = 0;
     strcpy(guest_config.name, "web");
     guest_config.bootargs = "";
     guest_config.vcpus = GUEST_VCPUS;

@@ -178,8 +178,9 @@ static void test_tree(void **state)
     guest_config.bootargs = "quiet";
     guest_config.ramdisk = (struct config_image){"initramfs", ramdisk, sizeof(ramdisk)};
     assert_true(load_images(&guest, &loaded));
-    const void *fdt = vm_ram(&guest, loaded.fdt, TREE_MAX_BYTES);
-    assert_int_equal(fdt_check_full(fdt, TREE_MAX_BYTES), 0);
+    size_t room = tree_room(&guest_config);
+    const void *fdt = vm_ram(&guest, loaded.fdt, room);
+    assert_int_equal(fdt_check_full(fdt, room), 0);
     int bytes;
     assert_string_equal(prop(fdt, "/chosen", "bootargs", &bytes), "quiet");
     const fdt64_t *start = prop(fdt, "/chosen", "linux,initrd-start", &bytes);
@@ -201,6 +202,24 @@ static void test_tree(void **state)
     assert_int_equal(cpus, GUEST_VCPUS);
 }
 
+/* Each of 64 vCPUs can do all that there is. */
+static void test_tree_of_64_vcpus(void **state)
+{
+    (void)state;
+    struct riscv_isa before = board.isa;
+    linux_header(0x200000, 0x300000);
+    guest_config.vcpus = 64;
+    for (unsigned ext = 0; ext < ISA_EXT_COUNT; ext++)
+        isa_set(&board.isa, ext);
+    bool ok = load_images(&guest, &loaded);
+    board.isa = before;
+    assert_true(ok);
+    size_t room = tree_room(&guest_config);
+    const void *fdt = vm_ram(&guest, loaded.fdt, fdt_totalsize(vm_ram(&guest, loaded.fdt, room)));
+    assert_non_null(fdt);
+    assert_true(fdt_path_offset(fdt, "/cpus/cpu@3f/interrupt-controller") > 0);
+}
+
 static void test_ramdisk_too_large(void **state)
 {
     (void)state;
@@ -213,12 +232,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_linux),       TEST(test_linux_too_large),
-        TEST(test_elf),         TEST(test_linux_offset_wraps),
-        TEST(test_elf_outside), TEST(test_elf_for_another_machine),
-        TEST(test_elf_cut),     TEST(test_ramdisk_too_large),
-        TEST(test_flat),        TEST(test_entry_outside),
-        TEST(test_tree),        TEST(test_damaged_headers),
+        TEST(test_linux),
+        TEST(test_linux_too_large),
+        TEST(test_elf),
+        TEST(test_linux_offset_wraps),
+        TEST(test_elf_outside),
+        TEST(test_elf_for_another_machine),
+        TEST(test_elf_cut),
+        TEST(test_ramdisk_too_large),
+        TEST(test_flat),
+        TEST(test_entry_outside),
+        TEST(test_tree),
+        TEST(test_damaged_headers),
+        TEST(test_tree_of_64_vcpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

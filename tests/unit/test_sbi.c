@@ -136,6 +136,20 @@ static void test_hart_masks(void **state)
         assert_int_equal(call(SBI_EXT_RFENCE, function, 1, 0, 0), SBI_ERR_NOT_SUPPORTED);
 }
 
+/* Legacy clear_ipi: positive if one had been pending, as mail or shown. */
+static void test_legacy_clear_ipi(void **state)
+{
+    (void)state;
+    assert_int_equal(call(SBI_EXT_LEGACY_CLEAR_IPI, 0, 0, 0, 0), 0);
+    atomic_fetch_or(&caller->mailbox, MAIL_SOFT);
+    assert_true(call(SBI_EXT_LEGACY_CLEAR_IPI, 0, 0, 0, 0) > 0);
+    assert_false(atomic_load(&caller->mailbox) & MAIL_SOFT);
+    caller->eng.ops->irq(&caller->eng, GUEST_IRQ_SOFT, true);
+    assert_true(call(SBI_EXT_LEGACY_CLEAR_IPI, 0, 0, 0, 0) > 0);
+    assert_int_equal(guest_sip, 0);
+    assert_int_equal(call(SBI_EXT_LEGACY_CLEAR_IPI, 0, 0, 0, 0), 0);
+}
+
 static void test_fence_of_the_caller(void **state)
 {
     (void)state;
@@ -275,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hsm_start, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hsm_suspend, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hart_masks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_legacy_clear_ipi, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fence_of_the_caller, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fence_up_to_the_last_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_debug_console, set_up, tear_down),

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How a VM begins: what its harts find, what its memory map has."""
+
+import os
+import re
+
+from caldarium import BUILD, Machine, bundle, vm
+
+BOARD = "rv64,v=true"
+
+
+def life(name, what, *, mib=16, vcpus=1, words="", **properties):
+    return vm(name, kernel="life", mib=mib, vcpus=vcpus, bootargs=f"life={what} {words}", **properties)
+
+
+def test_harts_begin_as_firmware_leaves_them(tmp_path):
+    """FP and vector unit on, user mode may read the counters: at boot, at a start, after a suspend."""
+    lines = []
+    with Machine(kernel=os.path.join(BUILD, "guests", "life.bin"), smp=2, memory="256M", cpu=BOARD,
+                 append="life=entry") as bare:
+        on_bare = re.findall("life: .*", bare.wait_end())
+    with Machine(bundle(tmp_path, life("a", "entry", vcpus=2)), smp=2, cpu=BOARD) as machine:
+        lines = re.findall("life: .*", machine.wait_end())
+    assert [line.split(":")[1] for line in lines] == [" boot", " started", " resumed"]
+    assert all("FS 3 VS 3 scounteren 7, user mode: cause 8" in line for line in lines), lines
+    assert lines == on_bare
+
+
+def test_units_that_are_hidden_stay_off(tmp_path):
+    path = bundle(tmp_path, life("a", "entry", vcpus=2, isa_disable='"v", "f"'))
+    with Machine(path, smp=2, cpu=BOARD) as machine:
+        lines = re.findall("life: .*", machine.wait_end())
+    assert len(lines) == 3
+    assert all("FS 0 VS 0 scounteren 7, user mode: cause 2" in line for line in lines), lines
+
+
+def test_virtio_slots_without_a_device_are_empty(tmp_path):
+    with Machine(bundle(tmp_path, life("a", "slots"))) as machine:
+        output = machine.wait_end()
+    for slot in range(8):
+        assert f"life: slot {0x10001000 + slot * 0x1000:#x}".replace("0x", "") in output.replace("0x", "")
+    assert len(re.findall("magic (0x)?74726976 version 1 device 0 status 0", output)) == 8, output
+
+
+def test_64_vcpus_that_can_do_all(tmp_path):
+    """Their tree is larger than 64 KiB."""
+    path = bundle(tmp_path, vm("many", kernel="minikernel", vcpus=64, mib=16))
+    with Machine(path, smp=2, cpu="max") as machine:
+        machine.expect("mini> ")
+        assert "virtio-mmio slots" in machine.monitor("map many")
