@@ -82,10 +82,32 @@ static bool init_vcpus(struct vm *vm)
     return true;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+uint64_t vm_gpa_end(const struct vm *vm)
+{
+    const struct vm_config *config = vm->config;
+    uint64_t end = larger(GUEST_PCI_BASE + GUEST_PCI_SIZE, GUEST_IMSIC_BASE + GUEST_IMSIC_SIZE);
+    for (unsigned n = 0; n < config->memory_ranges; n++)
+        end = larger(end, config->memory[n].base + config->memory[n].size);
+    for (unsigned n = 0; n < vm->device_count; n++) {
+        const struct passthrough *device = &vm->devices[n];
+        for (unsigned r = 0; r < device->reg_count; r++)
+            end = larger(end, device->regs[r].base + device->regs[r].size);
+    }
+    for (unsigned n = 0; n < vm->shared_count; n++)
+        end = larger(end, vm->shared[n].base + vm->shared[n].region->size + SHARED_DOORBELL_SIZE);
+    return end;
+}
+
 int vm_create(struct vm *vm)
 {
     struct loaded loaded;
     vm->eng.name = vm->config->name;
+    vm->eng.gpa_end = vm_gpa_end(vm);
     hide_extensions(vm);
     if (vm->eng.ops->vm_init(&vm->eng) < 0) {
         vm_error(vm->config->name, "no memory is left for its page tables");

@@ -101,6 +101,10 @@ struct vm *vm_find(const char *name);
  */
 int vm_create(struct vm *vm);
 
+/* All its guest-physical addresses are below: RAM, devices of its own, the virtual ones. Its
+ * devices and shared memory are resolved. */
+uint64_t vm_gpa_end(const struct vm *vm);
+
 /* Gives everything back. No vCPU is loaded on any hart. */
 void vm_destroy(struct vm *vm);
 

@@ -82,6 +82,7 @@ struct engine_vm {
     const struct engine_ops *ops;
     const char *name;           /* the VM's name, for messages; owned by the VM */
     const uint8_t *isa_disable; /* riscv_ext numbers the guest must not have, ISA_EXT_COUNT flags */
+    uint64_t gpa_end;           /* its guest-physical addresses lie below; set before vm_init() */
     union {
         struct h_vm h;
         struct s_vm s;

@@ -11,8 +11,8 @@
 #include "core/vm.h"
 #include "host/host.h"
 
-/* What engine h's smallest second stage reaches: Sv39x4. */
-#define GPA_LIMIT (1UL << 41)
+/* Physical addresses have 56 bits. What an engine reaches is looked at when that is chosen. */
+#define GPA_LIMIT (1UL << 56)
 
 struct property {
     const void *fdt;
@@ -81,7 +81,7 @@ static const char *range_fault(struct config_range r)
     if (!r.size || r.base % HOST_PAGE_SIZE || r.size % HOST_PAGE_SIZE)
         return "base and size are multiples of 4096, and size is not 0";
     if (r.base + r.size < r.base || r.base + r.size > GPA_LIMIT)
-        return "it ends at or below 0x20000000000 (2 TiB)";
+        return "it ends at or below 0x100000000000000";
     return NULL;
 }
 

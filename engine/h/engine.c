@@ -71,7 +71,7 @@ static int vm_init(struct engine_vm *vm)
     h->hstateen0 = h_features.hstateen ? HSTATEEN_SENVCFG : 0;
     if (h_features.hstateen && shown(vm, ISA_SSAIA))
         h->hstateen0 |= HSTATEEN_AIA | HSTATEEN_IMSIC | HSTATEEN_CSRIND;
-    return gstage_init(&h->gstage, h_features.gstage_levels);
+    return gstage_init(&h->gstage, gstage_levels(vm->gpa_end, h_features.gstage_modes));
 }
 
 static uint64_t table_bytes(const struct engine_vm *vm)

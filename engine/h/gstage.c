@@ -23,6 +23,15 @@ static uint64_t pte_pa(uint64_t pte)
     return pte >> PTE_PPN_SHIFT << 12;
 }
 
+unsigned gstage_levels(uint64_t end, unsigned modes)
+{
+    for (unsigned levels = 3; levels <= 5; levels++) {
+        if (modes >> levels & 1 && end <= 4 * level_bytes(levels))
+            return levels;
+    }
+    return 0;
+}
+
 int gstage_init(struct gstage *table, unsigned levels)
 {
     table->root = host_pages_alloc(ROOT_BYTES, ROOT_BYTES);

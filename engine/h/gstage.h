@@ -15,6 +15,13 @@ struct gstage {
     unsigned levels; /* 3, 4, 5: Sv39x4, Sv48x4, Sv57x4 */
 };
 
+/*
+ * The fewest levels that reach all guest-physical addresses below `end`: a TLB miss costs a walk of
+ * the second stage for each level of the guest's own tables, so each level counts. `modes`: bit n
+ * is set where there is a mode of n levels. 0: none of them reaches so far.
+ */
+unsigned gstage_levels(uint64_t end, unsigned modes);
+
 /* An empty table. 0, or -1: out of memory. */
 int gstage_init(struct gstage *table, unsigned levels);
 

@@ -18,7 +18,7 @@ struct h_features {
     bool hstateen;    /* hstateen0 exists */
     bool aia;         /* Ssaia's VS-level CSRs */
     bool svinval_done;
-    unsigned gstage_levels; /* 3, 4, 5: Sv39x4, Sv48x4, Sv57x4 */
+    unsigned gstage_modes; /* bits 3, 4, 5: Sv39x4, Sv48x4, Sv57x4 */
     unsigned vmid_bits;
 };
 extern struct h_features h_features;

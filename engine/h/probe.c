@@ -16,10 +16,11 @@ struct h_features h_features;
         stuck_;                                                                                    \
     })
 
+/* While V=0, a write of an unsupported mode to vsatp or hgatp is not ignored, as it is for satp,
+ * but leaves some legal mode there (privileged manual, "vsatp" and "hgatp"). Nobody uses either
+ * now. */
 unsigned h_probe_satp_levels(void)
 {
-    /* A write to satp with an unsupported mode has no effect (privileged manual, "satp"). The
-     * tables in use are kept: only vsatp, which nobody uses now, is tried. */
     for (unsigned levels = 5; levels > 3; levels--) {
         uint64_t mode = SATP_MODE_SV39 + levels - 3;
         csr_write(CSR_VSATP, mode << SATP_MODE_SHIFT);
@@ -33,14 +34,14 @@ unsigned h_probe_satp_levels(void)
 
 static void probe_gstage(void)
 {
-    h_features.gstage_levels = 0;
-    for (unsigned levels = 5; levels >= 3 && !h_features.gstage_levels; levels--) {
+    h_features.gstage_modes = 0;
+    for (unsigned levels = 3; levels <= 5; levels++) {
         uint64_t mode = SATP_MODE_SV39 + levels - 3;
         csr_write(CSR_HGATP, mode << SATP_MODE_SHIFT | HGATP_VMID_MASK << HGATP_VMID_SHIFT);
         uint64_t now = csr_read(CSR_HGATP);
         if (now >> SATP_MODE_SHIFT != mode)
             continue;
-        h_features.gstage_levels = levels;
+        h_features.gstage_modes |= 1U << levels;
         uint64_t vmid = now >> HGATP_VMID_SHIFT & HGATP_VMID_MASK;
         h_features.vmid_bits = (unsigned)__builtin_popcountll(vmid);
     }
@@ -54,7 +55,7 @@ bool h_probe(void)
     if (!ok)
         return false;
     probe_gstage();
-    if (!h_features.gstage_levels)
+    if (!h_features.gstage_modes)
         return false;
     csr_try_read(CSR_HENVCFG, ok);
     if (ok)

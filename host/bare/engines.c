@@ -16,6 +16,11 @@
 uint64_t machine_vlenb;
 static bool has_h, has_shadow, prefer_shadow;
 
+static unsigned highest_levels(unsigned modes)
+{
+    return 31 - (unsigned)__builtin_clz(modes);
+}
+
 /* What firmware keeps closed, or the engine can't give, is not there for guests either. */
 static void h_isa(struct riscv_isa *isa)
 {
@@ -97,6 +102,16 @@ void machine_choose_engine(struct vm *vm, struct vm_config *config)
                                 "nothing is expected");
 }
 
+void machine_check_addresses(const struct vm *vm, struct vm_config *config)
+{
+    uint64_t end = vm_gpa_end(vm);
+    if (config->engine == ENGINE_H && !gstage_levels(end, h_features.gstage_modes))
+        property_refuse(config,
+                        "its memory and devices reach up to %#lx; the harts' second stage ends at "
+                        "%#lx",
+                        end - 1, (1UL << (14 + 9 * highest_levels(h_features.gstage_modes))) - 1);
+}
+
 /* A tree of the user's own says which one it was made for; else the guest has what the board has.
  */
 static enum config_irqchip usual_irqchip(const struct vm_config *config, bool ssaia)
@@ -124,9 +139,15 @@ void machine_choose_irqchip(struct vm_config *config)
 void machine_describe_engines(char *text, size_t bytes)
 {
     char h[80] = "", shadow[80] = "";
-    if (has_h)
-        snprintf(h, sizeof(h), "h, Sv%ux4, VMID %u bits", 9 * h_features.gstage_levels + 12,
+    if (has_h) {
+        unsigned low = (unsigned)__builtin_ctz(h_features.gstage_modes);
+        unsigned high = highest_levels(h_features.gstage_modes);
+        char modes[24] = "";
+        if (low < high)
+            snprintf(modes, sizeof(modes), "Sv%ux4 to ", 9 * low + 12);
+        snprintf(h, sizeof(h), "h, %sSv%ux4, VMID %u bits", modes, 9 * high + 12,
                  h_features.vmid_bits);
+    }
     if (has_shadow)
         snprintf(shadow, sizeof(shadow), "shadow, Sv%u%s", 9 * s_features.levels + 12,
                  s_features.asids ? "" : ", without ASIDs");

@@ -175,10 +175,11 @@ static const struct gstage *own_table(struct vm *vm, const struct iommu_hw *hw)
     struct gstage *table = &own_tables[vm->index];
     if (table->root)
         return iommu_hw_has_levels(hw, table->levels) ? table : NULL;
-    unsigned levels = 3;
-    while (levels < 5 && !iommu_hw_has_levels(hw, levels))
-        levels++;
-    bool ok = gstage_init(table, levels) == 0;
+    unsigned modes = 0;
+    for (unsigned levels = 3; levels <= 5; levels++)
+        modes |= (unsigned)iommu_hw_has_levels(hw, levels) << levels;
+    unsigned levels = gstage_levels(vm->eng.gpa_end, modes);
+    bool ok = levels && gstage_init(table, levels) == 0;
     for (unsigned n = 0; ok && n < vm->ram_chunks; n++) {
         const struct ram_chunk *chunk = &vm->ram[n];
         ok = gstage_map(table, chunk->gpa, host_pa(chunk->host), chunk->size) == 0;
@@ -200,8 +201,10 @@ bool iommu_start(struct vm *vm, const struct passthrough *device)
     if (!table || !iommu_hw_has_levels(&iommu->hw, table->levels))
         table = own_table(vm, &iommu->hw);
     if (!table) {
-        vm_error(vm->config->name, "property passthrough: no memory is left for %s's tables",
-                 device->path);
+        vm_error(vm->config->name,
+                 "property passthrough: no memory is left for %s's tables, or %s has no mode for "
+                 "addresses up to %#lx",
+                 device->path, iommu->name, vm->eng.gpa_end - 1);
         return false;
     }
     struct iommu_context context = {.second_stage = gstage_atp(table), .vm = vm->index + 1};

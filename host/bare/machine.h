@@ -20,6 +20,9 @@ void machine_hart_init(void);
  * one: into vm->eng.ops and config->engine. Refuses the VM where the machine doesn't have it. */
 void machine_choose_engine(struct vm *vm, struct vm_config *config);
 
+/* Refuses a VM with addresses that its engine can't map; its devices are resolved. */
+void machine_check_addresses(const struct vm *vm, struct vm_config *config);
+
 /* The interrupt controller that the VM's bundle wants, or what the board has, into config->irqchip;
  * the engine is chosen. Refuses the VM where it can't have it. */
 void machine_choose_irqchip(struct vm_config *config);

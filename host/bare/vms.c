@@ -41,6 +41,8 @@ static bool define(struct vm *vm, unsigned index)
         memory_set_aside(vm, &configs[index]);
     if (!config->refused)
         shared_memory_resolve(vm, &configs[index]);
+    if (!config->refused)
+        machine_check_addresses(vm, &configs[index]);
     if (config->refused) {
         vm->device_count = vm->shared_count = 0;
         atomic_store(&vm->state, VM_REFUSED);

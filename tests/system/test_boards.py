@@ -6,7 +6,7 @@ import re
 import struct
 
 import pytest
-from caldarium import IMAGE, Machine, board_tree, bundle, guest_image, vm
+from caldarium import IMAGE, Machine, board_tree, bundle, guest_image, needs_h, vm
 
 GIB = 1 << 30
 LOOP = vm("loop", kernel="loop", mib=16)
@@ -143,3 +143,25 @@ def test_bundle_that_is_no_range(tmp_path):
     with Machine(smp=1, append="", **start) as machine:
         machine.expect("linux,initrd-start 0xffffffffffff0000 .* are no range of memory")
         machine.expect("no bundle")
+
+
+# Where RAM begins, and what the smallest second stage for it takes: a root of 16 KiB, and a page for
+# each level below as far as it is large pages.
+@needs_h
+@pytest.mark.parametrize("base, kib", [(0x80000000, 20), (1 << 41, 24), (1 << 50, 28)])
+def test_second_stage_is_as_small_as_the_addresses_let_it(tmp_path, base, kib):
+    cells = f"<{base >> 32:#x} {base & 0xffffffff:#x} 0 0x1000000>"
+    with Machine(bundle(tmp_path, vm("loop", kernel="loop", memory=cells)), smp=1, append="") as machine:
+        machine.expect(f"vm loop: started: 16 MiB of RAM, {kib} KiB of page tables")
+        machine.monitor_shows("harts", "vm loop|loop, vCPU 0")
+
+
+@needs_h
+def test_addresses_that_no_second_stage_reaches(tmp_path):
+    path = bundle(tmp_path, LOOP, vm("far", kernel="loop", memory="<0x200 0 0 0x1000000>"),
+                  vm("nowhere", kernel="loop", memory="<0x1000000 0 0 0x1000000>"))
+    with Machine(path, smp=1, cpu="rv64,sv57=off,sv48=off", append="") as machine:
+        machine.expect("vm nowhere: property memory: .* it ends at or below 0x100000000000000")
+        machine.expect("vm far: its memory and devices reach up to 0x20000ffffff; "
+                       "the harts' second stage ends at 0x1ffffffffff; it is refused")
+        machine.expect("vm loop: started")

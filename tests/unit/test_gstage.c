@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The second stage: how many levels it needs, and that it translates as the manual says. */
+#include "tests/unit/unit.h"
+
+#include "engine/h/gstage.h"
+#include "host/host.h"
+#include "riscv/csr.h"
+
+#define ALL (1u << 3 | 1u << 4 | 1u << 5)
+
+static void test_fewest_levels(void **state)
+{
+    (void)state;
+    assert_int_equal(gstage_levels(0x90000000, ALL), 3);
+    assert_int_equal(gstage_levels(1UL << 41, ALL), 3);
+    assert_int_equal(gstage_levels((1UL << 41) + 1, ALL), 4);
+    assert_int_equal(gstage_levels(1UL << 50, ALL), 4);
+    assert_int_equal(gstage_levels((1UL << 50) + 1, ALL), 5);
+    assert_int_equal(gstage_levels(1UL << 56, ALL), 5);
+    assert_int_equal(gstage_levels(0x90000000, 1u << 4), 4);
+    assert_int_equal(gstage_levels(0x90000000, 1u << 5), 5);
+    assert_int_equal(gstage_levels((1UL << 41) + 1, 1u << 3), 0);
+    assert_int_equal(gstage_levels((1UL << 50) + 1, 1u << 3 | 1u << 4), 0);
+}
+
+/* Privileged manual, "Two-Stage Address Translation": two more bits at the root. */
+static uint64_t translate(const struct gstage *stage, uint64_t gpa)
+{
+    const uint64_t *table = stage->root;
+    for (unsigned level = stage->levels - 1;; level--) {
+        unsigned shift = 12 + 9 * level;
+        uint64_t pte = table[gpa >> shift & (level == stage->levels - 1 ? 2047 : 511)];
+        if (!(pte & PTE_V))
+            return UINT64_MAX;
+        if (pte & PTE_R)
+            return (pte >> PTE_PPN_SHIFT << 12) + (gpa & ((1UL << shift) - 1));
+        if (!level)
+            return UINT64_MAX;
+        table = host_va(pte >> PTE_PPN_SHIFT << 12);
+    }
+}
+
+static void test_each_mode_translates(void **state)
+{
+    (void)state;
+    for (unsigned levels = 3; levels <= 5; levels++) {
+        uint64_t top = 1UL << (14 + 9 * levels);
+        struct gstage stage;
+        assert_int_equal(gstage_init(&stage, levels), 0);
+        assert_int_equal(gstage_map(&stage, 0x80000000, 0xc0000000, 0x40003000), 0);
+        assert_int_equal(gstage_map(&stage, top - 0x1000, 0x5000, 0x1000), 0);
+        assert_int_equal(translate(&stage, 0x80000123), 0xc0000123);
+        assert_int_equal(translate(&stage, 0xc0002fff), 0x100002fff);
+        assert_int_equal(translate(&stage, 0xc0003000), UINT64_MAX);
+        assert_int_equal(translate(&stage, top - 1), 0x5fff);
+        gstage_fini(&stage);
+    }
+    assert_int_equal(sim_pages_taken, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fewest_levels),
+        cmocka_unit_test(test_each_mode_translates),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
