@@ -41,7 +41,8 @@ static int map(struct vm *vm)
 {
     for (unsigned n = 0; n < vm->ram_chunks; n++) {
         struct ram_chunk *chunk = &vm->ram[n];
-        if (vm->eng.ops->map(&vm->eng, chunk->gpa, host_pa(chunk->host), chunk->size, false) < 0) {
+        if (vm->eng.ops->map(&vm->eng, chunk->gpa, host_pa(chunk->host), chunk->size,
+                             ENGINE_MAP_RAM) < 0) {
             vm_error(vm->config->name, "property memory: no memory is left for its page tables");
             return -1;
         }

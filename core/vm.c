@@ -103,6 +103,14 @@ uint64_t vm_gpa_end(const struct vm *vm)
     return end;
 }
 
+static bool map_irqchip(struct vm *vm)
+{
+    if (vm_irq_map(vm))
+        return true;
+    vm_error(vm->config->name, "no memory is left for its page tables");
+    return false;
+}
+
 int vm_create(struct vm *vm)
 {
     struct loaded loaded;
@@ -122,7 +130,8 @@ int vm_create(struct vm *vm)
         return -1;
     }
     if (memory_take(vm) < 0 || !load_images(vm, &loaded) || !passthrough_attach(vm) ||
-        !shared_memory_attach(vm) || !init_vcpus(vm) || !passthrough_start(vm)) {
+        !shared_memory_attach(vm) || !map_irqchip(vm) || !init_vcpus(vm) ||
+        !passthrough_start(vm)) {
         vm_destroy(vm);
         return -1;
     }

@@ -23,6 +23,10 @@
 
 struct engine_ops;
 
+/* What engine_ops.map() maps: RAM, which host_va() reaches; a device's registers; or a page of the
+ * host's that the guest reads as registers without an exit, while its stores exit as EXIT_MMIO. */
+enum engine_map { ENGINE_MAP_RAM, ENGINE_MAP_DEVICE, ENGINE_MAP_READ_ONLY };
+
 /* Why engine_run() returned. The numbers index core/exit.c's table and the statistics. */
 enum exit_reason {
     EXIT_INTERRUPT,   /* a host interrupt or a kick: look at the mailboxes */
@@ -121,9 +125,9 @@ struct engine_ops {
     int (*vm_init)(struct engine_vm *vm);
     void (*vm_fini)(struct engine_vm *vm);
 
-    /* Maps [gpa, gpa+size) to host-physical pa, all page-aligned: RAM, which host_va() reaches, or
-     * a device's registers. 0, or -1: out of memory. */
-    int (*map)(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device);
+    /* Maps [gpa, gpa+size) to host-physical pa, all page-aligned. 0, or -1: out of memory. */
+    int (*map)(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size,
+               enum engine_map what);
 
     /* The table that says where the VM's memory is, for an IOMMU to use as well. NULL: this engine
      * has none of that kind. */

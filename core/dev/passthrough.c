@@ -317,7 +317,8 @@ bool passthrough_attach(struct vm *vm)
         const struct passthrough *device = &vm->devices[n];
         for (unsigned r = 0; r < device->reg_count; r++) {
             uint64_t base = device->regs[r].base;
-            if (vm->eng.ops->map(&vm->eng, base, base, device->regs[r].size, true) < 0) {
+            if (vm->eng.ops->map(&vm->eng, base, base, device->regs[r].size, ENGINE_MAP_DEVICE) <
+                0) {
                 vm_error(vm->config->name,
                          "property passthrough: no memory is left for its tables");
                 return false;

@@ -120,8 +120,8 @@ bool shared_memory_attach(struct vm *vm)
     for (unsigned n = 0; n < vm->shared_count; n++) {
         const struct shared_window *window = &vm->shared[n];
         struct shared_region *region = window->region;
-        if (vm->eng.ops->map(&vm->eng, window->base, host_pa(region->host), region->size, false) <
-            0) {
+        if (vm->eng.ops->map(&vm->eng, window->base, host_pa(region->host), region->size,
+                             ENGINE_MAP_RAM) < 0) {
             vm_error(vm->config->name, "property shared-memory: no memory is left for its tables");
             return false;
         }

@@ -16,12 +16,14 @@
 /* Register map, specification chapter "Memory Map". */
 #define PENDING_BASE 0x1000u
 #define PENDING_END (PENDING_BASE + 0x80u)
-#define ENABLE_BASE 0x2000u
+#define ENABLE_BASE PLIC_ENABLE_BASE
 #define ENABLE_STRIDE 0x80u
 #define CONTEXT_BASE 0x200000u
 #define CONTEXT_STRIDE 0x1000u
 #define CONTEXT_THRESHOLD 0u
 #define CONTEXT_CLAIM 4u
+
+#define PAGE_BYTES 4096u
 
 static inline uint32_t get(const _Atomic uint32_t *word)
 {
@@ -38,6 +40,12 @@ static inline void full_fence(void)
     atomic_thread_fence(memory_order_seq_cst);
 }
 
+/* A context's enable registers. */
+static inline _Atomic uint32_t *enables(const struct plic *plic, unsigned context)
+{
+    return plic->enable[2 * context + 1];
+}
+
 static inline uint32_t bit_of(unsigned source)
 {
     return 1u << source % 32;
@@ -51,7 +59,7 @@ static inline bool exists(const struct plic *plic, unsigned source)
 /* Sources of word w that ask this context: what its priorities and threshold then make of it. */
 static inline uint32_t ready(const struct plic *plic, unsigned context, unsigned w)
 {
-    return get(&plic->pending[w]) & get(&plic->enable[context][w]) & ~get(&plic->claimed[w]);
+    return get(&plic->pending[w]) & get(&enables(plic, context)[w]) & ~get(&plic->claimed[w]);
 }
 
 /* The ready source of the highest priority above `floor`, the lowest id among equals; 0: none. */
@@ -74,7 +82,7 @@ static unsigned best_source(const struct plic *plic, unsigned context, unsigned 
 /* No more than a hint: also true for what is in service. */
 static inline bool asks(const struct plic *plic, unsigned context)
 {
-    const _Atomic uint32_t *pending = plic->pending, *enable = plic->enable[context];
+    const _Atomic uint32_t *pending = plic->pending, *enable = enables(plic, context);
     for (uint32_t words = get(&plic->words); words; words >>= 1, pending++, enable++) {
         if (get(pending) & get(enable)) {
             return true;
@@ -97,7 +105,7 @@ static void report(struct plic *plic, unsigned source)
 {
     full_fence();
     for (unsigned context = 0; context < plic->contexts; context++) {
-        if (get(&plic->enable[context][source / 32]) & bit_of(source)) {
+        if (get(&enables(plic, context)[source / 32]) & bit_of(source)) {
             plic->changed(plic, context);
         }
     }
@@ -135,8 +143,13 @@ static unsigned at_most(unsigned value, unsigned most)
 
 size_t plic_room_bytes(unsigned contexts, unsigned sources)
 {
-    return at_most(contexts, PLIC_CONTEXTS) * sizeof(uint32_t[PLIC_WORDS]) +
-           at_most(sources, PLIC_MAX_SOURCE) + 1;
+    return plic_enable_bytes(contexts) + at_most(sources, PLIC_MAX_SOURCE) + 1;
+}
+
+size_t plic_enable_bytes(unsigned contexts)
+{
+    size_t bytes = at_most(contexts, PLIC_CONTEXTS) * 2 * sizeof(uint32_t[PLIC_WORDS]);
+    return (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
 }
 
 void plic_size(struct plic *plic, unsigned contexts, unsigned sources, void *room)
@@ -144,7 +157,7 @@ void plic_size(struct plic *plic, unsigned contexts, unsigned sources, void *roo
     plic->contexts = at_most(contexts, PLIC_CONTEXTS);
     plic->sources = at_most(sources, PLIC_MAX_SOURCE);
     plic->enable = room;
-    plic->priority = (void *)(plic->enable + plic->contexts);
+    plic->priority = (_Atomic uint8_t *)room + plic_enable_bytes(contexts);
 }
 
 void plic_init(struct plic *plic)
@@ -161,7 +174,7 @@ void plic_init(struct plic *plic)
     }
     for (unsigned context = 0; context < plic->contexts; context++) {
         for (unsigned w = 0; w < PLIC_WORDS; w++) {
-            atomic_store(&plic->enable[context][w], 0);
+            atomic_store(&enables(plic, context)[w], 0);
         }
         atomic_store(&plic->threshold[context], 0);
     }
@@ -232,7 +245,7 @@ static __attribute__((noinline)) void complete(struct plic *plic, unsigned conte
     unsigned w = source / 32;
     uint32_t bit = bit_of(source);
     /* A source not enabled for this context: ignored (specification, "Interrupt Completion"). */
-    if (!(get(&plic->enable[context][w]) & bit) ||
+    if (!(get(&enables(plic, context)[w]) & bit) ||
         !(atomic_fetch_and(&plic->claimed[w], ~bit) & bit)) {
         return;
     }
@@ -273,7 +286,7 @@ static inline __attribute__((always_inline)) bool read_word(struct plic *plic, u
         if (context >= plic->contexts) {
             return false;
         }
-        *value = place & 1 ? get(&plic->enable[context][w]) : 0;
+        *value = get(&plic->enable[place][w]);
         return true;
     }
     if (offset < PENDING_END) {
@@ -306,7 +319,7 @@ static __attribute__((noinline)) void write_enable(struct plic *plic, unsigned c
     if (w >= last) {
         value &= w > last ? 0 : bit_of(plic->sources) * 2 - 1;
     }
-    uint32_t old = atomic_exchange(&plic->enable[context][w], value);
+    uint32_t old = atomic_exchange(&enables(plic, context)[w], value);
     full_fence();
     if ((old ^ value) & get(&plic->pending[w])) {
         plic->changed(plic, context);

@@ -20,6 +20,7 @@
 #define PLIC_WORDS 32
 #define PLIC_CONTEXTS 64
 #define PLIC_MAX_PRIORITY 7
+#define PLIC_ENABLE_BASE 0x2000u /* specification, chapter "Memory Map" */
 
 struct plic {
     unsigned contexts;
@@ -30,17 +31,21 @@ struct plic {
     _Atomic uint32_t pending[PLIC_WORDS];   /* the gateway let a request through */
     _Atomic uint32_t claimed[PLIC_WORDS];   /* claimed, not yet completed: the gateway is shut */
     _Atomic uint8_t *priority;              /* of sources 0..sources */
-    _Atomic uint32_t (*enable)[PLIC_WORDS]; /* of contexts 0..contexts-1 */
+    _Atomic uint32_t (*enable)[PLIC_WORDS]; /* the registers as the map has them: place 2n+1 is
+                                               context n's, the others are zero */
     _Atomic uint8_t threshold[PLIC_CONTEXTS];
     void (*changed)(struct plic *plic, unsigned context);  /* set by the owner */
     void (*completed)(struct plic *plic, unsigned source); /* may be NULL: for forwarded sources */
 };
 
-/* Memory that a PLIC of that size needs besides its struct. */
+/* Memory that a PLIC of that size needs besides its struct. It begins with the pages of the enable
+ * registers, plic_enable_bytes() of them, so that they can be shown to the guest for reading: at
+ * PLIC_ENABLE_BASE, with nothing else in them. */
 size_t plic_room_bytes(unsigned contexts, unsigned sources);
+size_t plic_enable_bytes(unsigned contexts);
 
 /* Once, before plic_init(): how large it is (numbers beyond the maxima above count as these), and
- * plic_room_bytes() of memory, aligned to 4. */
+ * plic_room_bytes() of memory, aligned to 4, or to a page if they are shown. */
 void plic_size(struct plic *plic, unsigned contexts, unsigned sources, void *room);
 
 /* The state after reset. Leaves changed and completed as they are; no hart uses the PLIC. */

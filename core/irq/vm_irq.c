@@ -97,6 +97,19 @@ bool vm_irq_init(struct vm *vm)
     return !has_files(vm) || vm->eng.ops->window_init(&vm->eng, GUEST_IMSIC_BASE) == 0;
 }
 
+/*
+ * Linux reads a source's enable bit each time that it completes an interrupt: no exit for that.
+ * With Svpbmt the guest maps registers as I/O, and an access past the cache to memory that we write
+ * through the cache may see old bytes (privileged manual, "Svpbmt"): such a guest exits.
+ */
+bool vm_irq_map(struct vm *vm)
+{
+    if (!has_plic(vm) || !vm->hidden[ISA_SVPBMT])
+        return true;
+    return vm->eng.ops->map(&vm->eng, GUEST_PLIC_BASE + PLIC_ENABLE_BASE, host_pa(vm->plic.enable),
+                            plic_enable_bytes(vm->vcpu_count), ENGINE_MAP_READ_ONLY) == 0;
+}
+
 void vm_irq_load(struct vcpu *vcpu)
 {
     if (has_files(vcpu->vm))

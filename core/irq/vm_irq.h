@@ -24,6 +24,10 @@ bool vm_irq_define(struct vm *vm);
 /* The state after reset; no vCPU runs. False: out of memory. */
 bool vm_irq_init(struct vm *vm);
 
+/* What of the controller's registers the guest may read without an exit; once the VM has its RAM.
+ * False: out of memory. */
+bool vm_irq_map(struct vm *vm);
+
 /* The vCPU has come on to its hart, or leaves it: so may its interrupt file. */
 void vm_irq_load(struct vcpu *vcpu);
 void vm_irq_put(struct vcpu *vcpu);

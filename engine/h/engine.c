@@ -84,9 +84,10 @@ static void vm_fini(struct engine_vm *vm)
     gstage_fini(&vm->h.gstage);
 }
 
-static int map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device)
+static int map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, enum engine_map what)
 {
-    (void)device; /* what is behind it makes no difference to the second stage */
+    if (what == ENGINE_MAP_READ_ONLY)
+        return gstage_map_read_only(&vm->h.gstage, gpa, pa, size);
     return gstage_map(&vm->h.gstage, gpa, pa, size);
 }
 

@@ -11,7 +11,8 @@
 #include "riscv/csr.h"
 
 #define ROOT_BYTES (4 * HOST_PAGE_SIZE)
-#define LEAF (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
+#define READ_ONLY (PTE_V | PTE_R | PTE_U | PTE_A)
+#define LEAF (READ_ONLY | PTE_W | PTE_X | PTE_D)
 
 static uint64_t level_bytes(unsigned level)
 {
@@ -55,14 +56,14 @@ static unsigned leaf_level(uint64_t gpa, uint64_t pa, uint64_t size)
     return level;
 }
 
-static int map_leaf(struct gstage *stage, uint64_t gpa, uint64_t pa, unsigned leaf)
+static int map_leaf(struct gstage *stage, uint64_t gpa, uint64_t pa, unsigned leaf, uint64_t flags)
 {
     uint64_t *table = stage->root;
     unsigned top = stage->levels - 1;
     for (unsigned level = top;; level--) {
         uint64_t index = gpa >> (12 + 9 * level) & (level == top ? 2047 : 511);
         if (level == leaf) {
-            table[index] = pa >> 12 << PTE_PPN_SHIFT | LEAF;
+            table[index] = pa >> 12 << PTE_PPN_SHIFT | flags;
             return 0;
         }
         if (!(table[index] & PTE_V)) {
@@ -76,11 +77,11 @@ static int map_leaf(struct gstage *stage, uint64_t gpa, uint64_t pa, unsigned le
     }
 }
 
-int gstage_map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size)
+static int map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size, uint64_t flags)
 {
     while (size) {
         unsigned leaf = leaf_level(gpa, pa, size);
-        if (map_leaf(table, gpa, pa, leaf) < 0)
+        if (map_leaf(table, gpa, pa, leaf, flags) < 0)
             return -1;
         uint64_t step = level_bytes(leaf);
         gpa += step;
@@ -88,6 +89,16 @@ int gstage_map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size)
         size -= step;
     }
     return 0;
+}
+
+int gstage_map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size)
+{
+    return map(table, gpa, pa, size, LEAF);
+}
+
+int gstage_map_read_only(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size)
+{
+    return map(table, gpa, pa, size, READ_ONLY);
 }
 
 /* Frees the tables below: a walk with one index a level instead of recursion. */

@@ -29,6 +29,9 @@ int gstage_init(struct gstage *table, unsigned levels);
  * memory, with a part mapped. */
 int gstage_map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size);
 
+/* The same, for loads alone. */
+int gstage_map_read_only(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size);
+
 /* Gives everything back; nothing translates by it any more. */
 void gstage_fini(struct gstage *table);
 

@@ -22,7 +22,7 @@ static bool reachable(uint64_t va)
 }
 
 /* What the present view may do with a guest's leaf; without D a store has to come back here. */
-static uint64_t shadow_flags(const struct engine_vcpu *v, uint64_t pte)
+static uint64_t guest_flags(const struct engine_vcpu *v, uint64_t pte)
 {
     const struct s_vcpu *s = &v->s;
     uint64_t flags = PTE_V | PTE_A | PTE_D;
@@ -38,6 +38,13 @@ static uint64_t shadow_flags(const struct engine_vcpu *v, uint64_t pte)
     if (flags & PTE_X && s->sstatus & SSTATUS_MXR)
         flags |= PTE_R;    /* MXR has no X to go by below; a change of it flushes */
     return flags & ~PTE_X; /* S-mode never executes U-mode's pages */
+}
+
+/* The same where it leads to such a region. */
+static uint64_t shadow_flags(const struct engine_vcpu *v, uint64_t pte,
+                             const struct s_region *region)
+{
+    return guest_flags(v, pte) & (region->read_only ? ~(PTE_W | PTE_X) : UINT64_MAX);
 }
 
 /* The page around gpa can be one large entry: all of it one run of memory that is aligned alike. */
@@ -70,8 +77,9 @@ static bool fill_neighbours(struct engine_vcpu *v, const struct s_found *found, 
         bool ready = pte & PTE_V && pte & PTE_A && pte & (PTE_R | PTE_X) && !(pte >> 54) &&
                      (pte & (PTE_R | PTE_W)) != PTE_W &&
                      (v->s.user ? pte & PTE_U : !(pte & PTE_U) || v->s.sstatus & SSTATUS_SUM);
-        uint64_t gpa = pte >> PTE_PPN_SHIFT << 12, flags = shadow_flags(v, pte);
+        uint64_t gpa = pte >> PTE_PPN_SHIFT << 12;
         const struct s_region *region = ready ? s_region(v->vm, gpa) : NULL;
+        uint64_t flags = region ? shadow_flags(v, pte, region) : 0;
         bool fits = region && (!shared || flags & PTE_G);
         entry[(int)n - (int)own] =
             fits ? s_tables_entry(region->pa + (gpa - region->gpa), flags) : 0;
@@ -90,7 +98,7 @@ static void fill(struct engine_vcpu *v, uint64_t gva, const struct s_found *foun
         shift = LARGE_SHIFT;
     uint64_t inside = (1UL << shift) - 1;
     struct s_leaf leaf = {gva & ~inside, pa & ~inside, shift, found->shift,
-                          shadow_flags(v, found->pte)};
+                          shadow_flags(v, found->pte, region)};
     struct s_made *made;
     uint64_t *entry = s_tables_fill(v, &leaf, &made);
     seen[0] = found->pte;
@@ -158,7 +166,7 @@ bool s_fault(struct engine_vcpu *v, struct exit *exit)
         return false;
     }
     const struct s_region *region = s_region(v->vm, found.gpa);
-    if (!region)
+    if (!region || (region->read_only && access != S_LOAD))
         return device(v, found.gpa, access, exit);
     if (gva >> LARGE_SHIFT == s_hole_va[v->s.hole] >> LARGE_SHIFT)
         move_hole(v);

@@ -3,7 +3,7 @@
 #include "engine/shadow/shadow.h"
 #include "host/host.h"
 
-int s_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device)
+int s_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, enum engine_map what)
 {
     struct s_vm *s = &vm->s;
     if (s->regions == S_REGIONS) {
@@ -11,7 +11,8 @@ int s_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool d
                    vm->name, S_REGIONS);
         return -1;
     }
-    s->region[s->regions++] = (struct s_region){gpa, size, pa, device ? NULL : host_va(pa)};
+    s->region[s->regions++] = (struct s_region){
+        gpa, size, pa, what == ENGINE_MAP_RAM ? host_va(pa) : NULL, what == ENGINE_MAP_READ_ONLY};
     return 0;
 }
 

@@ -53,7 +53,7 @@ void s_enter(struct engine_vcpu *v);
 const struct s_region *s_region(const struct engine_vm *vm, uint64_t gpa);
 /* Where the 8 aligned bytes at gpa are; NULL: no RAM is there. */
 _Atomic uint64_t *s_word(const struct engine_vm *vm, uint64_t gpa);
-int s_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device);
+int s_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, enum engine_map what);
 
 /* walk.c: the guest's own tables. */
 enum s_access { S_FETCH, S_LOAD, S_STORE };

@@ -20,7 +20,8 @@ struct exit;
 /* A run of guest-physical memory that is one run of the machine's. */
 struct s_region {
     uint64_t gpa, size, pa;
-    uint8_t *va; /* NULL: a device's registers, which Caldarium doesn't touch */
+    uint8_t *va; /* NULL: no RAM. A device's registers, or what only loads of the guest reach */
+    bool read_only;
 };
 
 struct s_vm {

@@ -5,6 +5,7 @@
 
 #define PLIC 0x0c000000UL
 #define PRIORITY(n) (PLIC + 4 * (n))
+#define ENABLE(context) (PLIC + 0x2000 + 0x80 * (context))
 #define THRESHOLD(context) (PLIC + 0x200000 + 0x1000 * (context))
 
 #define READ(type, at) ((uint64_t) * (volatile type *)(at))
@@ -68,8 +69,36 @@ static void forms_check(void)
     report("plic_threshold_is_readable", ok && READ(uint32_t, THRESHOLD(1)) == 0);
 }
 
+/* The page of enable registers may be shown to the guest for reading alone. Hart 0's S-mode is
+ * context 1. Fetches from it are nobody's business, and must not do anything else either. */
+static void enables_check(void)
+{
+    WRITE(uint32_t, ENABLE(1), 0xc);
+    bool ok = READ(uint32_t, ENABLE(1)) == 0xc && READ(uint8_t, ENABLE(1)) == 0xc;
+    WRITE(uint8_t, ENABLE(1), 4);
+    ok &= READ(uint64_t, ENABLE(1)) == 4;
+    WRITE(uint32_t, ENABLE(0), UINT32_MAX);
+    struct attempt a = try_kernel(s_ld, ENABLE(1), 0);
+    ok &= ran(&a) && a.a0 == 4;
+    a = try_kernel(s_sd, ENABLE(1), 0);
+    ok &= ran(&a) && READ(uint32_t, ENABLE(1)) == 0;
+    a = try_kernel(s_jump, ENABLE(1), 0);
+    ok &= trapped(&a, CAUSE_INSN_ACCESS, ENABLE(1));
+    window(PLIC + 0x2000, PAGE_RW | PTE_X | PTE_U);
+    a = try_user(s_sd, WINDOW + 0x80, 8);
+    ok &= ran(&a);
+    a = try_user(s_ld, WINDOW + 0x80, 0);
+    ok &= ran(&a) && a.a0 == 8;
+    WRITE(uint32_t, ENABLE(1), 0);
+    a = try_user(s_ld, WINDOW + 0x80, 0);
+    ok &= ran(&a) && a.a0 == 0;
+    window(0, 0);
+    report("plic_enables_are_read_and_written", ok);
+}
+
 void devices_check(void)
 {
+    enables_check();
     nothing_check();
     forms_check();
 }

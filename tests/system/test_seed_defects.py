@@ -39,6 +39,7 @@ HYPOCAUST_2 = [
     "compressed_mmio",
     "plic_accesses_of_8_16_32_64_bits",
     "plic_threshold_is_readable",
+    "plic_enables_are_read_and_written",
     "perf_has_counters",
 ]
 HYPERCRAFT = [

@@ -31,9 +31,10 @@ static void fake_vm_fini(struct engine_vm *vm)
 {
     (void)vm;
 }
-static int fake_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, bool device)
+static int fake_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size,
+                    enum engine_map what)
 {
-    (void)vm, (void)gpa, (void)pa, (void)size, (void)device;
+    (void)vm, (void)gpa, (void)pa, (void)size, (void)what;
     return 0;
 }
 static uint64_t fake_table_bytes(const struct engine_vm *vm)

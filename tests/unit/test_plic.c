@@ -119,6 +119,22 @@ static void registers(void **state)
 }
 
 /* Every offset and width, with hostile values: an answer or none, never a step outside. */
+/* What a guest that reads the pages itself finds there. */
+static void enables_lie_as_the_map_has_them(void **state)
+{
+    (void)state;
+    const uint32_t *page = (const uint32_t *)plic.enable;
+    wr(0x2000 + 3 * 0x80 + 4, 0x12345678);
+    for (unsigned word = 0; word < plic_enable_bytes(4) / 4; word++)
+        assert_int_equal(page[word], word == 3 * 0x20 + 1 ? 0x12345678 : 0);
+    wr(0x2000 + 3 * 0x80 + 4, 0);
+    assert_int_equal(page[3 * 0x20 + 1], 0);
+    wr(0x2000 + 2 * 0x80, 0xffffffff); /* machine mode's */
+    assert_int_equal(page[2 * 0x20], 0);
+    assert_int_equal(plic_enable_bytes(1), 4096);
+    assert_int_equal(plic_enable_bytes(PLIC_CONTEXTS), 4 * 4096);
+}
+
 static void every_offset(void **state)
 {
     (void)state;
@@ -494,6 +510,7 @@ int main(void)
         cmocka_unit_test_setup(registers, setup),
         {"registers, 512", registers, setup_512, NULL, NULL},
         {"registers, 1023", registers, setup_most, NULL, NULL},
+        cmocka_unit_test_setup(enables_lie_as_the_map_has_them, setup),
         cmocka_unit_test_setup(every_offset, setup),
         {"every_offset, 1023", every_offset, setup_most, NULL, NULL},
         cmocka_unit_test_setup(widths, setup),

@@ -68,7 +68,8 @@ static int set_up(void **state)
     vm.name = "test";
     vm.s.adue = true;
     vm.s.envcfg = ENVCFG_CBIE_INVAL | ENVCFG_CBCFE | ENVCFG_CBZE;
-    vm.s.region[0] = (struct s_region){RAM, sizeof(memory), 0x1000000, (uint8_t *)memory};
+    vm.s.region[0] = (struct s_region){
+        .gpa = RAM, .size = sizeof(memory), .pa = 0x1000000, .va = (uint8_t *)memory};
     vm.s.regions = 1;
     v.vm = &vm;
     v.s.satp = SATP_MODE_SV39 << SATP_MODE_SHIFT | RAM >> 12;
