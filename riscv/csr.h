@@ -169,9 +169,8 @@
 #define COUNTEREN_CY (1UL << 0)
 #define COUNTEREN_TM (1UL << 1)
 #define COUNTEREN_IR (1UL << 2)
-#define COUNTEREN_AT_START                                                                         \
-    (COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR) /* as firmware leaves it                          \
-                                                  */
+/* As firmware leaves it. */
+#define COUNTEREN_AT_START (COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR)
 
 /* Page-table entries, both stages. */
 #define PTE_V (1UL << 0)

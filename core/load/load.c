@@ -32,8 +32,28 @@ bool load_bytes(struct vm *vm, uint64_t gpa, const uint8_t *from, uint64_t bytes
     return true;
 }
 
-/* The end of the first RAM range is where tree and ramdisk go, out of the kernel's way; the tree
- * above the ramdisk. */
+/*
+ * The tree goes to the end of the first RAM range, out of the kernel's way. The ramdisk goes half
+ * of the RAM behind the kernel's start, at most 512 MiB, as QEMU and boot loaders do it: in a small
+ * RAM a Linux whose CMA area is as large as half of it finds no unbroken room for it then, and does
+ * without; with the ramdisk at the end it would find it and have too little left. Where that place
+ * is too small, or the kernel lies elsewhere, the ramdisk goes to the end too, below the tree.
+ */
+#define RAMDISK_FARTHEST 0x20000000UL
+
+static uint64_t ramdisk_start(const struct vm *vm, const struct loaded *out, uint64_t end)
+{
+    const struct config_range *ram = &vm->config->memory[0];
+    uint64_t half = ram->size / 2 < RAMDISK_FARTHEST ? ram->size / 2 : RAMDISK_FARTHEST;
+    uint64_t start = ALIGN_UP(out->kernel_start + half, HOST_PAGE_SIZE);
+    uint64_t size = vm->config->ramdisk.size;
+    if (out->kernel_start >= ram->base && start >= out->kernel_end && start < end &&
+        size <= end - start)
+        return start;
+    start = (end - size) & ~(HOST_PAGE_SIZE - 1);
+    return start < out->kernel_end ? ALIGN_UP(out->kernel_end, HOST_PAGE_SIZE) : start;
+}
+
 static bool place_ramdisk(struct vm *vm, struct loaded *out, uint64_t end)
 {
     const struct config_image *image = &vm->config->ramdisk;
@@ -48,9 +68,7 @@ static bool place_ramdisk(struct vm *vm, struct loaded *out, uint64_t end)
                  image->name, image->size, out->kernel_end >= end ? 0 : room);
         return false;
     }
-    out->ramdisk_start = (end - image->size) & ~(HOST_PAGE_SIZE - 1);
-    if (out->ramdisk_start < out->kernel_end)
-        out->ramdisk_start = ALIGN_UP(out->kernel_end, HOST_PAGE_SIZE);
+    out->ramdisk_start = ramdisk_start(vm, out, end);
     out->ramdisk_end = out->ramdisk_start + image->size;
     return load_bytes(vm, out->ramdisk_start, image->data, image->size);
 }

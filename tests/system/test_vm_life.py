@@ -4,7 +4,8 @@
 import os
 import re
 
-from caldarium import BUILD, Machine, bundle, vm
+import pytest
+from caldarium import BUILD, ENGINE, Machine, bundle, vm
 
 BOARD = "rv64,v=true"
 
@@ -48,3 +49,14 @@ def test_64_vcpus_that_can_do_all(tmp_path):
     with Machine(path, smp=2, cpu="max") as machine:
         machine.expect("mini> ")
         assert "virtio-mmio slots" in machine.monitor("map many")
+
+
+@pytest.mark.skipif(ENGINE == "shadow", reason="where images lie is the same on both engines")
+def test_linux_boots_in_each_size(tmp_path):
+    """Its CMA area is 128 MiB: in some sizes there was room for that, and for nothing else."""
+    sizes = range(128, 257, 16) if os.environ.get("CALDARIUM_LONG") else (176, 192, 208)
+    path = bundle(tmp_path, *[vm(f"m{mib}", mib=mib, run="true") for mib in sizes])
+    with Machine(path, smp=2, memory="3G") as machine:
+        output = machine.wait_end()
+    for mib in sizes:
+        assert f"vm m{mib}: powered off" in output, output

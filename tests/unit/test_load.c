@@ -202,6 +202,21 @@ static void test_tree(void **state)
     assert_int_equal(cpus, GUEST_VCPUS);
 }
 
+/* Half of the RAM behind the kernel, unless that is inside of it or too near to the end. */
+static void test_ramdisk_place(void **state)
+{
+    (void)state;
+    linux_header(0x200000, 0x300000);
+    guest_config.ramdisk = (struct config_image){"initramfs", ramdisk, sizeof(ramdisk)};
+    assert_true(load_images(&guest, &loaded));
+    assert_int_equal(loaded.ramdisk_start, 0x80200000 + RAM_BYTES / 2);
+    linux_header(0x200000, 0x900000);
+    assert_true(load_images(&guest, &loaded));
+    assert_true(loaded.ramdisk_start >= loaded.kernel_end);
+    assert_true(loaded.ramdisk_end <= loaded.fdt);
+    assert_true(loaded.fdt - loaded.ramdisk_end < 4096);
+}
+
 /* Each of 64 vCPUs can do all that there is. */
 static void test_tree_of_64_vcpus(void **state)
 {
@@ -245,6 +260,7 @@ int main(void)
         TEST(test_tree),
         TEST(test_damaged_headers),
         TEST(test_tree_of_64_vcpus),
+        TEST(test_ramdisk_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
