@@ -16,7 +16,7 @@ LIBFDT ?= $(CACHE)/libfdt
 # Of host/bare and engine only what is free of assembly; add a file here when a test wants it. What
 # host/sim defines is weak, so that the same function in host/bare, or in the test, takes its place.
 UNIT_SRCS += $(wildcard host/sim/*.c riscv/*.c core/*.c core/*/*.c drivers/*/*.c) \
-	$(addprefix host/bare/,board.c console.c console_line.c device_irq.c pages.c ram.c runqueue.c sched.c sched_place.c vms.c) \
+	$(addprefix host/bare/,board.c board_devices.c console.c console_line.c device_irq.c pages.c ram.c runqueue.c sched.c sched_place.c vms.c) \
 	engine/h/gstage.c engine/h/vmid.c \
 	$(addprefix engine/shadow/,memory.c privileged.c sequence.c source.c trap.c walk.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/$(UNIT).c)))
@@ -34,8 +34,27 @@ UNIT_BINS := $(addprefix $(UNIT_DIR)/,$(UNIT_TESTS))
 .PHONY: unit unit-build
 unit-build: $(UNIT_BINS)
 
+# Boards on paper: our own trees, and Debian's, which set-up keeps in the cache.
+BOARD_TREES := $(patsubst tests/boards/%.dts,$(UNIT_DIR)/boards/%.dtb,$(wildcard tests/boards/*.dts))
+BOARD_TEXT := $(UNIT_DIR)/boards.md
+CALDARIUM_BOARDS ?= $(CACHE)/boards
+export CALDARIUM_BOARDS
+export CALDARIUM_BOARDS_OURS := $(UNIT_DIR)/boards
+export CALDARIUM_BOARDS_OUT := $(BOARD_TEXT)
+
+$(UNIT_DIR)/boards/%.dtb: tests/boards/%.dts
+	@mkdir -p $(@D)
+	@dtc -q -I dts -O dtb -o $@ $<
+
+# The part of docs/porting.md between two marks is made from what test_boards finds.
+.PHONY: boards
+boards: $(UNIT_DIR)/test_boards $(BOARD_TREES) ## writes the boards' table in docs/porting.md anew
+	@rm -f $(BOARD_TEXT); $< >$<.log 2>&1; test -s $(BOARD_TEXT) || { cat $<.log; exit 1; }
+	@sed -i -e '/^<!-- what follows is made/,/^<!-- end of what is made/{/^<!-- end/r $(BOARD_TEXT)' \
+		-e 'd}' docs/porting.md
+
 # All of them run even if one fails; the last line counts.
-unit: $(UNIT_BINS)
+unit: $(UNIT_BINS) $(BOARD_TREES)
 	@passed=0; failed=; for test in $(UNIT_BINS); do \
 		if UBSAN_OPTIONS=print_stacktrace=1 $$test >$$test.log 2>&1; then \
 			passed=$$((passed + $$(grep -c '^\[       OK \]' $$test.log))); \

@@ -6,9 +6,9 @@
 #
 #   tools/setup.sh build   the cross compiler, picolibc, dtc, libfdt's source
 #   tools/setup.sh run     QEMU 10 or later and OpenSBI
-#   tools/setup.sh guest   Debian's riscv64 kernel and busybox, for the guests
+#   tools/setup.sh guest   Debian's riscv64 kernel and busybox, for the guests (and its device trees)
 #   tools/setup.sh firmware  Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64, for the tests
-#   tools/setup.sh test    cmocka, pytest, pexpect, clang
+#   tools/setup.sh test    cmocka, pytest, pexpect, clang, the device trees of Debian's riscv64 kernel
 #   tools/setup.sh all     all of these
 #
 # Tools become packages of this machine. libfdt, the guests' files and the
@@ -113,6 +113,7 @@ missing_packages() { # STEP
 
 has_libfdt() { [ -e "$cache/libfdt/libfdt.h" ]; }
 has_guest() { [ -e "$cache/guest/Image" ] && [ -e "$cache/guest/busybox" ]; }
+has_boards() { [ -e "$cache/boards/VERSION" ]; }
 has_firmware() { [ -e "$cache/firmware/VERSION" ]; }
 
 # Package, the file in it, and its name in the cache. All are for riscv64, whatever this machine is.
@@ -424,10 +425,12 @@ depends_of() { # CONF PACKAGE
 		sed -n 's/^\(Pre-\)\?Depends: //p' | sed 's/[,|]/\n/g' | awk '{ print $1 }'
 }
 
-# linux-image-riscv64 depends on linux-image-VERSION-riscv64, which holds the
-# kernel or, in newer suites, depends on packages that hold its parts.
-fetch_guest() { # CONF SUITE
-	local conf=$1 suite=$2 folder=${1%/*}/download package packages=(busybox-static) image kernel modules version
+# Unpacks packages of the kernel, by which of its PARTs they hold, and others into FOLDER/root.
+# linux-image-riscv64 depends on linux-image-VERSION-riscv64, which holds it all or, in newer
+# suites, depends on packages linux-PART-VERSION-riscv64.
+unpack_kernel() { # CONF SUITE FOLDER "PART..." OTHER...
+	local conf=$1 suite=$2 folder=$3 parts=" $4 " image package part packages=()
+	packages=("${@:5}")
 	image=$(depends_of "$conf" linux-image-riscv64 | grep -m 1 '^linux-image-[0-9]' || true)
 	if [ -z "$image" ]; then
 		note_failure "$suite" "it has no linux-image-riscv64"
@@ -435,14 +438,13 @@ fetch_guest() { # CONF SUITE
 	fi
 	version=${image#linux-image-}
 	for package in $(depends_of "$conf" "$image"); do
-		case $package in
-		"linux-binary-$version" | "linux-modules-$version") packages+=("$package") ;;
+		part=${package#linux-}
+		part=${part%"-$version"}
+		case $parts in
+		*" $part "*) [ "$package" != "linux-$part-$version" ] || packages+=("$package") ;;
 		esac
 	done
-	case " ${packages[*]} " in
-	*" linux-binary-"*) ;;
-	*) packages+=("$image") ;;
-	esac
+	[ ${#packages[@]} -gt $(($# - 4)) ] || packages+=("$image")
 
 	mkdir "$folder" "$folder/root"
 	chmod 777 "$folder"
@@ -456,6 +458,32 @@ fetch_guest() { # CONF SUITE
 			return 1
 		fi
 	done
+}
+
+# The kernel's device trees, a folder for each maker.
+keep_boards() { # ROOT SUITE
+	local trees
+	trees=$(compgen -G "$1/usr/lib/modules/*/dtb" || compgen -G "$1/usr/lib/linux-image-*" || true)
+	[ -n "$trees" ] || return 1
+	begin_unpacking boards
+	quietly cp -r "${trees%%$'\n'*}"/. "$unpacking/" || return 1
+	printf 'Linux %s, from Debian %s\n' "$version" "$2" >"$unpacking/VERSION"
+	end_unpacking boards
+}
+
+fetch_boards() { # CONF SUITE
+	local folder=${1%/*}/download version
+	unpack_kernel "$1" "$2" "$folder" base || return 1
+	if ! keep_boards "$folder/root" "$2"; then
+		note_failure "$2" "its kernel $version comes without device trees"
+		return 1
+	fi
+}
+
+fetch_guest() { # CONF SUITE
+	local conf=$1 suite=$2 folder=${1%/*}/download kernel modules version
+	unpack_kernel "$conf" "$suite" "$folder" "binary modules base" busybox-static || return 1
+	keep_boards "$folder/root" "$suite" || say "its kernel $version comes without device trees"
 
 	begin_unpacking guest
 	kernel=$(compgen -G "$folder/root/usr/lib/modules/*/vmlinuz" || compgen -G "$folder/root/boot/vmlinu[xz]-*" || true)
@@ -468,7 +496,7 @@ fetch_guest() { # CONF SUITE
 	modules=${modules%%$'\n'*}
 	if [ -n "$modules" ]; then
 		mkdir "$unpacking/modules"
-		rm -f "$modules/vmlinuz"
+		rm -rf "$modules/vmlinuz" "$modules/dtb"
 		mv "$modules" "$unpacking/modules/"
 	fi
 	if ! quietly cp "$(compgen -G "$folder/root/usr/bin/busybox" || compgen -G "$folder/root/bin/busybox")" "$unpacking/busybox"; then
@@ -513,7 +541,7 @@ usage() {
 }
 
 main() {
-	local step packages=() plan=() libfdt="" guest="" firmware="" list
+	local step packages=() plan=() libfdt="" guest="" boards="" firmware="" list
 	local -a steps=()
 	[ $# -gt 0 ] || { usage >&2; exit 2; }
 	for step in "$@"; do
@@ -534,7 +562,7 @@ main() {
 	fi
 
 	# What a run that was killed may have left.
-	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.*
+	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.* "$cache"/.boards.*
 
 	for step in "${steps[@]}"; do
 		list=$(missing_packages "$step" | tr '\n' ' ')
@@ -547,6 +575,7 @@ main() {
 		case $step in
 		build) has_libfdt || { libfdt=1; plan+=("for 'build', into $cache: libfdt's source - reads device trees inside Caldarium"); } ;;
 		guest) has_guest || { guest=1; plan+=("for 'guest', into $cache: Debian's riscv64 kernel and busybox (about 130 MB to fetch) - what the VMs run"); } ;;
+		test) has_boards || { boards=1; plan+=("for 'test', into $cache: the device trees of Debian's riscv64 kernel (less than 1 MB to fetch) - what boards are like"); } ;;
 		firmware) has_firmware || { firmware=1; plan+=("for 'firmware', into $cache: Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64 (about 20 MB to fetch) - what tests start Caldarium with"); } ;;
 		esac
 	done
@@ -574,6 +603,12 @@ main() {
 		from_suites deb riscv64 fetch_guest "${guest_suites[@]}" ||
 			die "a riscv64 kernel and busybox could not be had from $archive_uri ($tried; see $log)"
 		say "have $(cat "$cache/guest/VERSION")"
+	fi
+	if [ -n "$boards" ] && ! has_boards; then
+		say "fetching device trees of boards"
+		from_suites deb riscv64 fetch_boards "${guest_suites[@]}" ||
+			die "device trees could not be had from $archive_uri ($tried; see $log)"
+		say "have those of $(cat "$cache/boards/VERSION")"
 	fi
 	if [ -n "$firmware" ]; then
 		say "fetching firmware and boot loaders"

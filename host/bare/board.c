@@ -4,10 +4,13 @@
 #include "host/bare/board.h"
 
 #include <libfdt.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/tree/blob.h"
 #include "core/tree/fdt_reg.h"
+#include "host/bare/board_node.h"
 #include "host/host.h"
 
 struct board board;
@@ -17,17 +20,21 @@ static const void *fdt;
 
 #define TREE_LIMIT (1UL << 30) /* what paging.c maps of it, wherever it begins */
 
-static bool enabled(int node)
+void board_lack(int node, const char *format, ...)
 {
-    const char *status = fdt_getprop(fdt, node, "status", NULL);
-    return !status || !strcmp(status, "okay") || !strcmp(status, "ok");
+    char path[80], text[200];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (fdt_get_path(fdt, node, path, sizeof(path)))
+        snprintf(path, sizeof(path), "a node that lies deep");
+    host_error("board tree: %s: %s", path, text);
 }
 
-static uint32_t u32_or(int node, const char *name, uint32_t otherwise)
+static bool enabled(int node)
 {
-    int bytes;
-    const fdt32_t *cell = fdt_getprop(fdt, node, name, &bytes);
-    return cell && bytes >= 4 ? fdt32_to_cpu(*cell) : otherwise;
+    return node_enabled(node);
 }
 
 static void add_memory(int node, struct ram_range range)
@@ -66,9 +73,7 @@ static void add_reserved(struct ram_range range)
     uint64_t from = range.base < last->base ? range.base : last->base;
     uint64_t end = range.base + range.size, last_end = last->base + last->size;
     *last = (struct ram_range){from, (end > last_end ? end : last_end) - from};
-    host_error("board tree: more than %u ranges of reserved memory: all from %#lx to %#lx is left "
-               "alone",
-               BOARD_RESERVED, from, from + last->size - 1);
+    t->reserved_joined = true;
 }
 
 static void read_memory(void)
@@ -91,6 +96,11 @@ static void read_memory(void)
         for (unsigned n = 0; enabled(child) && fdt_reg(fdt, child, n, &base, &size); n++)
             add_reserved((struct ram_range){base, size});
     }
+    const struct ram_range *last = &board_tree.reserved[BOARD_RESERVED - 1];
+    if (board_tree.reserved_joined)
+        host_error("board tree: more than %u ranges of reserved memory: all from %#lx to %#lx is "
+                   "left alone",
+                   BOARD_RESERVED, last->base, last->base + last->size - 1);
 }
 
 static void read_isa(int node, struct riscv_isa *isa)
@@ -101,9 +111,12 @@ static void read_isa(int node, struct riscv_isa *isa)
         isa_parse_list(isa, list, (size_t)bytes);
         return;
     }
-    const char *text = fdt_getprop(fdt, node, "riscv,isa", NULL);
+    const char *text = node_text(node, "riscv,isa");
     if (text)
         isa_parse_string(isa, text);
+    else
+        board_lack(node, "riscv,isa-extensions and riscv,isa are missing; what the hart has beyond "
+                         "the base is not used");
 }
 
 /* Block sizes are shown to guests only where all harts agree. */
@@ -115,22 +128,33 @@ static void agree(unsigned *all, uint32_t this, bool first)
 static void read_hart(int node)
 {
     struct board_tree *t = &board_tree;
-    const char *type = fdt_getprop(fdt, node, "device_type", NULL);
+    const char *type = node_text(node, "device_type");
     if (!type || strcmp(type, "cpu") || !enabled(node))
         return;
-    const char *mmu = fdt_getprop(fdt, node, "mmu-type", NULL);
-    if (!mmu || !strcmp(mmu, "riscv,none"))
-        return; /* a monitor core without S-mode, such as hart 0 of the FU540 */
+    const char *mmu = node_text(node, "mmu-type");
+    if (!mmu || !strcmp(mmu, "riscv,none")) {
+        /* A monitor core without S-mode, such as hart 0 of the FU540. */
+        board_lack(node, "mmu-type is %s; the hart is left out", mmu ? mmu : "missing");
+        return;
+    }
     int bytes;
     const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &bytes);
-    if (!reg || bytes < 4)
+    if (!reg || bytes < 4) {
+        board_lack(node, "reg is missing; the hart is left out");
         return;
+    }
     uint64_t id = fdt32_to_cpu(reg[bytes / 4 - 1]);
     if (bytes >= 8)
         id |= (uint64_t)fdt32_to_cpu(reg[0]) << 32;
     if (t->hart_count == BOARD_HARTS) {
         host_error("board tree: more than %u harts; hart %lu is left out", BOARD_HARTS, id);
         return;
+    }
+    for (unsigned n = 0; n < t->hart_count; n++) {
+        if (t->harts[n].id == id) {
+            board_lack(node, "reg is that of another hart; this one is left out");
+            return;
+        }
     }
     struct board_hart *hart = &t->harts[t->hart_count];
     *hart = (struct board_hart){.id = id};
@@ -141,26 +165,34 @@ static void read_hart(int node)
         if (!fdt_node_check_compatible(fdt, child, "riscv,cpu-intc"))
             hart->intc = fdt_get_phandle(fdt, child);
     }
+    if (!hart->intc)
+        board_lack(node, "no node below it is an interrupt-controller with a phandle; no device "
+                         "interrupts the hart");
     bool first = t->hart_count++ == 0;
     if (first)
         board.isa = hart->isa;
     else
         isa_intersect(&board.isa, &hart->isa);
-    agree(&board.cbom_block, u32_or(node, "riscv,cbom-block-size", 0), first);
-    agree(&board.cboz_block, u32_or(node, "riscv,cboz-block-size", 0), first);
-    agree(&board.cbop_block, u32_or(node, "riscv,cbop-block-size", 0), first);
+    agree(&board.cbom_block, node_u32(node, "riscv,cbom-block-size", 0), first);
+    agree(&board.cboz_block, node_u32(node, "riscv,cboz-block-size", 0), first);
+    agree(&board.cbop_block, node_u32(node, "riscv,cbop-block-size", 0), first);
 }
 
 static void read_cpus(void)
 {
     int cpus = fdt_path_offset(fdt, "/cpus"), node;
-    board.timebase = u32_or(cpus, "timebase-frequency", 0);
+    board.timebase = node_u32(cpus, "timebase-frequency", 0);
     fdt_for_each_subnode(node, fdt, cpus)
     {
         read_hart(node);
         if (!board.timebase)
-            board.timebase = u32_or(node, "timebase-frequency", 0); /* older trees */
+            board.timebase = node_u32(node, "timebase-frequency", 0); /* older trees */
     }
+    if (!board_tree.hart_count)
+        board_lack(0, "/cpus has no enabled hart with a device_type, mmu-type and reg; nothing can "
+                      "run");
+    if (!board.timebase)
+        board_lack(0, "/cpus has no timebase-frequency; there is no telling the time");
 }
 
 static uint64_t chosen_address(int chosen, const char *name)
@@ -171,113 +203,6 @@ static uint64_t chosen_address(int chosen, const char *name)
         return 0;
     uint64_t value = fdt32_to_cpu(cells[0]);
     return bytes == 8 ? value << 32 | fdt32_to_cpu(cells[1]) : value;
-}
-
-/* Linux' bindings sifive,plic-1.0.0.yaml, riscv,aplic.yaml, riscv,imsics.yaml. A node's pairs of
- * hart interrupt controller and line name its contexts in order; line 9 is S-mode external. */
-#define LINE_S_EXT 9
-
-static bool at_supervisor_level(int node)
-{
-    int bytes;
-    const fdt32_t *pairs = fdt_getprop(fdt, node, "interrupts-extended", &bytes);
-    return pairs && bytes >= 8 && fdt32_to_cpu(pairs[1]) == LINE_S_EXT;
-}
-
-static bool use(int node, enum board_irqchip kind, const char *name, const char *sources)
-{
-    struct board_tree *t = &board_tree;
-    if (!enabled(node) || !fdt_reg(fdt, node, 0, &t->irqchip_base, &t->irqchip_bytes))
-        return false;
-    t->irqchip_node = node;
-    t->irqchip_kind = kind;
-    t->irqchip = name;
-    t->irqchip_sources = u32_or(node, sources, 0);
-    board.irq_sources = t->irqchip_sources <= BOARD_SOURCES ? t->irqchip_sources : 0;
-    return true;
-}
-
-/* As many bits as it takes to number `count` things. */
-static unsigned bits_for(unsigned count)
-{
-    unsigned bits = 0;
-    while (1u << bits < count)
-        bits++;
-    return bits;
-}
-
-static void read_imsic(int node)
-{
-    struct imsic_layout *layout = &board_tree.imsic;
-    int bytes = 0;
-    board_tree.imsic_node = node;
-    fdt_getprop(fdt, node, "interrupts-extended", &bytes);
-    layout->guest_bits = u32_or(node, "riscv,guest-index-bits", 0);
-    layout->hart_bits = u32_or(node, "riscv,hart-index-bits", bits_for((unsigned)bytes / 8));
-    layout->group_bits = u32_or(node, "riscv,group-index-bits", 0);
-    layout->group_shift = u32_or(node, "riscv,group-index-shift", 24);
-    layout->ids = u32_or(node, "riscv,num-ids", 0);
-    layout->guest_ids = u32_or(node, "riscv,num-guest-ids", layout->ids);
-    while (layout->ranges < IMSIC_RANGES &&
-           fdt_reg(fdt, node, layout->ranges, &layout->range[layout->ranges].base,
-                   &layout->range[layout->ranges].size))
-        layout->ranges++;
-}
-
-/* The APLIC's domain that S-mode has: it speaks to the harts' S-mode, or to files of S-mode. */
-static bool read_aplic(int node)
-{
-    if (at_supervisor_level(node))
-        return use(node, BOARD_APLIC, "aplic", "riscv,num-sources");
-    int imsic = fdt_node_offset_by_phandle(fdt, u32_or(node, "msi-parent", 0));
-    if (imsic < 0 || !at_supervisor_level(imsic) ||
-        !use(node, BOARD_IMSIC, "imsic", "riscv,num-sources"))
-        return false;
-    read_imsic(imsic);
-    return true;
-}
-
-static void read_irqchip(void)
-{
-    static const char *const plics[] = {"sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic",
-                                        "andestech,nceplic100"};
-    board_tree.irqchip = "none";
-    for (unsigned n = 0; n < sizeof(plics) / sizeof(*plics); n++) {
-        int node = fdt_node_offset_by_compatible(fdt, -1, plics[n]);
-        if (node >= 0 && use(node, BOARD_PLIC, "plic", "riscv,ndev"))
-            return;
-    }
-    int node = -1;
-    while ((node = fdt_node_offset_by_compatible(fdt, node, "riscv,aplic")) >= 0) {
-        if (read_aplic(node))
-            return;
-    }
-}
-
-static void read_uart(int chosen)
-{
-    struct board_tree *t = &board_tree;
-    const char *path = fdt_getprop(fdt, chosen, "stdout-path", NULL);
-    if (!path)
-        return;
-    size_t length = strcspn(path, ":"); /* "serial0:115200n8" */
-    int node = fdt_path_offset_namelen(fdt, path, (int)length);
-    if (node < 0 || !fdt_reg(fdt, node, 0, &t->uart_base, &t->uart_bytes))
-        return;
-    t->uart_compatible = fdt_getprop(fdt, node, "compatible", &t->uart_compatible_bytes);
-    t->uart_shift = u32_or(node, "reg-shift", 0);
-    t->uart_width = u32_or(node, "reg-io-width", 1);
-    uint32_t parent = 0;
-    for (int at = node; at >= 0 && !parent; at = fdt_parent_offset(fdt, at))
-        parent = u32_or(at, "interrupt-parent", 0);
-    int bytes;
-    const fdt32_t *cells = fdt_getprop(fdt, node, "interrupts", &bytes);
-    if (t->irqchip_kind == BOARD_NONE || !parent || !cells || bytes < 4 ||
-        fdt_node_offset_by_phandle(fdt, parent) != t->irqchip_node)
-        return;
-    t->uart_irq = fdt32_to_cpu(cells[0]);
-    if (bytes >= 8 && u32_or(t->irqchip_node, "#interrupt-cells", 1) == 2)
-        t->uart_irq_type = fdt32_to_cpu(cells[1]);
 }
 
 void board_read(uint64_t fdt_pa)
@@ -292,7 +217,7 @@ void board_read(uint64_t fdt_pa)
     t->fdt_bytes = fdt_totalsize(fdt);
     board.fdt = fdt;
     int chosen = fdt_path_offset(fdt, "/chosen");
-    const char *bootargs = fdt_getprop(fdt, chosen, "bootargs", NULL);
+    const char *bootargs = node_text(chosen, "bootargs");
     t->bootargs = bootargs ? bootargs : "";
     t->initrd_start = chosen_address(chosen, "linux,initrd-start");
     t->initrd_end = chosen_address(chosen, "linux,initrd-end");
@@ -303,24 +228,12 @@ void board_read(uint64_t fdt_pa)
         t->initrd_end = t->initrd_start = 0;
     }
     read_memory();
+    if (!t->ram_count)
+        board_lack(0, "no node with device_type \"memory\" has a size in reg; firmware has to fill "
+                      "it in");
     read_cpus();
-    read_irqchip();
-    read_uart(chosen);
-}
-
-int board_irq_context(const struct board_hart *hart)
-{
-    const struct board_tree *t = &board_tree;
-    int bytes, node = t->irqchip_kind == BOARD_IMSIC ? t->imsic_node : t->irqchip_node;
-    if (t->irqchip_kind == BOARD_NONE)
-        return -1;
-    const fdt32_t *pairs = fdt_getprop(fdt, node, "interrupts-extended", &bytes);
-    for (int n = 0; pairs && n < bytes / 8; n++) {
-        if (fdt32_to_cpu(pairs[2 * n]) == hart->intc &&
-            fdt32_to_cpu(pairs[2 * n + 1]) == LINE_S_EXT)
-            return n;
-    }
-    return -1;
+    board_read_irqchip();
+    board_read_uart(chosen);
 }
 
 bool board_option(const char *name, char *out, size_t size)

@@ -9,6 +9,7 @@
 
 #include "core/config.h"
 #include "drivers/imsic/imsic.h"
+#include "drivers/uart/uart.h"
 #include "host/bare/ram.h"
 
 #define BOARD_HARTS 64
@@ -33,12 +34,13 @@ struct board_tree {
     unsigned ram_count;
     struct ram_range reserved[BOARD_RESERVED];
     unsigned reserved_count;
+    bool reserved_joined;              /* the last one holds several, and what lies between them */
     uint64_t initrd_start, initrd_end; /* equal: none */
     const char *bootargs;              /* "" if none */
 
-    /* The console that stdout-path names; compatible NULL: none that has registers. */
-    const char *uart_compatible;
-    int uart_compatible_bytes;
+    /* The console that stdout-path names; driver NULL: none that can be used. */
+    const struct uart_driver *uart_driver;
+    const char *uart_compatible; /* the first name it has */
     uint64_t uart_base, uart_bytes;
     unsigned uart_shift, uart_width;
     uint32_t uart_irq; /* its source at the interrupt controller; 0: none */

@@ -40,15 +40,9 @@ static void board_console(void)
     char option[8];
     if (board_option("console", option, sizeof(option)) && !strcmp(option, "sbi"))
         return;
-    if (!t->uart_compatible)
+    const struct uart_driver *driver = t->uart_driver;
+    if (!driver)
         return;
-    const struct uart_driver *driver =
-        uart_find(t->uart_compatible, (size_t)t->uart_compatible_bytes);
-    if (!driver) {
-        host_error("board tree: no driver for the console's \"%s\"; firmware's is used",
-                   t->uart_compatible);
-        return;
-    }
     struct uart port = {.driver = driver, .reg_shift = t->uart_shift, .reg_width = t->uart_width};
     port.base = paging_map_device(t->uart_base, t->uart_bytes);
     if (!port.base || !driver->init(&port)) {
@@ -197,6 +191,8 @@ void boot_main(uint64_t hart_id, uint64_t fdt_pa)
     bool engine = machine_find_engines();
     pci_init();
     iommu_init();
+    if (!board.timebase)
+        host_panic("board tree: no timebase-frequency");
     harts_start(hart_id);
     if (!hart_count)
         host_panic("board tree: no usable hart; boot hart %lu is not among its cpus", hart_id);
