@@ -34,8 +34,8 @@ _Noreturn void hart_switch_stack(void *top, struct hart *hart, void (*go)(struct
 /* How often the console and IOMMUs are looked at where they can't interrupt: 50 times a second. */
 #define POLLS_PER_SECOND 50
 
-/* The earliest of this hart's deadlines, into its timer. */
-static void timer_program(struct hart *hart)
+/* The earliest of this hart's deadlines. */
+static uint64_t next_deadline(const struct hart *hart)
 {
     uint64_t when = hart->guest_deadline;
     if (hart->poll_deadline < when)
@@ -46,13 +46,31 @@ static void timer_program(struct hart *hart)
         when = hart->watch_deadline;
     if (hart->tick_deadline < when)
         when = hart->tick_deadline;
-    if (when == hart->timer)
-        return;
+    return when;
+}
+
+/* Whatever the timer holds now. Without Sstc "never" is the interrupt's enable bit: what firmware
+ * has armed may go off unseen, which costs less than to have it disarmed. The bit comes after the
+ * call, which takes the pending interrupt away (SBI 2.0, chapter 6.1). */
+static void timer_write(struct hart *hart, uint64_t when)
+{
     hart->timer = when;
-    if (hart_has_sstc)
+    if (hart_has_sstc) {
         csr_write(CSR_STIMECMP, when);
-    else
+    } else if (when == UINT64_MAX) {
+        csr_clear(CSR_SIE, IRQ_BIT(IRQ_S_TIMER));
+    } else {
         firmware_call(SBI_EXT_TIME, 0, when, 0, 0);
+        csr_set(CSR_SIE, IRQ_BIT(IRQ_S_TIMER));
+    }
+}
+
+/* A deadline has changed. */
+static void timer_program(struct hart *hart)
+{
+    uint64_t when = next_deadline(hart);
+    if (when != hart->timer)
+        timer_write(hart, when);
 }
 
 void hart_sched_deadline(struct hart *hart, uint64_t when)
@@ -178,8 +196,7 @@ static void on_timer(struct hart *hart)
                                   : UINT64_MAX;
     }
     sched_timer(hart, now);
-    hart->timer = 0; /* it went off: write it anew, also with the same time */
-    timer_program(hart);
+    timer_write(hart, next_deadline(hart)); /* it went off: anew, also with the same time */
 }
 
 /* What is pending for Caldarium itself. */
@@ -304,12 +321,12 @@ static void hart_begin(struct hart *hart)
     if (hart->serves_console) {
         hart->polls_console = !device_irq_console(hart);
         if (hart->polls_console)
-            hart->poll_deadline = 0;
+            hart->poll_deadline = host_time();
         iommu_begin();
     }
-    timer_program(hart);
     csr_write(CSR_SIE, IRQ_BIT(IRQ_S_SOFT) | IRQ_BIT(IRQ_S_TIMER) |
                            (hart->irq_context >= 0 ? IRQ_BIT(IRQ_S_EXT) : 0));
+    timer_write(hart, next_deadline(hart)); /* what it holds is not ours */
     atomic_store(&hart->online, true);
 }
 
