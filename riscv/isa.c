@@ -165,6 +165,24 @@ void isa_intersect(struct riscv_isa *isa, const struct riscv_isa *other)
     }
 }
 
+bool isa_can_switch_fp(const struct riscv_isa *isa)
+{
+    return isa_has(isa, ISA_F) && isa_has(isa, ISA_D);
+}
+
+bool isa_can_switch_vector(const struct riscv_isa *isa)
+{
+    return isa_has(isa, ISA_V);
+}
+
+void isa_hide_units(struct riscv_isa *isa, bool fp, bool vector)
+{
+    for (unsigned ext = 0; ext < ISA_EXT_COUNT; ext++) {
+        if ((table[ext].rule == EXT_FP && !fp) || (table[ext].rule == EXT_VECTOR && !vector))
+            isa_clear(isa, (enum riscv_ext)ext);
+    }
+}
+
 /* Appends as far as there is room; *length counts all the same. */
 static void append(char *out, size_t size, size_t *length, const char *text)
 {

@@ -67,6 +67,13 @@ void isa_parse_string(struct riscv_isa *isa, const char *text);
 /* Only what both have: what a vCPU may rely on wherever it runs. */
 void isa_intersect(struct riscv_isa *isa, const struct riscv_isa *other);
 
+/* There are registers that an engine can switch: FP ones of 64 bits (F and D), vector ones (V). */
+bool isa_can_switch_fp(const struct riscv_isa *isa);
+bool isa_can_switch_vector(const struct riscv_isa *isa);
+
+/* Takes away what guests can't be shown where FP or vector registers aren't switched. */
+void isa_hide_units(struct riscv_isa *isa, bool fp, bool vector);
+
 /* Writes the "riscv,isa" string for `isa`; returns the length, or a larger one if it did not fit.
  */
 size_t isa_format_string(const struct riscv_isa *isa, char *out, size_t size);

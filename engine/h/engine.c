@@ -52,8 +52,8 @@ static int vm_init(struct engine_vm *vm)
      * keeps it closed, QEMU 10.0 compares vstimecmp at a write to htimedelta, and what that leaves
      * pending nobody can clear. */
     *h = (struct h_vm){.time_delta = h_features.sstc ? -host_time() : 0};
-    h->has_fp = h_features.fp && shown(vm, ISA_F);
-    h->has_vector = h_features.vector && shown(vm, ISA_V);
+    h->has_fp = h_features.units.fp && shown(vm, ISA_F);
+    h->has_vector = h_features.units.vector && shown(vm, ISA_V);
     h->has_sstc = h_features.sstc && shown(vm, ISA_SSTC);
     h->hcounteren = COUNTEREN_TM;
     uint64_t open = 0;

@@ -6,14 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/common/units.h"
 #include "engine/engine.h"
 #include "riscv/csr.h"
 
 /* What every hart of this machine can do, found by probing at boot (probe.c). */
 struct h_features {
-    bool sstc;        /* vstimecmp can be used */
-    bool fp, vector;  /* registers to switch */
-    uint64_t vlenb;   /* bytes in a vector register */
+    bool sstc; /* vstimecmp can be used */
+    struct engine_units units;
     uint64_t henvcfg; /* bits that stick */
     bool hstateen;    /* hstateen0 exists */
     bool aia;         /* Ssaia's VS-level CSRs */
@@ -23,8 +23,9 @@ struct h_features {
 };
 extern struct h_features h_features;
 
-/* Fills h_features; the boot hart, once. False: this hart has no H extension. */
-bool h_probe(void);
+/* Fills h_features; the boot hart, once. `isa`: what all harts have. False: this hart has no H
+ * extension. */
+bool h_probe(const struct riscv_isa *isa);
 /* How many levels satp takes on this hart: 3, 4, 5; satp is left as it was. */
 unsigned h_probe_satp_levels(void);
 

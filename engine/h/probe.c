@@ -48,7 +48,7 @@ static void probe_gstage(void)
     csr_write(CSR_HGATP, 0);
 }
 
-bool h_probe(void)
+bool h_probe(const struct riscv_isa *isa)
 {
     bool ok;
     csr_try_read(CSR_HSTATUS, ok);
@@ -71,11 +71,6 @@ bool h_probe(void)
     csr_try_read(CSR_HVICTL, ok); /* vsiselect alone may be Sscsrind's */
     h_features.aia = ok;
 
-    csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL | SSTATUS_VS_INITIAL);
-    h_features.fp = csr_read(CSR_SSTATUS) & SSTATUS_FS;
-    h_features.vector = csr_read(CSR_SSTATUS) & SSTATUS_VS;
-    if (h_features.vector)
-        h_features.vlenb = csr_read(CSR_VLENB);
-    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    engine_units_probe(isa, &h_features.units);
     return true;
 }

@@ -160,7 +160,7 @@ void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     memset(&v->h, 0, sizeof(v->h));
     v->h.vector = vector;
     if (vector)
-        memset(vector, 0, 32 * h_features.vlenb);
+        memset(vector, 0, 32 * h_features.units.vlenb);
     v->pc = pc;
     v->gpr[10] = a0;
     v->gpr[11] = a1;

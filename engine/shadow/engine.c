@@ -18,8 +18,8 @@ static int vm_init(struct engine_vm *vm)
 {
     struct s_vm *s = &vm->s;
     memset(s, 0, sizeof(*s));
-    s->has_fp = s_features.fp && !vm->isa_disable[ISA_F];
-    s->has_vector = s_features.vector && !vm->isa_disable[ISA_V];
+    s->has_fp = s_features.units.fp && !vm->isa_disable[ISA_F];
+    s->has_vector = s_features.units.vector && !vm->isa_disable[ISA_V];
     s->adue = !vm->isa_disable[ISA_SVADU];
     s->envcfg = s_features.envcfg;
     if (vm->isa_disable[ISA_ZICBOM])

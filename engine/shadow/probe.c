@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What this machine's harts offer a guest that runs without the H extension. */
 #include "engine/common/cbo.h"
+#include "engine/common/satp.h"
 #include "engine/shadow/shadow.h"
 #include "host/host.h"
 #include "riscv/asm.h"
@@ -34,15 +35,13 @@ static unsigned probe_levels(void)
         return 3;
     root[0] = root[511] = (before & SATP_PPN_MASK) << PTE_PPN_SHIFT | PTE_V;
     uint64_t wanted = SATP_MODE_SV48 << SATP_MODE_SHIFT | host_pa(root) >> 12;
-    csr_write(CSR_SATP, wanted);
-    bool taken = csr_read(CSR_SATP) >> SATP_MODE_SHIFT == SATP_MODE_SV48;
-    csr_write(CSR_SATP, before);
-    sfence_vma_all();
+    uint64_t distance = (uint64_t)&s_features - host_image_pa(&s_features);
+    bool taken = satp_try(wanted, distance) >> SATP_MODE_SHIFT == SATP_MODE_SV48;
     host_pages_free(root, HOST_PAGE_SIZE);
     return taken ? 4 : 3;
 }
 
-bool s_probe(unsigned harts)
+bool s_probe(unsigned harts, const struct riscv_isa *isa)
 {
     bool ok;
     csr_try_read(CSR_HSTATUS, ok);
@@ -56,11 +55,6 @@ bool s_probe(unsigned harts)
     }
     s_features.levels = probe_levels();
     s_features.asids = enough_asids();
-    csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL | SSTATUS_VS_INITIAL);
-    s_features.fp = csr_read(CSR_SSTATUS) & SSTATUS_FS;
-    s_features.vector = csr_read(CSR_SSTATUS) & SSTATUS_VS;
-    if (s_features.vector)
-        s_features.vlenb = csr_read(CSR_VLENB);
-    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    engine_units_probe(isa, &s_features.units);
     return s_hole_build(harts);
 }

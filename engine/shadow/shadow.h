@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/common/units.h"
 #include "engine/engine.h"
 #include "riscv/csr.h"
 
 /* What every hart of this machine can do, found by probing at boot (probe.c). */
 struct s_features {
-    bool fp, vector; /* registers to switch */
-    uint64_t vlenb;  /* bytes in a vector register */
+    struct engine_units units;
     bool senvcfg;    /* the register exists */
     uint64_t envcfg; /* its bits that stick */
     bool h; /* there is an H extension, whose hstatus has to be told that this is no guest */
@@ -21,9 +21,9 @@ struct s_features {
 };
 extern struct s_features s_features;
 
-/* Fills s_features and builds the way in and out for `harts` harts; the boot hart, once. False: no
- * memory. */
-bool s_probe(unsigned harts);
+/* Fills s_features and builds the way in and out for `harts` harts, which all have `isa`; the boot
+ * hart, once. False: no memory. */
+bool s_probe(unsigned harts, const struct riscv_isa *isa);
 
 /*
  * hole.c: the 2 MiB of address space that every shadow root keeps for Caldarium: the page with the

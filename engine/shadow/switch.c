@@ -111,7 +111,7 @@ void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     s->fetch = old.fetch;
     s->source = old.source;
     if (s->vector)
-        memset(s->vector, 0, 32 * s_features.vlenb);
+        memset(s->vector, 0, 32 * s_features.units.vlenb);
     v->pc = pc;
     v->gpr[10] = a0;
     v->gpr[11] = a1;

@@ -26,8 +26,7 @@ static void h_isa(struct riscv_isa *isa)
 {
     if (!h_features.sstc)
         isa_clear(isa, ISA_SSTC);
-    if (!h_features.vector)
-        isa_clear(isa, ISA_V);
+    isa_hide_units(isa, h_features.units.fp, h_features.units.vector);
     if (!h_features.aia)
         isa_clear(isa, ISA_SSAIA);
     if (!(h_features.henvcfg & ENVCFG_ADUE))
@@ -49,8 +48,7 @@ static void shadow_isa(struct riscv_isa *isa)
     for (unsigned n = 0; n < sizeof(none) / sizeof(*none); n++)
         isa_clear(isa, none[n]);
     isa_set(isa, ISA_SSAIA); /* all of it is done in core, whatever the harts have */
-    if (!s_features.vector)
-        isa_clear(isa, ISA_V);
+    isa_hide_units(isa, s_features.units.fp, s_features.units.vector);
     if (!(s_features.envcfg & ENVCFG_CBCFE))
         isa_clear(isa, ISA_ZICBOM);
     if (!(s_features.envcfg & ENVCFG_CBZE))
@@ -64,8 +62,8 @@ bool machine_find_engines(void)
     csr_try_read(CSR_STIMECMP, ok);
     hart_has_sstc = ok;
     prefer_shadow = board_option("engine", option, sizeof(option)) && !strcmp(option, "shadow");
-    has_h = h_probe();
-    has_shadow = s_probe(board_tree.hart_count);
+    has_h = h_probe(&board.isa);
+    has_shadow = s_probe(board_tree.hart_count, &board.isa);
     if (!has_shadow)
         host_error("no memory for engine shadow");
     board.satp_levels_shadow = s_features.levels;
@@ -78,9 +76,9 @@ bool machine_find_engines(void)
         h_isa(&board.isa);
     if (has_shadow)
         shadow_isa(&board.isa_shadow);
-    machine_vlenb = has_h && h_features.vector        ? h_features.vlenb
-                    : has_shadow && s_features.vector ? s_features.vlenb
-                                                      : 0;
+    machine_vlenb = has_h && h_features.units.vector        ? h_features.units.vlenb
+                    : has_shadow && s_features.units.vector ? s_features.units.vlenb
+                                                            : 0;
     return has_h || has_shadow;
 }
 

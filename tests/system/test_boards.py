@@ -3,10 +3,12 @@
 
 import os
 import re
+import socket
 import struct
+import subprocess
 
 import pytest
-from caldarium import IMAGE, Machine, board_tree, bundle, guest_image, needs_h, vm
+from caldarium import BUILD, IMAGE, Machine, ask_until, board_tree, bundle, guest_image, needs_h, vm
 
 GIB = 1 << 30
 LOOP = vm("loop", kernel="loop", mib=16)
@@ -151,7 +153,8 @@ def test_bundle_that_is_no_range(tmp_path):
 @pytest.mark.parametrize("base, kib", [(0x80000000, 20), (1 << 41, 24), (1 << 50, 28)])
 def test_second_stage_is_as_small_as_the_addresses_let_it(tmp_path, base, kib):
     cells = f"<{base >> 32:#x} {base & 0xffffffff:#x} 0 0x1000000>"
-    with Machine(bundle(tmp_path, vm("loop", kernel="loop", memory=cells)), smp=1, append="") as machine:
+    path = bundle(tmp_path, vm("loop", kernel="loop", memory=cells, irqchip='"aplic"'))
+    with Machine(path, smp=1, append="") as machine:
         machine.expect(f"vm loop: started: 16 MiB of RAM, {kib} KiB of page tables")
         machine.monitor_shows("harts", "vm loop|loop, vCPU 0")
 
@@ -165,3 +168,69 @@ def test_addresses_that_no_second_stage_reaches(tmp_path):
         machine.expect("vm far: its memory and devices reach up to 0x20000ffffff; "
                        "the harts' second stage ends at 0x1ffffffffff; it is refused")
         machine.expect("vm loop: started")
+
+
+# Whatever sstatus.FS and VS do: a tree that doesn't name the unit, a hart without it.
+NO_UNITS = {
+    "no F": ("rv64,zfa=off,f=off,d=off", None),
+    "no F but Zve64x": ("rv64,zfa=off,f=off,d=off,zve64x=on", None),
+    "Zve64d alone": ("rv64,zve64d=on", None),
+    "V that the tree doesn't have": ("rv64,v=on", "rv64imafdc_zicsr_zifencei"),
+    "F and D that the tree doesn't have": ("rv64", "rv64imac_zicsr_zifencei"),
+}
+
+
+@pytest.mark.parametrize("case", NO_UNITS)
+def test_units_that_are_not_there_are_left_alone(tmp_path, case):
+    cpu, said = NO_UNITS[case]
+    extra = []
+    if said:
+        def edit(source):
+            source = re.sub(r"\s+riscv,isa-extensions = [^;]*;", "", source)
+            return replace('riscv,isa = "[^"]*"', f'riscv,isa = "{said}"')(source)
+        extra = ["-dtb", board_tree(tmp_path, edit, smp=1, cpu=cpu)]
+    path = bundle(tmp_path, vm("mini", kernel="minikernel", mib=16))
+    with Machine(path, smp=1, cpu=cpu, append="", extra=extra) as machine:
+        isa = re.search(r"isa +(\S+)", machine.expect(r"isa .*\n")).group(1)
+        units = "fd" if "Zve64d" in case or "V " in case else ""
+        assert re.match(f"rv64ima{units}ch?_", isa), isa
+        machine.expect("mini> ")
+        machine.check_minikernel()
+
+
+class Debugger:
+    """As much of the remote protocol of gdb as a test needs."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("localhost", port))
+
+    def ask(self, packet):
+        self.socket.sendall(f"${packet}#{sum(packet.encode()) & 255:02x}".encode())
+        answer = b""
+        while not re.search(rb"\$([^#]*)#..", answer):
+            more = self.socket.recv(4096)
+            assert more, "QEMU is gone"
+            answer += more
+        self.socket.sendall(b"+")
+        return re.search(rb"\$([^#]*)#..", answer).group(1).decode()
+
+
+def test_satp_that_takes_an_unknown_mode_for_bare(tmp_path):
+    """The debugger writes Bare in place of the mode that is tried, as some emulators do themselves."""
+    symbols = subprocess.run(["nm", os.path.join(BUILD, "caldarium.elf")], check=True, capture_output=True)
+    address = re.search(r"^f{8}([0-9a-f]{8}) T satp_try$", symbols.stdout.decode(), re.MULTILINE).group(1)
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    with Machine(bundle(tmp_path, LOOP), smp=1, append="engine=shadow",
+                 extra=["-gdb", f"tcp:localhost:{port}", "-S"]) as machine:
+        ask_until("ok", lambda: "ok" if socket.socket().connect_ex(("localhost", port)) == 0 else "")
+        debugger = Debugger(port)
+        assert debugger.ask(f"Z1,ffffffff{address},4") == "OK"
+        assert debugger.ask("c").startswith("T05")
+        assert debugger.ask("Pa=0000000000000000") == "OK"  # a0
+        assert debugger.ask(f"z1,ffffffff{address},4") == "OK"
+        debugger.socket.sendall(b"$c#63")
+        machine.expect("shadow, Sv39")
+        machine.expect("vm loop: started")
+        debugger.socket.close()

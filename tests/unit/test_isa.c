@@ -167,12 +167,50 @@ static void formatting(void **state)
     free(whole);
 }
 
+static struct riscv_isa shown(const char *text)
+{
+    struct riscv_isa isa = parse(text);
+    isa_hide_units(&isa, isa_can_switch_fp(&isa), isa_can_switch_vector(&isa));
+    return isa;
+}
+
+/* Whatever sstatus.FS and VS do: without F and D, or V, in the tree nothing of them is touched or
+ * shown. */
+static void units(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool fp, vector;
+    } cases[] = {
+        {"rv64imac", false, false},
+        {"rv64imafc", false, false},
+        {"rv64imafdc", true, false},
+        {"rv64gcv", true, true},
+        {"rv64imac_zve64x", false, false},
+        {"rv64imafdc_zve64d_zvl128b", true, false},
+        {"rv64imac_zfinx_zdinx", false, false},
+        {"rv64imafc_zfa_zfh_zve32f", false, false},
+    };
+    for (size_t n = 0; n < sizeof(cases) / sizeof(*cases); n++) {
+        struct riscv_isa has = parse(cases[n].text), isa = shown(cases[n].text);
+        assert_int_equal(isa_can_switch_fp(&has), cases[n].fp);
+        assert_int_equal(isa_can_switch_vector(&has), cases[n].vector);
+        for (unsigned ext = 0; ext < ISA_EXT_COUNT; ext++) {
+            enum riscv_ext_rule rule = isa_rule((enum riscv_ext)ext);
+            bool hidden =
+                (rule == EXT_FP && !cases[n].fp) || (rule == EXT_VECTOR && !cases[n].vector);
+            assert_int_equal(isa_has(&isa, ext), isa_has(&has, ext) && !hidden);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names),      cmocka_unit_test(rules),   cmocka_unit_test(strings),
         cmocka_unit_test(lists),      cmocka_unit_test(garbage), cmocka_unit_test(sets),
-        cmocka_unit_test(formatting),
+        cmocka_unit_test(formatting), cmocka_unit_test(units),
     };
     return cmocka_run_group_tests_name("isa", tests, NULL, NULL);
 }
