@@ -48,11 +48,11 @@ enum exit_reason {
     EXIT_HOT_KICK,
     EXIT_HOT_TIMER,
     EXIT_HOT_IRQCHIP,
-    EXIT_HOT_FILE, /* a CSR of an interrupt file that is in memory */
+    EXIT_HOT_FILE,       /* a CSR of an interrupt file that is in memory */
+    EXIT_HOT_PRIVILEGED, /* a privileged instruction; under engine h one on senvcfg */
     /* Engine shadow's own. */
-    EXIT_HOT_PRIVILEGED, /* a privileged instruction */
-    EXIT_HOT_FILL,       /* a shadow entry was missing */
-    EXIT_HOT_TRAP,       /* an exception that is the guest's own */
+    EXIT_HOT_FILL, /* a shadow entry was missing */
+    EXIT_HOT_TRAP, /* an exception that is the guest's own */
     EXIT_REASONS
 };
 #define EXIT_SLOTS 32 /* room for them, so that offsets behind stay */

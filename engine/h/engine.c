@@ -45,6 +45,13 @@ static bool shown(const struct engine_vm *vm, enum riscv_ext ext)
     return !vm->isa_disable[ext];
 }
 
+/* The bits of senvcfg that go with what the guest is shown. */
+static uint64_t guest_senvcfg(uint64_t henvcfg)
+{
+    return ENVCFG_FIOM | (henvcfg & ENVCFG_CBZE) |
+           (henvcfg & ENVCFG_CBCFE ? ENVCFG_CBCFE | ENVCFG_CBIE_INVAL : 0);
+}
+
 static int vm_init(struct engine_vm *vm)
 {
     struct h_vm *h = &vm->h;
@@ -68,7 +75,11 @@ static int vm_init(struct engine_vm *vm)
     if (shown(vm, ISA_ZICBOZ))
         open |= ENVCFG_CBZE;
     h->henvcfg = open & h_features.henvcfg;
-    h->hstateen0 = h_features.hstateen ? HSTATEEN_SENVCFG : 0;
+    h->senvcfg = h_features.senvcfg & guest_senvcfg(h->henvcfg);
+    /* A register with bits of extensions that the guest doesn't have traps, and is emulated: run.c.
+     * On a hart without hstateen0 they stay as the guest writes them, until the next h_load(). */
+    if (h_features.hstateen && h->senvcfg == h_features.senvcfg)
+        h->hstateen0 = HSTATEEN_SENVCFG;
     if (h_features.hstateen && shown(vm, ISA_SSAIA))
         h->hstateen0 |= HSTATEEN_AIA | HSTATEEN_IMSIC | HSTATEEN_CSRIND;
     return gstage_init(&h->gstage, gstage_levels(vm->gpa_end, h_features.gstage_modes));

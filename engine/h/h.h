@@ -15,6 +15,7 @@ struct h_features {
     bool sstc; /* vstimecmp can be used */
     struct engine_units units;
     uint64_t henvcfg; /* bits that stick */
+    uint64_t senvcfg; /* the same */
     bool hstateen;    /* hstateen0 exists */
     bool aia;         /* Ssaia's VS-level CSRs */
     bool svinval_done;

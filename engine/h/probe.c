@@ -63,6 +63,9 @@ bool h_probe(const struct riscv_isa *isa)
             stuck_bits(CSR_HENVCFG, ENVCFG_STCE | ENVCFG_PBMTE | ENVCFG_ADUE | ENVCFG_CBZE |
                                         ENVCFG_CBCFE | ENVCFG_CBIE_INVAL);
     h_features.henvcfg = cbo_working(h_features.henvcfg);
+    csr_try_read(CSR_SENVCFG, ok);
+    if (ok)
+        h_features.senvcfg = stuck_bits(CSR_SENVCFG, UINT64_MAX);
     /* Without STCE here (firmware left menvcfg.STCE clear) vstimecmp traps. */
     csr_try_read(CSR_VSTIMECMP, ok);
     h_features.sstc = ok && h_features.henvcfg & ENVCFG_STCE;

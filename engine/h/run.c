@@ -28,22 +28,47 @@ static uint64_t fault_gpa(void)
 }
 
 /* Registers of an interrupt file trap where hstatus.VGEIN names none: the guest's is in memory (AIA
- * specification 2.3, "VS-level"). Its S-mode alone has them. */
-static bool file_register(struct engine_vcpu *v, uint32_t insn)
+ * specification 2.3, "VS-level"). */
+static bool file_register(struct engine_vcpu *v, const struct riscv_csr_op *op)
 {
-    struct riscv_csr_op op;
-    if (!insn || !riscv_decode_csr(insn, &op) || (op.csr != CSR_STOPEI && op.csr != CSR_SIREG) ||
-        !(csr_read(CSR_SSTATUS) & SSTATUS_SPP) || !hot_csr(v, &op, csr_read(CSR_VSISELECT)))
+    if (!h_features.aia || (op->csr != CSR_STOPEI && op->csr != CSR_SIREG) ||
+        !hot_csr(v, op, csr_read(CSR_VSISELECT)))
         return false;
     v->exits[EXIT_HOT_FILE]++;
     return true;
+}
+
+/* senvcfg traps where the hart's has bits of extensions that are hidden from the guest. The
+ * register is the hart's own all the same: the guest's user mode obeys it. */
+static bool senvcfg(struct engine_vcpu *v, const struct riscv_csr_op *op)
+{
+    if (op->csr != CSR_SENVCFG || !h_features.senvcfg) /* then firmware keeps it closed */
+        return false;
+    uint64_t before = csr_read(CSR_SENVCFG);
+    uint64_t operand = op->funct3 & 4 ? op->rs1_or_imm : v->gpr[op->rs1_or_imm];
+    unsigned kind = op->funct3 & 3;
+    uint64_t value = kind == 1 ? operand : kind == 2 ? before | operand : before & ~operand;
+    if (op->writes)
+        csr_write(CSR_SENVCFG, value & v->vm->h.senvcfg);
+    if (op->rd)
+        v->gpr[op->rd] = before;
+    v->exits[EXIT_HOT_PRIVILEGED]++;
+    return true;
+}
+
+/* A CSR of the guest's S-mode that is ours to answer. */
+static bool own_csr(struct engine_vcpu *v, uint32_t insn)
+{
+    struct riscv_csr_op op;
+    return insn && riscv_decode_csr(insn, &op) && csr_read(CSR_SSTATUS) & SSTATUS_SPP &&
+           (file_register(v, &op) || senvcfg(v, &op));
 }
 
 bool h_hot_fault(struct engine_vcpu *v)
 {
     struct riscv_access access;
     if (csr_read(CSR_SCAUSE) == CAUSE_VIRTUAL_INSN) {
-        if (!h_features.aia || !file_register(v, (uint32_t)csr_read(CSR_STVAL)))
+        if (!own_csr(v, (uint32_t)csr_read(CSR_STVAL)))
             return false;
         csr_write(CSR_SEPC, csr_read(CSR_SEPC) + 4);
         return true;
@@ -119,7 +144,7 @@ static void classify_virtual(struct engine_vcpu *v, struct exit *exit)
         exit->reason = EXIT_INTERRUPT;
         return;
     }
-    if (h_features.aia && file_register(v, exit->insn)) {
+    if (own_csr(v, exit->insn)) {
         v->pc += 4; /* where stval told nothing of the instruction */
         exit->reason = EXIT_INTERRUPT;
         return;

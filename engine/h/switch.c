@@ -89,7 +89,7 @@ void h_load(struct engine_vcpu *v)
     csr_write(CSR_SCOUNTEREN, h->scounteren);
     if (h_features.henvcfg || vm->henvcfg) {
         csr_write(CSR_HENVCFG, vm->henvcfg);
-        csr_write(CSR_SENVCFG, h->senvcfg);
+        csr_write(CSR_SENVCFG, h->senvcfg & vm->senvcfg);
     }
     if (h_features.hstateen)
         csr_write(CSR_HSTATEEN0, vm->hstateen0);

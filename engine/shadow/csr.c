@@ -5,6 +5,7 @@
  */
 #include "engine/shadow/shadow.h"
 #include "riscv/asm.h"
+#include "riscv/isa.h"
 
 #define SSTATUS_SD (1UL << 63)
 #define HARTS_SSTATUS (SSTATUS_FS | SSTATUS_VS)
@@ -68,6 +69,21 @@ static void write_satp(struct s_vcpu *s, uint64_t value)
     s_root_changed(s);
 }
 
+static uint64_t read_stimecmp(const struct s_vcpu *s)
+{
+    bool passed = s->timer == UINT64_MAX && s->sip & IRQ_BIT(IRQ_S_TIMER);
+    return passed ? s->stimecmp : s->timer;
+}
+
+/* One that has passed already is pending at once (privileged manual, "Supervisor Timer (stimecmp)
+ * Register"). */
+static void write_stimecmp(struct engine_vcpu *v, uint64_t value)
+{
+    s_set_timer(v, value);
+    s_timer_check(v);
+    v->s.due = true;
+}
+
 static void write(struct engine_vcpu *v, unsigned csr, uint64_t before, uint64_t value)
 {
     struct s_vcpu *s = &v->s;
@@ -84,7 +100,7 @@ static void write(struct engine_vcpu *v, unsigned csr, uint64_t before, uint64_t
             s->stvec = value;
         break;
     case CSR_SCOUNTEREN:
-        s->scounteren = value & 0xffffffff;
+        s->scounteren = value & s_features.scounteren;
         s->mode_shown = MODE_NONE;
         break;
     case CSR_SENVCFG:
@@ -108,6 +124,9 @@ static void write(struct engine_vcpu *v, unsigned csr, uint64_t before, uint64_t
     case CSR_SIP: /* the software interrupt alone is the guest's to change */
         s->sip = (s->sip & ~IRQ_BIT(IRQ_S_SOFT)) | (value & IRQ_BIT(IRQ_S_SOFT));
         s->due = true;
+        break;
+    case CSR_STIMECMP:
+        write_stimecmp(v, value);
         break;
     case CSR_SATP:
         write_satp(s, value);
@@ -149,6 +168,10 @@ static bool read(const struct engine_vcpu *v, unsigned csr, uint64_t *value)
     case CSR_SIP:
         *value = s->sip;
         return true;
+    case CSR_STIMECMP: /* whatever the hart has; see docs/shadow.md for why the tree doesn't say so
+                        */
+        *value = read_stimecmp(s);
+        return !v->vm->isa_disable[ISA_SSTC];
     case CSR_SATP:
         *value = s->satp;
         return true;

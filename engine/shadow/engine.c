@@ -63,7 +63,7 @@ static void irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
 }
 
 /* The guest's time is the host's: it reads the counter itself. */
-static struct sbi_ret set_timer(struct engine_vcpu *v, uint64_t when)
+struct sbi_ret s_set_timer(struct engine_vcpu *v, uint64_t when)
 {
     v->s.sip &= ~IRQ_BIT(IRQ_S_TIMER);
     v->s.timer = when;
@@ -71,14 +71,10 @@ static struct sbi_ret set_timer(struct engine_vcpu *v, uint64_t when)
     return (struct sbi_ret){SBI_SUCCESS, 0};
 }
 
-static void timer_check(struct engine_vcpu *v)
+void s_timer_check(struct engine_vcpu *v)
 {
-    if (v->s.timer > host_time())
-        return;
-    v->s.timer = UINT64_MAX;
-    v->s.sip |= IRQ_BIT(IRQ_S_TIMER);
-    v->s.due = true;
-    host_timer_arm((struct vcpu *)v, UINT64_MAX);
+    if (v->s.timer <= host_time())
+        s_timer_due(v);
 }
 
 /* Above so many pages a fence of everything is the cheaper one. */
@@ -162,8 +158,8 @@ const struct engine_ops engine_shadow = {
     .run = s_run,
     .inject = s_deliver,
     .irq = irq,
-    .set_timer = set_timer,
-    .timer_check = timer_check,
+    .set_timer = s_set_timer,
+    .timer_check = s_timer_check,
     .fence = fence,
     .irq_waiting = irq_waiting,
     .timer_deadline = timer_deadline,

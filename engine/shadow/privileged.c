@@ -54,7 +54,8 @@ bool s_illegal(struct engine_vcpu *v, uint32_t insn, struct exit *exit)
     exit->insn = insn;
     exit->gva = 0;
     exit->reason = EXIT_ILLEGAL;
-    if (riscv_decode_csr(insn, &op) && op.csr >= CSR_CYCLE && op.csr <= CSR_HPMCOUNTER31)
+    if (riscv_decode_csr(insn, &op) && op.csr >= CSR_CYCLE && op.csr <= CSR_HPMCOUNTER31 &&
+        s_features.counters >> (op.csr - CSR_CYCLE) & 1)
         exit->reason = EXIT_CSR;
     else if (!v->s.user && (insn == INSN_WFI || insn == INSN_WRS_NTO))
         exit->reason = EXIT_WFI;

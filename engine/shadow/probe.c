@@ -10,6 +10,7 @@ struct s_features s_features;
 
 #define ENVCFG_GUEST (ENVCFG_FIOM | ENVCFG_CBIE_INVAL | ENVCFG_CBCFE | ENVCFG_CBZE)
 #define ASID_MASK 0xffffUL
+#define COUNTERS 32u /* cycle, time, instret, hpmcounter3 to 31 */
 
 /* As many as a vCPU has roots, and Caldarium's own. */
 static bool enough_asids(void)
@@ -41,6 +42,29 @@ static unsigned probe_levels(void)
     return taken ? 4 : 3;
 }
 
+/*
+ * Whether the hart has that counter and firmware lets us read it (mcounteren): each number has its
+ * instruction in a table. The trap vector is as in csr_try_read().
+ */
+static bool counter_readable(uint64_t number)
+{
+    uint64_t vector, ok = 0;
+    __asm__ volatile("lla %0, 3f\n csrrw %0, 0x105, %0\n"
+                     "lla t0, 1f\n slli t1, %2, 3\n add t0, t0, t1\n jr t0\n"
+                     ".balign 8\n1:\n"
+                     ".irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, "
+                     "18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n"
+                     ".4byte 0xc00022f3 + (\\number << 20)\n" /* csrr t0, 0xc00 + number */
+                     "j 2f\n .balign 8\n"
+                     ".endr\n"
+                     "2: li %1, 1\n"
+                     ".balign 4\n3: csrw 0x105, %0"
+                     : "=&r"(vector), "+r"(ok)
+                     : "r"(number)
+                     : "t0", "t1", "memory");
+    return ok;
+}
+
 bool s_probe(unsigned harts, const struct riscv_isa *isa)
 {
     bool ok;
@@ -53,6 +77,11 @@ bool s_probe(unsigned harts, const struct riscv_isa *isa)
         s_features.envcfg = cbo_working(csr_read(CSR_SENVCFG) & ENVCFG_GUEST);
         csr_write(CSR_SENVCFG, 0);
     }
+    csr_write(CSR_SCOUNTEREN, UINT32_MAX);
+    s_features.scounteren = (uint32_t)csr_read(CSR_SCOUNTEREN);
+    csr_write(CSR_SCOUNTEREN, 0);
+    for (unsigned n = 0; n < COUNTERS; n++)
+        s_features.counters |= (uint32_t)counter_readable(n) << n;
     s_features.levels = probe_levels();
     s_features.asids = enough_asids();
     engine_units_probe(isa, &s_features.units);

@@ -61,10 +61,7 @@ static bool interrupt(struct engine_vcpu *v, uint64_t number)
     }
     if (number != IRQ_S_TIMER || v->s.timer > host_time())
         return false;
-    v->s.timer = UINT64_MAX;
-    v->s.sip |= IRQ_BIT(IRQ_S_TIMER);
-    v->s.due = true;
-    host_timer_arm((struct vcpu *)v, UINT64_MAX);
+    s_timer_due(v);
     v->exits[EXIT_HOT_TIMER]++;
     return true;
 }

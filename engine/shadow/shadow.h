@@ -8,13 +8,16 @@
 
 #include "engine/common/units.h"
 #include "engine/engine.h"
+#include "host/host.h"
 #include "riscv/csr.h"
 
 /* What every hart of this machine can do, found by probing at boot (probe.c). */
 struct s_features {
     struct engine_units units;
-    bool senvcfg;    /* the register exists */
-    uint64_t envcfg; /* its bits that stick */
+    bool senvcfg;        /* the register exists */
+    uint64_t envcfg;     /* its bits that stick */
+    uint32_t scounteren; /* bits that stick */
+    uint32_t counters;   /* that firmware lets S-mode read, by their place in scounteren */
     bool h; /* there is an H extension, whose hstatus has to be told that this is no guest */
     unsigned levels; /* 3, 4: Sv39, Sv48; what satp takes, and a guest is shown */
     bool asids;      /* enough ASIDs to tell shadow roots apart; else every switch flushes */
@@ -201,6 +204,19 @@ static inline void s_due(struct engine_vcpu *v)
     v->s.due = false;
     if (v->s.sip & v->s.sie)
         s_deliver_interrupt(v);
+}
+
+/* engine.c: the guest's timer. Whichever way it sets it, by SBI or stimecmp, it is the one that
+ * Sstc has: STIP is pending while time has reached stimecmp. */
+struct sbi_ret s_set_timer(struct engine_vcpu *v, uint64_t when);
+void s_timer_check(struct engine_vcpu *v);
+static inline void s_timer_due(struct engine_vcpu *v)
+{
+    v->s.stimecmp = v->s.timer;
+    v->s.timer = UINT64_MAX;
+    v->s.sip |= IRQ_BIT(IRQ_S_TIMER);
+    v->s.due = true;
+    host_timer_arm((struct vcpu *)v, UINT64_MAX);
 }
 
 /* switch.c */

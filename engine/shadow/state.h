@@ -93,6 +93,7 @@ struct s_vcpu {
     uint64_t sscratch, sepc, scause, stval; /* in the order of their numbers: sequence.c */
     uint64_t sip, satp, siselect;
     uint64_t timer;    /* deadline of the guest's timer, host time; UINT64_MAX: none */
+    uint64_t stimecmp; /* the deadline that passed, while sip has STIP */
     struct exit *exit; /* where s_run() wants the record */
 
     uint64_t fp[32], fcsr;

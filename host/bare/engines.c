@@ -39,15 +39,14 @@ static void h_isa(struct riscv_isa *isa)
         isa_clear(isa, ISA_ZICBOZ);
 }
 
-/* What S-mode has beyond the base, this engine would have to do itself. Sstc's register would trap
- * by way of the firmware, which costs more than the SBI call does. */
+/* What S-mode has beyond the base, this engine has to do itself. */
 static void shadow_isa(struct riscv_isa *isa)
 {
-    static const enum riscv_ext none[] = {ISA_SSTC, ISA_SVPBMT, ISA_SVNAPOT, ISA_SVINVAL,
-                                          ISA_SVRSW60T59B};
+    static const enum riscv_ext none[] = {ISA_SVPBMT, ISA_SVNAPOT, ISA_SVINVAL, ISA_SVRSW60T59B};
     for (unsigned n = 0; n < sizeof(none) / sizeof(*none); n++)
         isa_clear(isa, none[n]);
     isa_set(isa, ISA_SSAIA); /* all of it is done in core, whatever the harts have */
+    isa_set(isa, ISA_SSTC);  /* by the engine */
     isa_hide_units(isa, s_features.units.fp, s_features.units.vector);
     if (!(s_features.envcfg & ENVCFG_CBCFE))
         isa_clear(isa, ISA_ZICBOM);

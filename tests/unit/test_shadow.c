@@ -5,7 +5,7 @@
 #include "engine/shadow/shadow.h"
 #include "riscv/csr.h"
 
-struct s_features s_features = {.levels = 3, .senvcfg = true};
+struct s_features s_features = {.levels = 3, .senvcfg = true, .counters = 0x5};
 
 /* What privileged.c asks for, noted. */
 static unsigned flushed_all, flushed_asid, flushed_page;
@@ -285,6 +285,8 @@ static void test_what_is_not_ours(void **state)
         {0x22000073, EXIT_ILLEGAL, EXIT_ILLEGAL}, /* hfence.vvma */
         {0x16000073, EXIT_ILLEGAL, EXIT_ILLEGAL}, /* sinval.vma */
         {0xc0002573, EXIT_CSR, EXIT_CSR},         /* rdcycle */
+        {0xc0302573, EXIT_ILLEGAL, EXIT_ILLEGAL}, /* csrr a0, hpmcounter3, which this hart has not
+                                                   */
         {0x30002573, EXIT_ILLEGAL, EXIT_ILLEGAL}, /* csrr a0, mstatus */
         {0xffffffff, EXIT_ILLEGAL, EXIT_ILLEGAL}, {0x00000000, EXIT_ILLEGAL, EXIT_ILLEGAL},
     };
