@@ -8,10 +8,17 @@
 #include "engine/h/h.h"
 #include "engine/shadow/shadow.h"
 #include "host/bare/board.h"
+#include "host/bare/firmware.h"
 #include "host/bare/hart.h"
 #include "host/bare/machine.h"
 #include "host/host.h"
 #include "riscv/asm.h"
+
+/* SBI's base extension: functions, and an implementation's id and version. */
+#define BASE_IMPL_ID 1
+#define BASE_IMPL_VERSION 2
+#define IMPL_OPENSBI 1
+#define OPENSBI_PRINTS (1UL << 16 | 6)
 
 uint64_t machine_vlenb;
 static bool has_h, has_shadow, prefer_shadow;
@@ -150,4 +157,28 @@ void machine_describe_engines(char *text, size_t bytes)
                  s_features.asids ? "" : ", without ASIDs");
     snprintf(text, bytes, "%s%s%s; timer %s", h, has_h && has_shadow ? "; " : "", shadow,
              hart_has_sstc ? "Sstc" : "through firmware");
+}
+
+static uint64_t firmware_base(unsigned function)
+{
+    struct sbi_ret ret = firmware_call(SBI_EXT_BASE, function, 0, 0, 0);
+    return ret.error ? UINT64_MAX : ret.value;
+}
+
+/* A guest's sret, wfi and sfence.vma are illegal instructions on engine shadow. OpenSBI gets them
+ * first and hands them on; since 1.6 it prints a line about each. */
+void machine_warn_of_firmware(void)
+{
+    uint64_t version = firmware_base(BASE_IMPL_VERSION);
+    if (firmware_base(BASE_IMPL_ID) != IMPL_OPENSBI || version == UINT64_MAX ||
+        version < OPENSBI_PRINTS)
+        return;
+    for (unsigned n = 0; n < vm_count; n++) {
+        if (vms[n].eng.ops != &engine_shadow || atomic_load(&vms[n].state) == VM_REFUSED)
+            continue;
+        host_print("firmware OpenSBI %lu.%lu prints \"system_opcode_insn: Invalid opcode ...\" for "
+                   "each sret, wfi and sfence.vma of a guest on engine shadow; 1.5 doesn't",
+                   version >> 16, version & 0xffff);
+        return;
+    }
 }

@@ -30,6 +30,10 @@ void machine_choose_irqchip(struct vm_config *config);
 /* One line for people. */
 void machine_describe_engines(char *text, size_t bytes);
 
+/* One line where the firmware prints on the console whenever a guest does what it has to do, and
+ * VMs are there for which that holds; once all are defined. */
+void machine_warn_of_firmware(void);
+
 /* Powers the machine off through the firmware; if that can't, says so and stops this hart. */
 _Noreturn void machine_poweroff(void);
 

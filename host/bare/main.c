@@ -202,6 +202,7 @@ void boot_main(uint64_t hart_id, uint64_t fdt_pa)
         vms_define(bundle, bundle ? board_tree.initrd_end - board_tree.initrd_start : 0);
     }
     print_vms();
+    machine_warn_of_firmware();
     pages_seal();
     hart_join();
 }

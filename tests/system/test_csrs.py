@@ -7,7 +7,7 @@ import os
 import re
 
 import pytest
-from caldarium import BUILD, Machine, bundle, vm
+from caldarium import BUILD, Machine, bundle, guest_image, vm
 
 H, SHADOW = "h", "shadow"
 MODES = "sSuU" # capitals: with sstatus.FS and VS on and scounteren all ones
@@ -97,3 +97,22 @@ def in_vm(folder, cpu, option=""):
 @pytest.mark.parametrize("engine, h", [(H, ""), (SHADOW, ",h=off")])
 def test_each_csr_is_as_on_a_hart(tmp_path, cpu, engine, h):
     assert in_vm(tmp_path, cpu + h) == expected(engine, bare(cpu))
+
+
+def test_newer_firmware_prints_for_each_instruction(tmp_path):
+    """OpenSBI 1.6 and later: the boot says so, once, and only for VMs on engine shadow."""
+    # Ten times sfence.vma and what keeps two of them from one exit; then SBI's shutdown.
+    fence = "73 00 00 12" + " 93 02 10 00" * 8
+    shutdown = "93 08 80 00 73 00 00 00"  # li a7, 8; ecall
+    image = f"fences: fences {{ data = [ {' '.join([fence] * 10)} {shutdown} ]; }};"
+    says = r"caldarium: firmware OpenSBI .* prints"
+    newest = guest_image("opensbi.bin")
+    for engine, firmware, warned, printed in (("shadow", newest, 1, 10), ("h", newest, 0, 0),
+                                              ("shadow", None, 0, 0)):
+        path = bundle(tmp_path, vm("fences", kernel="fences", mib=32, engine=f'"{engine}"'),
+                      images=image)
+        with Machine(path, smp=1, memory="256M", machine="virt", cpu="rv64,h=on", firmware=firmware) as machine:
+            output = machine.wait_end()
+        assert "fences: powered off" in output
+        assert len(re.findall(says, output)) == warned
+        assert len(re.findall(PRINTS + "(?! \\.\\.\\.)", output)) == printed
