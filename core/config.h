@@ -66,7 +66,8 @@ struct vm_config {
     unsigned priority;             /* 0 .. PRIORITY_MAX, higher first */
     unsigned budget_us, period_us; /* of each vCPU, if shared; budget 0: no reservation */
     enum config_console console;
-    bool getchar_zero; /* the legacy getchar answers 0 when no byte is there, not -1 */
+    bool pause_time_runs; /* guest time goes on while the VM is paused */
+    bool getchar_zero;    /* the legacy getchar answers 0 when no byte is there, not -1 */
     uint8_t isa_disable[ISA_EXT_COUNT]; /* 1: hidden from this guest */
     const char *passthrough;            /* a string list of paths and aliases of the board's tree */
     size_t passthrough_bytes;

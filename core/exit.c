@@ -80,17 +80,19 @@ static void on_illegal(struct vcpu *vcpu, const struct exit *exit)
 }
 
 /* Counters are the only CSRs that a guest is allowed and that are not its own: `cycle` and
- * `instret` as its SBI PMU shows them, and the counters that it doesn't have as zero. */
+ * `instret` as its SBI PMU shows them, and the counters that it doesn't have as zero. `time` comes
+ * here where the engine can't have the hart show the VM's own. */
 static void on_csr(struct vcpu *vcpu, const struct exit *exit)
 {
     struct riscv_csr_op op;
     if (!riscv_decode_csr(exit->insn, &op) || op.writes || op.csr < CSR_CYCLE ||
-        op.csr > CSR_HPMCOUNTER31 || op.csr == CSR_TIME ||
-        !engine_counter_open(&vcpu->eng, op.csr - CSR_CYCLE)) {
+        op.csr > CSR_HPMCOUNTER31 || !engine_counter_open(&vcpu->eng, op.csr - CSR_CYCLE)) {
         on_illegal(vcpu, exit);
         return;
     }
-    if (op.rd)
+    if (op.rd && op.csr == CSR_TIME)
+        vcpu->eng.gpr[op.rd] = host_time() + vcpu->vm->eng.time_delta;
+    else if (op.rd)
         vcpu->eng.gpr[op.rd] = sbi_pmu_read_csr(vcpu, op.csr - CSR_CYCLE);
     vcpu->eng.pc += 4;
 }

@@ -122,6 +122,7 @@ int vm_create(struct vm *vm)
         return -1;
     }
     atomic_store(&vm->faulted, 0);
+    vm->stopped_at = 0;
     vm->lives++;
     vm->has_plic = vm->config->irqchip == IRQCHIP_PLIC;
     if (!init_devices(vm)) {
@@ -175,6 +176,27 @@ enum vm_wish vm_request(struct vm *vm, enum vm_wish wish)
     }
     lock_release(&vm->life);
     return doing;
+}
+
+bool vm_time_stop(struct vm *vm)
+{
+    if (vm->stopped_at || vm->config->pause_time_runs)
+        return true;
+    if (!vm->eng.ops->time_stood)
+        return false;
+    vm->stopped_at = host_time();
+    return true;
+}
+
+void vm_time_go(struct vm *vm)
+{
+    if (!vm->stopped_at)
+        return;
+    uint64_t ticks = host_time() - vm->stopped_at;
+    vm->stopped_at = 0;
+    vm->eng.time_delta -= ticks;
+    for (unsigned n = 0; n < vm->vcpu_count; n++)
+        vm->eng.ops->time_stood(&vm->vcpus[n].eng, ticks);
 }
 
 void vm_restart(struct vm *vm)

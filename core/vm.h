@@ -61,6 +61,7 @@ struct vm {
     unsigned restarts;
     unsigned lives; /* counts how often it was made: what is left of an earlier one is void */
     _Atomic uint64_t watchdog; /* host time by which it has to be kicked */
+    uint64_t stopped_at;       /* host time when its time was stopped; 0: it runs. The keeper's */
 
     uint8_t hidden[ISA_EXT_COUNT]; /* 1: not shown to the guest */
     unsigned ram_chunks;
@@ -125,6 +126,13 @@ void vm_guest_fault(struct vcpu *vcpu, const char *format, ...)
 
 /* A restart, unless the VM has used up its restart-limit: then it is stopped, with a line. */
 void vm_restart(struct vm *vm);
+
+/*
+ * The guest's time stands still, and goes on from where it stood. False: it runs on, although
+ * pause-time is not "run". Every vCPU is out of the guest and put.
+ */
+bool vm_time_stop(struct vm *vm);
+void vm_time_go(struct vm *vm);
 
 const char *vm_state_name(enum vm_state state);
 

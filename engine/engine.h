@@ -86,7 +86,10 @@ struct engine_vm {
     const struct engine_ops *ops;
     const char *name;           /* the VM's name, for messages; owned by the VM */
     const uint8_t *isa_disable; /* riscv_ext numbers the guest must not have, ISA_EXT_COUNT flags */
-    uint64_t gpa_end;           /* its guest-physical addresses lie below; set before vm_init() */
+    /* Guest time minus host time: what the guest's `time` shows is host_time() + this. Set by
+     * vm_init(), and by core while no vCPU of the VM is loaded on any hart. */
+    uint64_t time_delta;
+    uint64_t gpa_end; /* its guest-physical addresses lie below; set before vm_init() */
     union {
         struct h_vm h;
         struct s_vm s;
@@ -181,8 +184,10 @@ struct engine_ops {
      * is loaded on this hart. */
     uint64_t (*timer_deadline)(const struct engine_vcpu *v);
 
-    /* Guest time minus host time: what the guest's `time` shows is host_time() + delta. */
-    uint64_t (*time_delta)(const struct engine_vcpu *v);
+    /* The VM's time stood still for so many ticks, and its time_delta says so already: what this
+     * vCPU waits for in host time comes so much later. No hart has it loaded. NULL: its time can't
+     * stand still. (Engine shadow: where reads of `time` trap, firmware gets them and answers.) */
+    void (*time_stood)(struct engine_vcpu *v, uint64_t ticks);
 
     /* The guest's CSRs as it would read them. */
     void (*state)(const struct engine_vcpu *v, struct engine_state *state);
@@ -226,6 +231,13 @@ uint64_t engine_counter(unsigned which);
 static inline bool engine_counter_open(const struct engine_vcpu *v, unsigned which)
 {
     return v->ops->counter_open(v, which);
+}
+
+/* When guest time is `when`, in host time. What is never, or beyond the end, is never. */
+static inline uint64_t engine_host_time(const struct engine_vm *vm, uint64_t when)
+{
+    uint64_t host = when - vm->time_delta;
+    return when == UINT64_MAX || host < when ? UINT64_MAX : host;
 }
 
 /* Fills in a0/a1 for an SBI answer. */

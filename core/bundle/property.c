@@ -284,6 +284,14 @@ static bool legacy_getchar(struct vm_config *config, const struct property *p)
     return n >= 0;
 }
 
+static bool pause_time(struct vm_config *config, const struct property *p)
+{
+    static const char *const served[] = {"stop", "run", NULL};
+    int n = choice(config, p, served, NULL);
+    config->pause_time_runs = n == 1;
+    return n >= 0;
+}
+
 static bool irqchip(struct vm_config *config, const struct property *p)
 {
     static const char *const served[] = {"plic", "aplic", "imsic", NULL};
@@ -450,6 +458,7 @@ static const struct {
     {"autostart", autostart},
     {"on-fault", on_fault},
     {"on-reset", on_reset},
+    {"pause-time", pause_time},
     {"restart-limit", restart_limit},
     {"watchdog-ms", watchdog_ms},
 };

@@ -58,7 +58,8 @@ static int vm_init(struct engine_vm *vm)
     /* Its time starts at 0. Without Sstc it is the machine's: where a hart has Sstc and firmware
      * keeps it closed, QEMU 10.0 compares vstimecmp at a write to htimedelta, and what that leaves
      * pending nobody can clear. */
-    *h = (struct h_vm){.time_delta = h_features.sstc ? -host_time() : 0};
+    *h = (struct h_vm){0};
+    vm->time_delta = h_features.sstc ? -host_time() : 0;
     h->has_fp = h_features.units.fp && shown(vm, ISA_F);
     h->has_vector = h_features.units.vector && shown(vm, ISA_V);
     h->has_sstc = h_features.sstc && shown(vm, ISA_SSTC);
@@ -158,10 +159,7 @@ static struct sbi_ret set_timer(struct engine_vcpu *v, uint64_t when)
         return (struct sbi_ret){SBI_SUCCESS, 0};
     }
     csr_clear(CSR_HVIP, IRQ_BIT(IRQ_VS_TIMER));
-    /* Guest time is host time + delta, modulo 2^64; "never" stays never. */
-    uint64_t deadline = when - v->vm->h.time_delta;
-    if (when == UINT64_MAX || deadline < when)
-        deadline = UINT64_MAX;
+    uint64_t deadline = engine_host_time(v->vm, when);
     v->h.timer = deadline;
     host_timer_arm((struct vcpu *)v, deadline);
     return (struct sbi_ret){SBI_SUCCESS, 0};
@@ -218,7 +216,7 @@ static uint64_t timer_deadline(const struct engine_vcpu *v)
 {
     if (!h_features.sstc)
         return v->h.timer;
-    uint64_t now = host_time(), guest_now = now + v->vm->h.time_delta;
+    uint64_t now = host_time(), guest_now = now + v->vm->time_delta;
     uint64_t when = csr_read(CSR_VSTIMECMP);
     if (!(csr_read(CSR_VSIE) & IRQ_BIT(IRQ_S_TIMER)))
         return UINT64_MAX;
@@ -227,15 +225,15 @@ static uint64_t timer_deadline(const struct engine_vcpu *v)
     return when - guest_now < UINT64_MAX - now ? now + (when - guest_now) : UINT64_MAX;
 }
 
-static uint64_t time_delta(const struct engine_vcpu *v)
+static void time_stood(struct engine_vcpu *v, uint64_t ticks)
 {
-    return v->vm->h.time_delta;
+    v->h.timer = v->h.timer < UINT64_MAX - ticks ? v->h.timer + ticks : UINT64_MAX;
 }
 
 static void state(const struct engine_vcpu *v, struct engine_state *out)
 {
     const struct h_vcpu *h = &v->h;
-    uint64_t timer = h_features.sstc && h->vstimecmp <= host_time() + v->vm->h.time_delta
+    uint64_t timer = h_features.sstc && h->vstimecmp <= host_time() + v->vm->time_delta
                          ? IRQ_BIT(IRQ_S_TIMER)
                          : 0;
     if (v->loaded)
@@ -280,7 +278,7 @@ const struct engine_ops engine_h = {
     .fence = fence,
     .irq_waiting = irq_waiting,
     .timer_deadline = timer_deadline,
-    .time_delta = time_delta,
+    .time_stood = time_stood,
     .state = state,
     .in_user = h_in_user,
     .counter_open = counter_open,

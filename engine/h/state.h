@@ -16,7 +16,6 @@ struct h_vm {
     uint64_t henvcfg, hcounteren, hstateen0; /* what this VM's guests may use */
     uint64_t senvcfg;                        /* its bits that they have */
     _Atomic uint64_t vmid;                   /* generation << 16 | VMID; 0: none yet */
-    uint64_t time_delta;                     /* htimedelta */
     bool has_fp, has_vector, has_sstc;
     const void *last[H_HARTS]; /* which vCPU ran on that hart last */
     uint64_t *window;          /* the last-level table of the interrupt files' pages, or NULL */

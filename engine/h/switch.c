@@ -93,9 +93,12 @@ void h_load(struct engine_vcpu *v)
     }
     if (h_features.hstateen)
         csr_write(CSR_HSTATEEN0, vm->hstateen0);
-    csr_write(CSR_HCOUNTEREN, vm->hcounteren);
-    if (csr_read(CSR_HTIMEDELTA) != vm->time_delta) /* see engine.c: where it is never written */
-        csr_write(CSR_HTIMEDELTA, vm->time_delta);
+    /* Without Sstc htimedelta is never written (see vm_init()): a delta is made by traps, of
+     * `time`. */
+    uint64_t delta = h_features.sstc ? v->vm->time_delta : 0;
+    csr_write(CSR_HCOUNTEREN, delta == v->vm->time_delta ? vm->hcounteren : 0);
+    if (csr_read(CSR_HTIMEDELTA) != delta)
+        csr_write(CSR_HTIMEDELTA, delta);
     csr_write(CSR_HVIP, h->hvip);
     if (h_features.sstc)
         csr_write(CSR_VSTIMECMP, h->vstimecmp);

@@ -18,6 +18,7 @@ static int vm_init(struct engine_vm *vm)
 {
     struct s_vm *s = &vm->s;
     memset(s, 0, sizeof(*s));
+    vm->time_delta = 0; /* the guest reads the hart's own, or firmware answers: see engine.h */
     s->has_fp = s_features.units.fp && !vm->isa_disable[ISA_F];
     s->has_vector = s_features.units.vector && !vm->isa_disable[ISA_V];
     s->adue = !vm->isa_disable[ISA_SVADU];
@@ -113,12 +114,6 @@ static uint64_t timer_deadline(const struct engine_vcpu *v)
     return v->s.timer;
 }
 
-static uint64_t time_delta(const struct engine_vcpu *v)
-{
-    (void)v;
-    return 0;
-}
-
 static void state(const struct engine_vcpu *v, struct engine_state *out)
 {
     const struct s_vcpu *s = &v->s;
@@ -163,7 +158,6 @@ const struct engine_ops engine_shadow = {
     .fence = fence,
     .irq_waiting = irq_waiting,
     .timer_deadline = timer_deadline,
-    .time_delta = time_delta,
     .state = state,
     .in_user = in_user,
     .counter_open = counter_open,

@@ -196,11 +196,14 @@ static void carry_out(struct vm *vm)
     case VM_WISH_NONE:
         break;
     case VM_WISH_PAUSE:
+        done = vm_time_stop(vm);
         atomic_store(&vm->state, VM_PAUSED);
         finish(vm, wish);
-        vm_info(vm->config->name, "paused");
+        vm_info(vm->config->name, "paused%s",
+                done ? "" : "; its time runs on: firmware answers its reads of it");
         break;
     case VM_WISH_RESUME:
+        vm_time_go(vm);
         atomic_store(&vm->state, VM_RUNNING);
         done = finish(vm, wish);
         vm_info(vm->config->name, "goes on");

@@ -4,10 +4,10 @@
 import os
 import re
 
-import pytest
-from caldarium import BUILD, ENGINE, Machine, bundle, vm
+from caldarium import BUILD, Machine, bundle, needs_h, vm
 
 BOARD = "rv64,v=true"
+HZ = 10_000_000 # of `time`, on virt
 
 
 def life(name, what, *, mib=16, vcpus=1, words="", **properties):
@@ -51,7 +51,7 @@ def test_64_vcpus_that_can_do_all(tmp_path):
         assert "virtio-mmio slots" in machine.monitor("map many")
 
 
-@pytest.mark.skipif(ENGINE == "shadow", reason="where images lie is the same on both engines")
+@needs_h # where images lie is the same on engine shadow
 def test_linux_boots_in_each_size(tmp_path):
     """Its CMA area is 128 MiB: in some sizes there was room for that, and for nothing else."""
     sizes = range(128, 257, 16) if os.environ.get("CALDARIUM_LONG") else (176, 192, 208)
@@ -60,3 +60,41 @@ def test_linux_boots_in_each_size(tmp_path):
         output = machine.wait_end()
     for mib in sizes:
         assert f"vm m{mib}: powered off" in output, output
+
+
+@needs_h
+def test_a_pause_stops_time(tmp_path, cpu="rv64"):
+    """Two seconds pass in another VM. No step of `time` is as long, in either mode or on another hart,
+    and no timer is early, or late by as much."""
+    path = bundle(tmp_path, life("a", "time", vcpus=2), life("run", "time", vcpus=2, pause_time='"run"'),
+                  life("b", "wait", words=f"ticks={2 * HZ}", autostart='"false"'))
+    with Machine(path, smp=3, cpu=cpu) as machine:
+        machine.expect("life: time goes.*life: time goes")
+        machine.wish("pause a", "vm a: paused")
+        machine.wish("pause run", "vm run: paused")
+        machine.wish("start b", "life: waited")
+        machine.wish("resume a", "vm a: goes on")
+        machine.wish("resume run", "vm run: goes on")
+        for key, runs in ((1, False), (2, True)):
+            machine.front(key)
+            machine.send("x")
+            text = machine.expect(r"life: largest step .*times\b.*times")
+            step, late, early, apart = map(int, re.search(
+                r"step (\d+), timer late by (\d+), early (\d+) times, clocks apart (\d+)", text).groups())
+            assert (step >= 2 * HZ) == runs, text
+            assert late < 2 * HZ or runs, f"{late} {text}"
+            assert early == apart == 0, text
+
+
+@needs_h
+def test_a_pause_stops_time_without_sstc(tmp_path):
+    test_a_pause_stops_time(tmp_path, "rv64,sstc=off")
+
+
+def test_a_pause_says_so_where_time_runs_on(tmp_path):
+    path = bundle(tmp_path, vm("a", kernel="minikernel", mib=16, engine='"shadow"'),
+                  vm("b", kernel="minikernel", mib=16, engine='"shadow"', pause_time='"run"'))
+    with Machine(path, smp=2) as machine:
+        machine.expect("mini> ")
+        machine.wish("pause a", "vm a: paused; its time runs on")
+        machine.wish("pause b", "vm b: paused\r")

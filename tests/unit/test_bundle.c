@@ -69,6 +69,7 @@ static void test_every_served_property(void **state)
     fdt_property_string(blob, "autostart", "false");
     fdt_property_string(blob, "on-fault", "restart");
     fdt_property_string(blob, "on-reset", "pause");
+    fdt_property_string(blob, "pause-time", "run");
     fdt_property_u32(blob, "restart-limit", 7);
     fdt_property_u32(blob, "watchdog-ms", 250);
     static const char shared[] = "a\0\0\0\0\0\xb0\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\x14"
@@ -90,6 +91,7 @@ static void test_every_served_property(void **state)
     assert_false(c->autostart);
     assert_int_equal(c->on_fault, ON_RESTART);
     assert_int_equal(c->on_reset, ON_PAUSE);
+    assert_true(c->pause_time_runs);
     assert_int_equal(c->restart_limit, 7);
     assert_int_equal(c->watchdog_ms, 250);
     assert_int_equal(c->shared_count, 2);
