@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "core/load/gzip.h"
 #include "core/print.h"
 #include "host/host.h"
 
@@ -51,10 +52,9 @@ static bool whole_pe(const struct vm *vm, const struct config_image *image)
     return true;
 }
 
-static bool load_linux(struct vm *vm, struct loaded *out)
+static bool load_linux(struct vm *vm, const struct config_image *image, struct loaded *out)
 {
     const struct vm_config *config = vm->config;
-    const struct config_image *image = &config->kernel;
     uint64_t offset = read_le(image->data + 8, 8), memory = read_le(image->data + 16, 8);
     if (read_le(image->data + 24, 8) & 1)
         return refuse(vm, "it is big-endian, by its header's flags", 1);
@@ -78,10 +78,9 @@ static bool load_linux(struct vm *vm, struct loaded *out)
 #define PT_LOAD 1
 #define EM_RISCV 243
 
-static bool load_segment(struct vm *vm, struct loaded *out, const uint8_t *segment,
-                         uint64_t elf_entry)
+static bool load_segment(struct vm *vm, const struct config_image *image, struct loaded *out,
+                         const uint8_t *segment, uint64_t elf_entry)
 {
-    const struct config_image *image = &vm->config->kernel;
     uint64_t offset = read_le(segment + 8, 8), va = read_le(segment + 16, 8);
     uint64_t pa = read_le(segment + 24, 8), in_file = read_le(segment + 32, 8);
     uint64_t in_memory = read_le(segment + 40, 8);
@@ -101,9 +100,8 @@ static bool load_segment(struct vm *vm, struct loaded *out, const uint8_t *segme
     return load_bytes(vm, pa, image->data + offset, in_file);
 }
 
-static bool load_elf(struct vm *vm, struct loaded *out)
+static bool load_elf(struct vm *vm, const struct config_image *image, struct loaded *out)
 {
-    const struct config_image *image = &vm->config->kernel;
     const uint8_t *h = image->data;
     if (image->size < ELF_HEADER)
         return refuse(vm, "it is cut short inside its ELF header, at byte", image->size);
@@ -118,7 +116,7 @@ static bool load_elf(struct vm *vm, struct loaded *out)
     out->entry = entry;
     for (uint64_t n = 0; n < count; n++) {
         const uint8_t *segment = h + table + n * size;
-        if (read_le(segment, 4) == PT_LOAD && !load_segment(vm, out, segment, entry))
+        if (read_le(segment, 4) == PT_LOAD && !load_segment(vm, image, out, segment, entry))
             return false;
     }
     if (!out->kernel_end)
@@ -126,30 +124,129 @@ static bool load_elf(struct vm *vm, struct loaded *out)
     return true;
 }
 
-static bool load_flat(struct vm *vm, struct loaded *out)
+static bool load_flat(struct vm *vm, const struct config_image *image, struct loaded *out)
 {
     const struct vm_config *config = vm->config;
     uint64_t start =
         config->has_load_address ? config->load_address : config->memory[0].base + MIB2;
     out->kernel_start = start;
-    out->kernel_end = start + config->kernel.size;
+    out->kernel_end = start + image->size;
     out->entry = start;
-    if (!vm_is_ram(vm, start, config->kernel.size))
+    if (!vm_is_ram(vm, start, image->size))
         return refuse(vm, "it does not fit into the VM's memory at its load address", start);
-    return load_bytes(vm, start, config->kernel.data, config->kernel.size);
+    return load_bytes(vm, start, image->data, image->size);
+}
+
+/*
+ * EFI's self-extracting image (Linux, drivers/firmware/efi/libstub/zboot-header.S): "MZ", "zimg",
+ * where the payload begins and its bytes, and how it is compressed, as a string before the magic
+ * at 56.
+ */
+#define ZBOOT_HEADER 64
+#define ZBOOT_TYPE 24
+#define ZBOOT_TYPE_BYTES 32
+
+static bool refuse_packed(const struct vm *vm, const char *how)
+{
+    vm_error(vm->config->name,
+             "property kernel: image %s: it is compressed with %.32s; gzip alone is unpacked",
+             vm->config->kernel.name, how);
+    return false;
+}
+
+/* What is compressed within the image, or all of it. False: not as we can unpack it. */
+static bool find_packed(const struct vm *vm, struct config_image *packed)
+{
+    static const struct {
+        const char *name, *magic;
+        size_t bytes;
+    } others[] = {{"zstd", "\x28\xb5\x2f\xfd", 4},
+                  {"xz",
+                   "\xfd"
+                   "7zXZ",
+                   5},
+                  {"bzip2", "BZh", 3},
+                  {"lz4", "\x02\x21\x4c\x18", 4},
+                  {"lz4", "\x04\x22\x4d\x18", 4},
+                  {"lzo", "\x89LZO", 4},
+                  {"lzma", "\x5d\0\0", 3}};
+    const struct config_image *image = &vm->config->kernel;
+    *packed = (struct config_image){image->name, NULL, 0};
+    if (gzip_is(image->data, image->size))
+        *packed = *image;
+    for (unsigned n = 0; n < sizeof(others) / sizeof(*others); n++) {
+        if (image->size > others[n].bytes && !memcmp(image->data, others[n].magic, others[n].bytes))
+            return refuse_packed(vm, others[n].name);
+    }
+    if (image->size < ZBOOT_HEADER || memcmp(image->data, "MZ", 2) ||
+        memcmp(image->data + 4, "zimg", 4))
+        return true;
+    uint64_t start = read_le(image->data + 8, 4), bytes = read_le(image->data + 12, 4);
+    const char *type = (const char *)image->data + ZBOOT_TYPE;
+    if (strncmp(type, "gzip", ZBOOT_TYPE_BYTES))
+        return refuse_packed(vm, type);
+    if (start > image->size || bytes > image->size - start)
+        return refuse(vm, "it is cut short: its payload ends at byte", start + bytes);
+    *packed = (struct config_image){image->name, image->data + start, bytes};
+    return gzip_is(packed->data, packed->size) ||
+           refuse(vm, "it is damaged: no gzip where its header says, at byte", start);
+}
+
+static uint64_t all_memory(const struct vm_config *config)
+{
+    uint64_t sum = 0;
+    for (unsigned n = 0; n < config->memory_ranges; n++)
+        sum += config->memory[n].size;
+    return sum;
+}
+
+/* Takes memory for what is unpacked; image->data is NULL if that fails, after one line. */
+static bool unpack(const struct vm *vm, const struct config_image *packed,
+                   struct config_image *image)
+{
+    uint64_t size = gzip_size(packed->data, packed->size);
+    if (!size || size > all_memory(vm->config))
+        return refuse(vm, "unpacked it is larger than the VM's memory, or nothing; bytes", size);
+    uint8_t *room = host_pages_alloc(size, HOST_PAGE_SIZE);
+    if (!room)
+        return refuse(vm, "no memory is left to unpack it; bytes", size);
+    const char *wrong = gzip_unpack(packed->data, packed->size, room, size);
+    if (!wrong) {
+        *image = (struct config_image){packed->name, room, size};
+        return true;
+    }
+    host_pages_free(room, size);
+    vm_error(vm->config->name, "property kernel: image %s: gzip: %s", packed->name, wrong);
+    return false;
+}
+
+static bool load_image(struct vm *vm, const struct config_image *image, struct loaded *out)
+{
+    if (image->size >= 4 && !memcmp(image->data, "\177ELF", 4))
+        return load_elf(vm, image, out);
+    if (image->size >= 64 && !memcmp(image->data + 56, "RSC\x05", 4))
+        return load_linux(vm, image, out);
+    return load_flat(vm, image, out);
+}
+
+/* While it loads, what is unpacked takes free memory of the machine besides the VM's own. */
+static bool load_packed(struct vm *vm, const struct config_image *packed, struct loaded *out)
+{
+    struct config_image image;
+    if (!unpack(vm, packed, &image))
+        return false;
+    bool ok = load_image(vm, &image, out);
+    host_pages_free((void *)image.data, image.size);
+    return ok;
 }
 
 bool load_kernel(struct vm *vm, struct loaded *out)
 {
     const struct vm_config *config = vm->config;
-    const struct config_image *image = &config->kernel;
-    bool ok;
-    if (image->size >= 4 && !memcmp(image->data, "\177ELF", 4))
-        ok = load_elf(vm, out);
-    else if (image->size >= 64 && !memcmp(image->data + 56, "RSC\x05", 4))
-        ok = load_linux(vm, out);
-    else
-        ok = load_flat(vm, out);
+    struct config_image packed;
+    if (!find_packed(vm, &packed))
+        return false;
+    bool ok = packed.data ? load_packed(vm, &packed, out) : load_image(vm, &config->kernel, out);
     if (ok && config->has_entry)
         out->entry = config->entry;
     if (ok && (out->entry & 1 || !vm_is_ram(vm, out->entry, 2))) {

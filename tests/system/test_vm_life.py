@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How a VM begins: what its harts find, what its memory map has."""
 
+import gzip
 import os
 import re
+import struct
 
 from caldarium import BUILD, Machine, bundle, needs_h, vm
 
@@ -98,3 +100,25 @@ def test_a_pause_says_so_where_time_runs_on(tmp_path):
         machine.expect("mini> ")
         machine.wish("pause a", "vm a: paused; its time runs on")
         machine.wish("pause b", "vm b: paused\r")
+
+
+def test_compressed_kernels_are_unpacked(tmp_path):
+    """With gzip, or in EFI's zboot image; others are refused by name, and so is what is damaged."""
+    with open(os.path.join(BUILD, "guests", "minikernel.bin"), "rb") as file:
+        packed = gzip.compress(file.read())
+    zboot = struct.pack("<2s2x4sII8x32s4s4x", b"MZ", b"zimg", 64, len(packed), b"gzip", b"")
+    images = {"gz": packed, "zboot": zboot + packed,
+              "cut": packed[:-1000] + packed[-8:], "zstd": b"\x28\xb5\x2f\xfd" + bytes(100)}
+    assert len(zboot) == 64
+    nodes, vms = "", []
+    for name, data in images.items():
+        with open(os.path.join(tmp_path, name), "wb") as file:
+            file.write(data)
+        nodes += f'{name}: {name} {{ data = /incbin/("{tmp_path}/{name}"); }};'
+        vms.append(vm(f"vm-{name}", kernel=name, mib=16, irqchip='"plic"', autostart='"false"'))
+    with Machine(bundle(tmp_path, *vms, images=nodes), smp=2, append="") as machine:
+        machine.expect("caldarium> ")
+        machine.wish("start vm-zstd", "vm vm-zstd: property kernel: image zstd: it is compressed with zstd; gzip alone")
+        machine.wish("start vm-cut", "vm vm-cut: property kernel: image cut: gzip: it is ")
+        machine.wish("start vm-gz", "minikernel: 1 hart")
+        machine.wish("start vm-zboot", "minikernel: 1 hart")
