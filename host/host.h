@@ -40,6 +40,10 @@ uint64_t host_pages_total(void);
 uint64_t host_pa(const void *va);
 void *host_va(uint64_t pa);
 
+/* What leaves of page tables on this machine's harts need in their upper bits besides, for memory
+ * or for a device's registers; 0 on most (riscv/thead.h). */
+uint64_t host_page_attributes(bool device);
+
 /* Physical address of a part of Caldarium's image. */
 uint64_t host_image_pa(const void *object);
 

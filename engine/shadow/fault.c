@@ -44,7 +44,8 @@ static uint64_t guest_flags(const struct engine_vcpu *v, uint64_t pte)
 static uint64_t shadow_flags(const struct engine_vcpu *v, uint64_t pte,
                              const struct s_region *region)
 {
-    return guest_flags(v, pte) & (region->read_only ? ~(PTE_W | PTE_X) : UINT64_MAX);
+    uint64_t mask = region->read_only ? ~(PTE_W | PTE_X) : UINT64_MAX;
+    return (guest_flags(v, pte) & mask) | region->attributes;
 }
 
 /* The page around gpa can be one large entry: all of it one run of memory that is aligned alike. */

@@ -72,12 +72,13 @@ bool s_hole_build(unsigned harts)
     uint64_t *last = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
     if (!last)
         return false;
-    last[0] = host_image_pa(s_hole_code) >> 12 << PTE_PPN_SHIFT | RX;
+    uint64_t attributes = host_page_attributes(false);
+    last[0] = host_image_pa(s_hole_code) >> 12 << PTE_PPN_SHIFT | RX | attributes;
     for (unsigned n = 0; n < harts; n++) {
         pages[n] = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
         if (!pages[n])
             return false;
-        last[1 + n] = host_pa(pages[n]) >> 12 << PTE_PPN_SHIFT | RW;
+        last[1 + n] = host_pa(pages[n]) >> 12 << PTE_PPN_SHIFT | RW | attributes;
         pages[n]->trap = s_trap;
     }
     for (unsigned n = 0; n < S_HOLES; n++) {

@@ -11,8 +11,12 @@ int s_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, enum e
                    vm->name, S_REGIONS);
         return -1;
     }
-    s->region[s->regions++] = (struct s_region){
-        gpa, size, pa, what == ENGINE_MAP_RAM ? host_va(pa) : NULL, what == ENGINE_MAP_READ_ONLY};
+    s->region[s->regions++] = (struct s_region){gpa,
+                                                size,
+                                                pa,
+                                                what == ENGINE_MAP_RAM ? host_va(pa) : NULL,
+                                                what == ENGINE_MAP_READ_ONLY,
+                                                host_page_attributes(what == ENGINE_MAP_DEVICE)};
     return 0;
 }
 

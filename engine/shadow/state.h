@@ -22,6 +22,7 @@ struct s_region {
     uint64_t gpa, size, pa;
     uint8_t *va; /* NULL: no RAM. A device's registers, or what only loads of the guest reach */
     bool read_only;
+    uint64_t attributes; /* of its leaves: host_page_attributes() */
 };
 
 struct s_vm {

@@ -3,10 +3,12 @@
 #include "host/bare/paging.h"
 
 #include "host/bare/board.h"
+#include "host/bare/firmware.h"
 #include "host/bare/layout.h"
 #include "host/bare/pages.h"
 #include "host/host.h"
 #include "riscv/asm.h"
+#include "riscv/thead.h"
 
 extern char image_start[], text_end[], rodata_end[], image_end[];
 
@@ -28,6 +30,7 @@ static uint64_t device_next = DEVICE_VA;
 static struct ram_window windows[BOARD_RANGES];
 static unsigned window_count;
 static const uint8_t *bundle;
+static struct page_attributes attributes; /* of every leaf, with its permissions */
 
 static uint64_t pointer(uint64_t pa)
 {
@@ -48,7 +51,24 @@ static void map_early(const struct ram_window *window)
 {
     for (uint64_t offset = 0; offset < window->size; offset += GIB)
         early_root[(window->va + offset) >> 30 & 511] =
-            (window->pa + offset) >> 12 << PTE_PPN_SHIFT | RW;
+            (window->pa + offset) >> 12 << PTE_PPN_SHIFT | RW | attributes.memory;
+}
+
+/* The first tables need them already: on harts that have page attributes, leaves without any are
+ * not cacheable, and atomics there fail. Only T-Head's harts are asked for a register of theirs. */
+static void find_attributes(void)
+{
+    struct sbi_ret vendor = firmware_call(SBI_EXT_BASE, SBI_BASE_GET_MVENDORID, 0, 0, 0);
+    if (vendor.error || vendor.value != THEAD_VENDOR_ID)
+        return;
+    bool ok;
+    uint64_t status = csr_try_read(CSR_TH_SXSTATUS, ok);
+    attributes = thead_page_attributes((uint64_t)vendor.value, ok ? status : 0);
+}
+
+uint64_t host_page_attributes(bool device)
+{
+    return device ? attributes.device : attributes.memory;
 }
 
 /*
@@ -59,8 +79,10 @@ static void map_early(const struct ram_window *window)
 uint64_t early_tables(uint64_t pa, uint64_t tree)
 {
     load_pa = pa;
+    find_attributes();
     for (uint64_t offset = 0; offset < (uint64_t)(image_end - image_start); offset += 4096)
-        early_pages[offset >> 12] = (pa + offset) >> 12 << PTE_PPN_SHIFT | image_flags(offset);
+        early_pages[offset >> 12] =
+            (pa + offset) >> 12 << PTE_PPN_SHIFT | image_flags(offset) | attributes.memory;
     early_image[IMAGE_VA >> 21 & 511] = pointer((uint64_t)early_pages);
     early_root[IMAGE_VA >> 30 & 511] = pointer((uint64_t)early_image);
     if (tree < RAM_LIMIT - TREE_ROOM) {
@@ -167,7 +189,7 @@ static bool map_ram(const struct paging_map *what, const struct ram_range *range
     while (ram_next_free(what->used, what->used_count, &at, end, &run)) {
         uint64_t inside = run.base;
         while (ram_next_free(&image, 1, &inside, run.base + run.size, &part)) {
-            if (!map((uint64_t)host_va(part.base), part.base, part.size, RW))
+            if (!map((uint64_t)host_va(part.base), part.base, part.size, RW | attributes.memory))
                 return false;
         }
     }
@@ -180,7 +202,8 @@ static const uint8_t *map_data(uint64_t room_va, uint64_t room, const struct ram
     uint64_t first = data->base & ~(HOST_PAGE_SIZE - 1), inside = data->base & (GIB - 1);
     if (inside + data->size > room ||
         !map(room_va + (first & (GIB - 1)), first,
-             (data->base + data->size - first + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1), RO))
+             (data->base + data->size - first + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1),
+             RO | attributes.memory))
         return NULL;
     return (const uint8_t *)(room_va + inside);
 }
@@ -225,7 +248,8 @@ void paging_init(const struct paging_map *what)
     root = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
     bool ok = root != NULL;
     for (uint64_t offset = 0; ok && offset < image_size(); offset += HOST_PAGE_SIZE)
-        ok = map_page(IMAGE_VA + offset, load_pa + offset, 0, image_flags(offset));
+        ok = map_page(IMAGE_VA + offset, load_pa + offset, 0,
+                      image_flags(offset) | attributes.memory);
     for (unsigned n = 0; ok && n < what->ram_count; n++)
         ok = map_ram(what, &what->ram[n]);
     ok = ok && map_data(TREE_VA, TREE_ROOM, &what->tree);
@@ -256,7 +280,7 @@ volatile void *paging_map_device(uint64_t pa, uint64_t bytes)
     uint64_t first = pa & ~(HOST_PAGE_SIZE - 1);
     uint64_t size = (pa + bytes - first + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
     uint64_t va = device_next;
-    if (size > STACK_VA - va || !map(va, first, size, RW))
+    if (size > STACK_VA - va || !map(va, first, size, RW | attributes.device))
         return NULL;
     device_next = va + size;
     sfence_vma_all();
@@ -267,7 +291,7 @@ void *paging_map_stack(unsigned index)
 {
     uint64_t top = STACK_VA + (uint64_t)(index + 1) * STACK_STRIDE;
     void *pages = host_pages_alloc(STACK_BYTES, HOST_PAGE_SIZE);
-    if (!pages || !map(top - STACK_BYTES, host_pa(pages), STACK_BYTES, RW))
+    if (!pages || !map(top - STACK_BYTES, host_pa(pages), STACK_BYTES, RW | attributes.memory))
         return NULL;
     sfence_vma_all();
     return (void *)top;

@@ -190,6 +190,13 @@ SIM void *host_va(uint64_t pa)
     return (void *)(uintptr_t)pa;
 }
 
+uint64_t sim_page_attributes[2];
+
+SIM uint64_t host_page_attributes(bool device)
+{
+    return sim_page_attributes[device];
+}
+
 SIM uint64_t host_time(void)
 {
     return sim_time;

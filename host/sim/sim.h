@@ -25,9 +25,10 @@ extern unsigned sim_errors; /* lines of host_error() */
 extern struct vcpu *sim_kicked, *sim_timer_vcpu;
 extern uint64_t sim_timer_deadline;
 extern unsigned sim_kicks, sim_timer_arms;
-extern unsigned sim_pci_command;  /* the last one that a guest wrote */
-extern uint32_t sim_pci_word[64]; /* what was written to a function's MSI capabilities */
-extern bool sim_pci_interrupt;    /* every function holds its INTx up */
+extern unsigned sim_pci_command;        /* the last one that a guest wrote */
+extern uint32_t sim_pci_word[64];       /* what was written to a function's MSI capabilities */
+extern uint64_t sim_page_attributes[2]; /* of memory, of a device */
+extern bool sim_pci_interrupt;          /* every function holds its INTx up */
 
 /* All of the above as at the start: time 0, 10 MHz, 256 MiB. Call it in a test's set-up. */
 void sim_reset(void);

@@ -234,3 +234,18 @@ def test_satp_that_takes_an_unknown_mode_for_bare(tmp_path):
         machine.expect("shadow, Sv39")
         machine.expect("vm loop: started")
         debugger.socket.close()
+
+
+@pytest.mark.parametrize("cpu, says", [
+    ("thead-c906", "shadow, Sv39; timer through"),      # has th.sxstatus, without page attributes
+    ("rv64,h=off,mvendorid=0x5b7", "shadow, Sv48"),     # says that it does, and has not
+    ("sifive-u54", "shadow, Sv39; timer through"),
+    ("tt-ascalon", "h, Sv39x4 to Sv57x4"),
+    ("veyron-v1", "h, Sv39x4 to Sv48x4"),
+])
+def test_named_harts(tmp_path, cpu, says):
+    with Machine(bundle(tmp_path, vm("mini", kernel="minikernel", mib=16)), smp=1, cpu=None, append="",
+                 extra=["-cpu", cpu]) as machine:
+        machine.expect(says)
+        machine.expect("mini> ")
+        machine.check_minikernel()

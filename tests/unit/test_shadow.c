@@ -4,6 +4,7 @@
 
 #include "engine/shadow/shadow.h"
 #include "riscv/csr.h"
+#include "riscv/thead.h"
 
 struct s_features s_features = {.levels = 3, .senvcfg = true, .counters = 0x5};
 
@@ -84,6 +85,43 @@ static uint64_t translate(enum s_access access)
 {
     struct s_found found;
     return s_translate(&v, VA + 8, access, &found);
+}
+
+/* Harts with page attributes (T-Head's, where firmware sets MAEE) get them in each entry; a guest
+ * is shown a plain hart, on which these bits are reserved. */
+static void test_page_attributes(void **state)
+{
+    (void)state;
+    struct page_attributes plain = thead_page_attributes(0, TH_SXSTATUS_MAEE);
+    assert_int_equal(plain.memory | plain.device, 0);
+    plain = thead_page_attributes(THEAD_VENDOR_ID, ~TH_SXSTATUS_MAEE);
+    assert_int_equal(plain.memory | plain.device, 0);
+    struct page_attributes has = thead_page_attributes(THEAD_VENDOR_ID, TH_SXSTATUS_MAEE);
+    assert_int_equal(has.memory, 0x7000000000000000); /* Linux: _PAGE_PMA_THEAD */
+    assert_int_equal(has.device, 0x9000000000000000); /* _PAGE_IO_THEAD */
+
+    sim_page_attributes[0] = has.memory;
+    sim_page_attributes[1] = has.device;
+    vm.s.regions = 0;
+    assert_int_equal(s_map(&vm, RAM, 0x1000000, 4096, ENGINE_MAP_RAM), 0);
+    assert_int_equal(s_map(&vm, RAM + 4096, 0x2000000, 4096, ENGINE_MAP_DEVICE), 0);
+    assert_int_equal(s_map(&vm, RAM + 8192, 0x3000000, 4096, ENGINE_MAP_READ_ONLY), 0);
+    sim_page_attributes[0] = sim_page_attributes[1] = 0;
+    assert_int_equal(s_region(&vm, RAM)->attributes, has.memory);
+    assert_int_equal(s_region(&vm, RAM + 4096)->attributes, has.device);
+    assert_int_equal(s_region(&vm, RAM + 8192)->attributes, has.memory);
+    uint64_t flags = PTE_V | PTE_R | PTE_G;
+    assert_int_equal(s_tables_entry(0x1000000, flags | has.memory),
+                     has.memory | 0x1000000 >> 12 << 10 | PTE_V | PTE_R | PTE_U);
+}
+
+static void test_attributes_of_a_guests_own_are_reserved(void **state)
+{
+    (void)state;
+    for (unsigned bit = 54; bit < 64; bit++) {
+        *leaf = pte(RAM + 0x3000, PTE_V | PTE_R | PTE_A | PTE_D | 1UL << bit);
+        assert_int_equal(translate(S_LOAD), CAUSE_LOAD_PAGE);
+    }
 }
 
 static void test_permissions(void **state)
@@ -311,6 +349,8 @@ static void test_what_is_not_ours(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_page_attributes, set_up),
+        cmocka_unit_test_setup(test_attributes_of_a_guests_own_are_reserved, set_up),
         cmocka_unit_test_setup(test_permissions, set_up),
         cmocka_unit_test_setup(test_accessed_and_dirty, set_up),
         cmocka_unit_test_setup(test_reserved_bits_of_a_leaf, set_up),
