@@ -43,6 +43,11 @@ static void on_mmio(struct vcpu *vcpu, const struct exit *exit)
             inject(vcpu, CAUSE_STORE_ACCESS, exit->gva);
             return;
         }
+        if (vcpu->again) {
+            vcpu->again = false;
+            vcpu->yields = true; /* others may go first; interrupts come in between */
+            return;
+        }
     } else {
         uint64_t raw = 0;
         if (!vm_mmio_read(vcpu, exit->gpa, access->width, &raw)) {

@@ -5,6 +5,7 @@
 #define CORE_LOCK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct lock {
@@ -16,6 +17,14 @@ static inline void lock_take(struct lock *lock)
     uint32_t ticket = atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
     while (atomic_load_explicit(&lock->serving, memory_order_acquire) != ticket) {
     }
+}
+
+/* True: the lock is held; false: somebody else has it or is about to. Has acquire semantics. */
+static inline bool lock_try(struct lock *lock)
+{
+    uint32_t serving = atomic_load_explicit(&lock->serving, memory_order_acquire);
+    return atomic_compare_exchange_strong_explicit(&lock->next, &serving, serving + 1,
+                                                   memory_order_acquire, memory_order_relaxed);
 }
 
 static inline void lock_release(struct lock *lock)

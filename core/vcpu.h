@@ -93,6 +93,7 @@ struct vcpu {
     _Atomic uint32_t hsm; /* SBI_HSM_* */
     uint64_t start_pc, start_opaque;
     bool waits;             /* the guest executed WFI: nothing to do before an interrupt comes */
+    bool again;             /* a store has to be tried again: its device is not ready */
     bool yields;            /* the guest polls for something: others may go first */
     bool suspend_retentive; /* while suspended: start_* is not used to go on */
 

@@ -32,9 +32,19 @@ const char *vm_state_name(enum vm_state state)
     return names[state];
 }
 
-static void uart_send(void *owner, uint8_t byte)
+static bool uart_send(void *owner, uint8_t byte)
 {
-    host_console_write(owner, (const char *)&byte, 1);
+    return host_console_write(owner, (const char *)&byte, 1);
+}
+
+static size_t uart_room(void *owner)
+{
+    return host_console_room(owner);
+}
+
+static void uart_sent(void *owner)
+{
+    host_console_flush(owner);
 }
 
 static void uart_irq(void *owner, bool data, enum ns16550a_empty empty)
@@ -52,6 +62,8 @@ static bool init_devices(struct vm *vm)
     ns16550a_init(&vm->uart);
     vm->uart.owner = vm;
     vm->uart.send = uart_send;
+    vm->uart.room = uart_room;
+    vm->uart.sent = uart_sent;
     vm->uart.irq = uart_irq;
     lock_release(&vm->uart.lock);
     return true;
@@ -260,6 +272,13 @@ bool vm_mmio_read(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t *val
     return shared_memory_read(vm, gpa, width, value) || virtio_slot_read(gpa, width, value);
 }
 
+static bool uart_write(struct vcpu *vcpu, uint32_t offset, unsigned width, uint64_t value)
+{
+    enum ns16550a_answer answer = ns16550a_write(&vcpu->vm->uart, offset, width, value);
+    vcpu->again = answer == NS16550A_AGAIN;
+    return answer != NS16550A_NONE;
+}
+
 bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t value)
 {
     struct vm *vm = vcpu->vm;
@@ -267,7 +286,7 @@ bool vm_mmio_write(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t val
     if (found)
         return served;
     if (gpa - GUEST_UART_BASE < GUEST_UART_SIZE && vm->config->console == CONSOLE_UART)
-        return ns16550a_write(&vm->uart, (uint32_t)(gpa - GUEST_UART_BASE), width, value);
+        return uart_write(vcpu, (uint32_t)(gpa - GUEST_UART_BASE), width, value);
     if (gpa - GUEST_PCI_BASE < GUEST_PCI_SIZE && passthrough_has_pci(vm))
         return pci_write(vm, (uint32_t)(gpa - GUEST_PCI_BASE), width, value);
     return shared_memory_write(vm, gpa, width, value) || virtio_slot_write(gpa, width);

@@ -151,7 +151,8 @@ void *vm_ram(const struct vm *vm, uint64_t gpa, uint64_t bytes);
 
 /*
  * Device registers by guest-physical address. `width` is 1, 2, 4 or 8; false: nothing is there, or
- * the device has no such access, and the guest gets an access fault. Called by exit.c, on the
+ * the device has no such access, and the guest gets an access fault. vcpu->again after a write:
+ * nothing has happened yet. Called by exit.c, on the
  * vCPU's hart. The irqchip_* pair is the hot subset: the interrupt controller alone.
  */
 bool vm_mmio_read(struct vcpu *vcpu, uint64_t gpa, unsigned width, uint64_t *value);

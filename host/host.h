@@ -127,8 +127,15 @@ bool host_pci_interrupt(const struct pci_function *function);
 /* Whether the host itself drives the device whose registers begin there. */
 bool host_uses_device(uint64_t base);
 
-/* Guest console output, any bytes: the host decides how it reaches a person. */
-void host_console_write(struct vm *vm, const char *bytes, size_t count);
+/*
+ * Guest console output, any bytes: the host decides how it reaches a person. It takes as many as it
+ * has room for and returns how many; the others are to be tried again. host_console_flush() comes
+ * after one or several of them, and may have it sent. host_console_room(): how many it would take;
+ * ns16550a_ready() is called when there is room again, if the VM's port is marked full.
+ */
+size_t host_console_write(struct vm *vm, const char *bytes, size_t count);
+size_t host_console_room(struct vm *vm);
+void host_console_flush(struct vm *vm);
 
 /* A line of Caldarium's own. printf's format; a newline is added. Whole lines, never mixed. */
 void host_print(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -34,6 +34,11 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 #define MCR_LOOP 0x10
 #define MCR_MASK 0x1f
 
+/* A guest that finds the transmitter empty may send a FIFO's worth. Once told that it is not, it is
+ * told so until there is room for a while. */
+#define ROOM_FEW NS16550A_FIFO
+#define ROOM_AGAIN 1024
+
 #define LSR_DR 0x01
 #define LSR_OE 0x02
 #define LSR_ERRORS 0x1e
@@ -153,6 +158,7 @@ void ns16550a_init(struct ns16550a *uart)
     uart->dll = 2;
     uart->dlm = 0;
     uart->thre_pending = uart->line_data = uart->line_empty = false;
+    atomic_store(&uart->full, false);
     uart->fifo_head = uart->fifo_count = 0;
     uart->rx_head = uart->rx_count = 0;
     memset(uart->fifo, 0, sizeof(uart->fifo));
@@ -167,9 +173,33 @@ static uint8_t read_iir(struct ns16550a *uart)
     return id | (uart->fcr & FCR_ENABLE ? IIR_FIFO : 0);
 }
 
+/* The owner looks at `full` after it has made room, and we for room after we have set `full`: one
+ * of the two sees the other. */
+static void look_for_room(struct ns16550a *uart)
+{
+    if (uart->room(uart->owner) >= ROOM_FEW)
+        return;
+    atomic_store(&uart->full, true);
+    if (uart->room(uart->owner) >= ROOM_AGAIN)
+        atomic_store(&uart->full, false);
+}
+
+static bool is_full(struct ns16550a *uart)
+{
+    if (!atomic_load(&uart->full))
+        return false;
+    if (uart->room(uart->owner) < ROOM_AGAIN)
+        return true;
+    atomic_store(&uart->full, false); /* whoever has room for it says nothing if nobody reads */
+    return false;
+}
+
 static uint8_t read_lsr(struct ns16550a *uart)
 {
-    uint8_t lsr = LSR_THRE | LSR_TEMT | uart->lsr_errors | (uart->fifo_count > 0 ? LSR_DR : 0);
+    uint8_t lsr = uart->lsr_errors | (uart->fifo_count > 0 ? LSR_DR : 0);
+    if (!is_full(uart)) {
+        lsr |= LSR_THRE | LSR_TEMT;
+    }
     uart->lsr_errors = 0;
     return lsr;
 }
@@ -223,7 +253,7 @@ static void write_ier(struct ns16550a *uart, uint8_t value)
     /* Enabling the transmitter's interrupt while the transmitter is empty asks for it anew, even if
      * IIR was read before. Drivers start to send that way, though the data sheet doesn't say so. */
     if ((uart->ier ^ value) & IER_THRI) {
-        uart->thre_pending = value & IER_THRI;
+        uart->thre_pending = value & IER_THRI && !is_full(uart);
     }
     uart->ier = value & IER_MASK;
 }
@@ -238,33 +268,40 @@ static void write_fcr(struct ns16550a *uart, uint8_t value)
         uart->fifo_head = uart->fifo_count = 0;
     }
     if (value & FCR_RESET_TX) {
-        uart->thre_pending = true;
+        uart->thre_pending = !is_full(uart);
     }
     uart->fcr = value & FCR_KEPT;
     refill(uart);
 }
 
-/* True if a byte has to go out. */
-static bool write_register(struct ns16550a *uart, uint32_t reg, uint8_t value)
+enum written { WRITTEN, SENT, REFUSED };
+
+static enum written write_register(struct ns16550a *uart, uint32_t reg, uint8_t value)
 {
-    bool divisor = uart->lcr & LCR_DLAB, send = false, anew = false;
+    bool divisor = uart->lcr & LCR_DLAB, anew = false;
+    enum written done = WRITTEN;
     switch (reg) {
     case REG_DATA:
         if (divisor) {
             uart->dll = value;
-            return false;
+            return WRITTEN;
         }
         if (uart->mcr & MCR_LOOP) {
             fifo_put(uart, value);
+        } else if (uart->send(uart->owner, value)) {
+            done = SENT;
+            look_for_room(uart);
         } else {
-            send = true;
+            atomic_store(&uart->full, true);
+            return REFUSED;
         }
-        uart->thre_pending = anew = true; /* it is out, and the transmitter is empty again */
+        /* It is out, and the transmitter is empty again. */
+        uart->thre_pending = anew = !atomic_load(&uart->full);
         break;
     case REG_IER:
         if (divisor) {
             uart->dlm = value;
-            return false;
+            return WRITTEN;
         }
         write_ier(uart, value);
         break;
@@ -273,19 +310,19 @@ static bool write_register(struct ns16550a *uart, uint32_t reg, uint8_t value)
         break;
     case REG_LCR:
         uart->lcr = value;
-        return false;
+        return WRITTEN;
     case REG_MCR:
         uart->mcr = value & MCR_MASK;
         refill(uart);
         break;
     case REG_SCR:
         uart->scr = value;
-        return false;
+        return WRITTEN;
     default: /* line and modem status are read-only */
-        return false;
+        return WRITTEN;
     }
     update_line(uart, anew);
-    return send;
+    return done;
 }
 
 static bool valid(uint32_t offset, unsigned width)
@@ -304,19 +341,30 @@ bool ns16550a_read(struct ns16550a *uart, uint32_t offset, unsigned width, uint6
     return true;
 }
 
-bool ns16550a_write(struct ns16550a *uart, uint32_t offset, unsigned width, uint64_t value)
+enum ns16550a_answer ns16550a_write(struct ns16550a *uart, uint32_t offset, unsigned width,
+                                    uint64_t value)
 {
     if (!valid(offset, width)) {
-        return false;
+        return NS16550A_NONE;
     }
     lock_take(&uart->lock);
-    bool send = write_register(uart, offset, (uint8_t)value);
+    enum written done = write_register(uart, offset, (uint8_t)value);
     lock_release(&uart->lock);
     /* Without the lock: the console may be just about to give us a byte. */
-    if (send) {
-        uart->send(uart->owner, (uint8_t)value);
+    if (done != WRITTEN) {
+        uart->sent(uart->owner);
     }
-    return true;
+    return done == REFUSED ? NS16550A_AGAIN : NS16550A_DONE;
+}
+
+void ns16550a_ready(struct ns16550a *uart)
+{
+    lock_take(&uart->lock);
+    if (atomic_exchange(&uart->full, false)) {
+        uart->thre_pending = true;
+        update_line(uart, true);
+    }
+    lock_release(&uart->lock);
 }
 
 bool ns16550a_receive(struct ns16550a *uart, uint8_t byte)

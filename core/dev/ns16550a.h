@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The guest's serial port: a National Semiconductor 16550A with FIFOs, interrupts and loopback, at
- * register shift 0, byte-wide. Source: PC16550D data sheet. What it sends goes out at once
- * (transmitter always empty); what a person types is put in by ns16550a_receive().
- * Its own lock guards it, since any vCPU and the console's hart may touch it.
+ * register shift 0, byte-wide. Source: PC16550D data sheet. What it sends goes to its owner at
+ * once; the transmitter is empty unless the owner has no more room. What a person types is put in
+ * by ns16550a_receive(). Its own lock guards it, since any vCPU and the console's hart may touch
+ * it.
  */
 #ifndef CORE_DEV_NS16550A_H
 #define CORE_DEV_NS16550A_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/lock.h"
@@ -37,8 +40,13 @@ struct ns16550a {
     unsigned fifo_head, fifo_count;
     uint8_t rx[NS16550A_BACKLOG];
     unsigned rx_head, rx_count;
+    _Atomic uint32_t full; /* the owner has no room: the transmitter is not empty */
     void *owner;
-    void (*send)(void *owner, uint8_t byte); /* set by the owner; called without the lock */
+    /* Set by the owner. The first two are called with the lock held: `send` takes a byte, or not
+     * for now (false); `room` tells how many more. `sent` comes afterwards, without the lock. */
+    bool (*send)(void *owner, uint8_t byte);
+    size_t (*room)(void *owner);
+    void (*sent)(void *owner);
     /* Set by the owner, called with the lock held: `data` is a level. */
     void (*irq)(void *owner, bool data, enum ns16550a_empty empty);
 };
@@ -50,7 +58,15 @@ void ns16550a_init(struct ns16550a *uart);
 /* False: no register there at this width (only 1-byte accesses; wider ones read the byte, as QEMU
  * does for 4-byte accesses to the same address: value in the low byte, zero above). */
 bool ns16550a_read(struct ns16550a *uart, uint32_t offset, unsigned width, uint64_t *value);
-bool ns16550a_write(struct ns16550a *uart, uint32_t offset, unsigned width, uint64_t value);
+
+/* AGAIN: the owner has no room for a byte that the guest sends although the transmitter is not
+ * empty. Nothing has happened; the guest has to try once more. */
+enum ns16550a_answer { NS16550A_NONE, NS16550A_DONE, NS16550A_AGAIN };
+enum ns16550a_answer ns16550a_write(struct ns16550a *uart, uint32_t offset, unsigned width,
+                                    uint64_t value);
+
+/* The owner has room again: the transmitter is empty, if it was not. Any hart. */
+void ns16550a_ready(struct ns16550a *uart);
 
 /* A byte from the outside. False: the backlog is full and the byte is dropped. */
 bool ns16550a_receive(struct ns16550a *uart, uint8_t byte);

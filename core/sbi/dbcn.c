@@ -23,8 +23,11 @@ static struct sbi_ret write(struct vm *vm, uint64_t gpa, uint64_t bytes)
         uint64_t count = bytes - done < sizeof(part) ? bytes - done : sizeof(part);
         if (!vm_read(vm, gpa + done, part, count))
             break;
-        host_console_write(vm, part, count);
-        done += count;
+        uint64_t taken = host_console_write(vm, part, count);
+        host_console_flush(vm);
+        done += taken;
+        if (taken < count)
+            break; /* the line is slow: the guest writes the rest when it likes */
     }
     return (struct sbi_ret){SBI_SUCCESS, done};
 }
@@ -41,16 +44,23 @@ static struct sbi_ret read(struct vm *vm, uint64_t gpa, uint64_t bytes)
     return (struct sbi_ret){SBI_SUCCESS, done};
 }
 
+int64_t sbi_put_byte(struct vcpu *vcpu, char byte)
+{
+    size_t taken = host_console_write(vcpu->vm, &byte, 1);
+    host_console_flush(vcpu->vm);
+    if (taken)
+        return SBI_SUCCESS;
+    vcpu->yields = true; /* the call is made again: interrupts, and others, come in between */
+    return SBI_NO_ANSWER;
+}
+
 static struct sbi_ret handle(struct vcpu *vcpu, uint64_t extension, uint64_t function,
                              const uint64_t args[6])
 {
     (void)extension;
     struct vm *vm = vcpu->vm;
-    if (function == CONSOLE_WRITE_BYTE) {
-        char byte = (char)args[0];
-        host_console_write(vm, &byte, 1);
-        return (struct sbi_ret){SBI_SUCCESS, 0};
-    }
+    if (function == CONSOLE_WRITE_BYTE)
+        return (struct sbi_ret){sbi_put_byte(vcpu, (char)args[0]), 0};
     if (function > CONSOLE_WRITE_BYTE)
         return (struct sbi_ret){SBI_ERR_NOT_SUPPORTED, 0};
     if (args[2] || !is_ram(vm, args[1], args[0])) /* args[2]: the address's bits above 64 */

@@ -52,7 +52,6 @@ static struct sbi_ret handle(struct vcpu *vcpu, uint64_t call, uint64_t function
                              const uint64_t args[6])
 {
     (void)function; /* legacy calls have none */
-    char out = (char)args[0];
     uint8_t in;
     int64_t answer = 0;
     switch (call) {
@@ -60,10 +59,11 @@ static struct sbi_ret handle(struct vcpu *vcpu, uint64_t call, uint64_t function
         answer = sbi_hot_time(args[0], 0, 0, 0, 0, 0, 0, vcpu).error;
         break;
     case SBI_EXT_LEGACY_PUTCHAR:
-        host_console_write(vcpu->vm, &out, 1);
+        if (vcpu->vm->config->console != CONSOLE_NONE)
+            answer = sbi_put_byte(vcpu, (char)args[0]);
         break;
     case SBI_EXT_LEGACY_GETCHAR:
-        if (ns16550a_take(&vcpu->vm->uart, &in))
+        if (vcpu->vm->config->console != CONSOLE_NONE && ns16550a_take(&vcpu->vm->uart, &in))
             answer = in;
         else
             answer = vcpu->vm->config->getchar_zero ? 0 : -1;

@@ -39,10 +39,17 @@ static const struct sbi_extension *find(uint64_t id)
     return NULL;
 }
 
+/* A guest without a console has none by SBI either; all others have everything. The legacy calls
+ * can be made without asking, and then do nothing. */
+static bool is_hidden(const struct vcpu *vcpu, uint64_t id)
+{
+    return (id == SBI_EXT_DBCN || id == SBI_EXT_LEGACY_PUTCHAR || id == SBI_EXT_LEGACY_GETCHAR) &&
+           vcpu->vm->config->console == CONSOLE_NONE;
+}
+
 bool sbi_has(const struct vcpu *vcpu, uint64_t id)
 {
-    (void)vcpu; /* every guest has all of them */
-    return find(id) != NULL;
+    return find(id) != NULL && !is_hidden(vcpu, id);
 }
 
 bool sbi_hot_missing(uint64_t id, uint64_t function, struct vcpu *vcpu)
@@ -60,7 +67,7 @@ void sbi_handle(struct vcpu *vcpu)
     uint64_t id = v->gpr[17];
     const struct sbi_extension *extension = find(id);
     struct sbi_ret ret = {SBI_ERR_NOT_SUPPORTED, 0};
-    if (extension)
+    if (extension && !(extension == &sbi_dbcn && is_hidden(vcpu, id)))
         ret = extension->handle(vcpu, id, v->gpr[16], &v->gpr[10]);
     if (ret.error == SBI_NO_ANSWER)
         return;

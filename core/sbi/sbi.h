@@ -37,6 +37,10 @@ bool sbi_has(const struct vcpu *vcpu, uint64_t id);
 void sbi_handle(struct vcpu *vcpu);
 #define SBI_NO_ANSWER INT64_MIN
 
+/* A byte for the VM's console, by either of the calls that wait until it is out. Answers
+ * SBI_NO_ANSWER while there is no room: the guest makes the call again. */
+int64_t sbi_put_byte(struct vcpu *vcpu, char byte);
+
 /* The hot ones. Arguments as the guest's registers a0..a6, a7 replaced by the vCPU. */
 struct sbi_ret sbi_hot_base(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                             uint64_t a5, uint64_t function, struct vcpu *vcpu);

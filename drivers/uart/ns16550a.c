@@ -19,6 +19,7 @@ enum reg {
 };
 
 #define IER_RX 0x01
+#define IER_EMPTY 0x02
 #define IER_TIMEOUT 0x10 /* XScale: bytes below the trigger level interrupt too */
 #define IER_UNIT 0x40    /* XScale: the unit is on */
 #define FCR_ENABLE 0x01  /* and trigger level 0: interrupt at the first byte */
@@ -26,6 +27,8 @@ enum reg {
 #define MCR_DTR_RTS_OUT2 0x0b /* OUT2 gates the interrupt on PC-like boards */
 #define LSR_DATA 0x01
 #define LSR_THRE 0x20
+#define FIFO_DEPTH 16 /* or more */
+#define IIR_FIFO 0xc0 /* both bits: FIFOs work */
 #define IIR_MASK 0x0f
 #define IIR_BUSY 0x07
 #define IIR_TIMEOUT 0x0c
@@ -75,6 +78,7 @@ static bool init(struct uart *uart, uint8_t ier)
     reg_write(uart, REG_IER, ier);
     reg_write(uart, REG_FCR, FCR_ENABLE);
     reg_write(uart, REG_MCR, MCR_DTR_RTS_OUT2);
+    uart->depth = (reg_read(uart, REG_IIR) & IIR_FIFO) == IIR_FIFO ? FIFO_DEPTH : 1;
     return true;
 }
 
@@ -89,17 +93,14 @@ static bool xscale_init(struct uart *uart)
     return init(uart, IER_UNIT);
 }
 
-static void ns16550a_put(struct uart *uart, uint8_t byte)
+/* THRE says that the FIFO is empty, where there is one (data sheet, "Line Status Register"). */
+static unsigned ns16550a_room(struct uart *uart)
 {
-    unsigned left = uart->stuck ? 1 : UART_PATIENCE;
+    return reg_read(uart, REG_LSR) & LSR_THRE ? uart->depth : 0;
+}
 
-    while (!(reg_read(uart, REG_LSR) & LSR_THRE)) {
-        if (--left == 0) {
-            uart->stuck = true;
-            return;
-        }
-    }
-    uart->stuck = false;
+static void ns16550a_send(struct uart *uart, uint8_t byte)
+{
     reg_write(uart, REG_DATA, byte);
 }
 
@@ -134,15 +135,16 @@ static int dw_apb_get(struct uart *uart)
     return -1;
 }
 
-static bool ns16550a_enable_rx_irq(struct uart *uart)
+static bool ns16550a_interrupt(struct uart *uart, bool received, bool empty)
 {
-    reg_write(uart, REG_IER, IER_RX);
+    reg_write(uart, REG_IER, (received ? IER_RX : 0) | (empty ? IER_EMPTY : 0));
     return true;
 }
 
-static bool xscale_enable_rx_irq(struct uart *uart)
+static bool xscale_interrupt(struct uart *uart, bool received, bool empty)
 {
-    reg_write(uart, REG_IER, IER_UNIT | IER_TIMEOUT | IER_RX);
+    reg_write(uart, REG_IER,
+              IER_UNIT | (received ? IER_TIMEOUT | IER_RX : 0) | (empty ? IER_EMPTY : 0));
     return true;
 }
 
@@ -154,25 +156,28 @@ const struct uart_driver uart_ns16550a = {
     .name = "ns16550a",
     .compatible = ns16550a_names,
     .init = ns16550a_init,
-    .put = ns16550a_put,
+    .room = ns16550a_room,
+    .send = ns16550a_send,
     .get = ns16550a_get,
-    .enable_rx_irq = ns16550a_enable_rx_irq,
+    .interrupt = ns16550a_interrupt,
 };
 
 const struct uart_driver uart_dw_apb = {
     .name = "dw-apb-uart",
     .compatible = dw_apb_names,
     .init = ns16550a_init,
-    .put = ns16550a_put,
+    .room = ns16550a_room,
+    .send = ns16550a_send,
     .get = dw_apb_get,
-    .enable_rx_irq = ns16550a_enable_rx_irq,
+    .interrupt = ns16550a_interrupt,
 };
 
 const struct uart_driver uart_xscale = {
     .name = "xscale",
     .compatible = xscale_names,
     .init = xscale_init,
-    .put = ns16550a_put,
+    .room = ns16550a_room,
+    .send = ns16550a_send,
     .get = ns16550a_get,
-    .enable_rx_irq = xscale_enable_rx_irq,
+    .interrupt = xscale_interrupt,
 };

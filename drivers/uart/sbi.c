@@ -21,7 +21,13 @@ static bool sbi_init(struct uart *uart)
     return uart->sbi_dbcn || probe(uart, SBI_EXT_LEGACY_PUTCHAR);
 }
 
-static void sbi_put(struct uart *uart, uint8_t byte)
+static unsigned sbi_room(struct uart *uart)
+{
+    (void)uart;
+    return 1;
+}
+
+static void sbi_send(struct uart *uart, uint8_t byte)
 {
     if (uart->sbi_dbcn)
         uart->sbi(SBI_EXT_DBCN, DBCN_WRITE_BYTE, byte, 0, 0);
@@ -41,16 +47,20 @@ static int sbi_get(struct uart *uart)
     return byte > 0 && byte <= 0xff ? (int)byte : -1;
 }
 
-static bool sbi_enable_rx_irq(struct uart *uart)
+static bool sbi_interrupt(struct uart *uart, bool received, bool empty)
 {
     (void)uart;
+    (void)received;
+    (void)empty;
     return false;
 }
 
 const struct uart_driver uart_sbi = {
     .name = "sbi",
     .init = sbi_init,
-    .put = sbi_put,
+    .room = sbi_room,
+    .send = sbi_send,
     .get = sbi_get,
-    .enable_rx_irq = sbi_enable_rx_irq,
+    .interrupt = sbi_interrupt,
+    .blocks = true,
 };

@@ -13,6 +13,9 @@
 #define DATA_BUSY (1u << 31) /* txdata: full; rxdata: empty */
 #define CTRL_ENABLE 1u
 #define RXCTRL_WATERMARK (7u << 16) /* interrupt when more bytes than this wait: 0 */
+#define TXCTRL_WATERMARK (7u << 16) /* interrupt when fewer bytes than this wait */
+#define TXCTRL_EMPTY (1u << 16)
+#define IE_TX 1u
 #define IE_RX 2u
 
 static volatile uint8_t *reg_at(const struct uart *uart, unsigned offset)
@@ -23,23 +26,20 @@ static volatile uint8_t *reg_at(const struct uart *uart, unsigned offset)
 static bool sifive_init(struct uart *uart)
 {
     mmio_write32(reg_at(uart, REG_IE), 0);
-    mmio_write32(reg_at(uart, REG_TXCTRL), mmio_read32(reg_at(uart, REG_TXCTRL)) | CTRL_ENABLE);
+    uint32_t tx = mmio_read32(reg_at(uart, REG_TXCTRL)) & ~TXCTRL_WATERMARK;
+    mmio_write32(reg_at(uart, REG_TXCTRL), tx | TXCTRL_EMPTY | CTRL_ENABLE);
     uint32_t rx = mmio_read32(reg_at(uart, REG_RXCTRL)) & ~RXCTRL_WATERMARK;
     mmio_write32(reg_at(uart, REG_RXCTRL), rx | CTRL_ENABLE);
     return true;
 }
 
-static void sifive_put(struct uart *uart, uint8_t byte)
+static unsigned sifive_room(struct uart *uart)
 {
-    unsigned left = uart->stuck ? 1 : UART_PATIENCE;
+    return mmio_read32(reg_at(uart, REG_TXDATA)) & DATA_BUSY ? 0 : 1;
+}
 
-    while (mmio_read32(reg_at(uart, REG_TXDATA)) & DATA_BUSY) {
-        if (--left == 0) {
-            uart->stuck = true;
-            return;
-        }
-    }
-    uart->stuck = false;
+static void sifive_send(struct uart *uart, uint8_t byte)
+{
     mmio_write32(reg_at(uart, REG_TXDATA), byte);
 }
 
@@ -50,9 +50,9 @@ static int sifive_get(struct uart *uart)
     return data & DATA_BUSY ? -1 : (int)(data & 0xff);
 }
 
-static bool sifive_enable_rx_irq(struct uart *uart)
+static bool sifive_interrupt(struct uart *uart, bool received, bool empty)
 {
-    mmio_write32(reg_at(uart, REG_IE), IE_RX);
+    mmio_write32(reg_at(uart, REG_IE), (received ? IE_RX : 0) | (empty ? IE_TX : 0));
     return true;
 }
 
@@ -62,7 +62,8 @@ const struct uart_driver uart_sifive = {
     .name = "sifive",
     .compatible = sifive_names,
     .init = sifive_init,
-    .put = sifive_put,
+    .room = sifive_room,
+    .send = sifive_send,
     .get = sifive_get,
-    .enable_rx_irq = sifive_enable_rx_irq,
+    .interrupt = sifive_interrupt,
 };

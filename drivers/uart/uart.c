@@ -33,3 +33,17 @@ const struct uart_driver *uart_find(const char *compatible, size_t bytes)
     }
     return NULL;
 }
+
+void uart_put(struct uart *uart, uint8_t byte)
+{
+    unsigned left = uart->stuck ? 1 : UART_PATIENCE;
+
+    while (!uart->driver->room(uart)) {
+        if (--left == 0) {
+            uart->stuck = true;
+            return;
+        }
+    }
+    uart->stuck = false;
+    uart->driver->send(uart, byte);
+}

@@ -22,14 +22,20 @@ struct uart_driver {
     /* FIFO on, interrupts off. False: the port can't be used. */
     bool (*init)(struct uart *uart);
 
-    /* Sends a byte. Waits for room, but not for ever: then the byte is lost. */
-    void (*put)(struct uart *uart, uint8_t byte);
+    /* How many bytes can be sent now without waiting. */
+    unsigned (*room)(struct uart *uart);
+
+    /* Sends a byte, for which there is room. */
+    void (*send)(struct uart *uart, uint8_t byte);
 
     /* A byte that came in, or -1 if there is none. */
     int (*get)(struct uart *uart);
 
-    /* Lets the port interrupt when a byte comes in. False: it can't, poll it. */
-    bool (*enable_rx_irq)(struct uart *uart);
+    /* Lets the port interrupt while a byte is there to be taken, and while there is room for all it
+     * can hold, or not. False: it can't interrupt, poll it. */
+    bool (*interrupt)(struct uart *uart, bool received, bool empty);
+
+    bool blocks; /* room() promises nothing: send() returns when the byte is out */
 };
 
 /* An SBI call to the firmware with three arguments. */
@@ -41,6 +47,8 @@ struct uart {
     volatile void *base; /* mapped registers */
     unsigned reg_shift;  /* registers are 1 << reg_shift bytes apart */
     unsigned reg_width;  /* bytes of one access: 1 (also if 0), 2 or 4 */
+    unsigned depth;      /* bytes that an empty transmitter takes */
+    bool interrupts;     /* the host's: its interrupt line is connected */
     bool stuck;          /* output timed out: don't wait again until the port moves on */
 
     /* For uart_sbi alone, set by the host: the call, and the physical address of `sbi_byte`, into
@@ -54,6 +62,9 @@ struct uart {
 /* The driver for a "compatible" property (a string list of `bytes`), most specific first; NULL if
  * none of the names is known. */
 const struct uart_driver *uart_find(const char *compatible, size_t bytes);
+
+/* Sends a byte. Waits for room, but not for ever: then the byte is lost. */
+void uart_put(struct uart *uart, uint8_t byte);
 
 /* The drivers. uart_sbi is chosen by the host where no port is found or `console=sbi` asks. */
 extern const struct uart_driver uart_ns16550a, uart_dw_apb, uart_xscale, uart_sifive, uart_sbi;

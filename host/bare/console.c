@@ -5,28 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/lock.h"
 #include "core/monitor/monitor.h"
-#include "host/bare/console_line.h"
+#include "host/bare/console_out.h"
+#include "host/bare/hart.h"
 #include "host/host.h"
 
 #define KEY_LEAD 0x01 /* Ctrl-A */
-#define MESSAGE_MAX 320
 #define KEYS_PER_POLL 256
-#define ROW 79 /* a longer line has wrapped on the usual terminal and can't be erased in place */
-
-/* One writer per VM, and the monitor's after them. */
-#define MONITOR VM_MAX
-static struct console_line lines[VM_MAX + 1];
 
 static struct uart *port;
-static struct lock lock; /* output, `lines`, `front`: whole lines, never mixed */
-static _Atomic bool panicking;
-static bool colour;
-static unsigned front = MONITOR;
-
-/* The front line on the screen is the copy that restore() made; nothing was added since. */
-static bool copied;
 
 /* Keys: only the hart that holds `reading` touches these. */
 static atomic_flag reading = ATOMIC_FLAG_INIT;
@@ -35,147 +22,16 @@ static bool choosing;
 static char chosen[VM_NAME_MAX];
 static unsigned chosen_length;
 
-static void take(void)
-{
-    if (!panicking)
-        lock_take(&lock);
-}
-
-static void release(void)
-{
-    if (!panicking)
-        lock_release(&lock);
-}
-
-/* ---- Output; the lock is held ---------------------------------------------------------------- */
-
-static void raw(const char *bytes, size_t count)
-{
-    if (!port)
-        return;
-    for (size_t i = 0; i < count; i++)
-        port->driver->put(port, (uint8_t)bytes[i]);
-}
-
-static void text(const char *string)
-{
-    raw(string, strlen(string));
-}
-
-/* Makes room for a line of somebody else's: the front's unfinished line ends where it is, unless it
- * is a mere copy, which is taken away so that prompts don't pile up. */
-static void interrupt(void)
-{
-    struct console_line *line = &lines[front];
-
-    if (line->style_length)
-        text("\033[0m");
-    if (!line->started)
-        return;
-    text(copied && line->length < ROW ? "\r\033[K" : "\r\n");
-}
-
-/* Puts the front's unfinished line back. */
-static void restore(void)
-{
-    struct console_line *line = &lines[front];
-
-    raw(line->style, line->style_length);
-    raw(line->text, line->length);
-    for (unsigned left = console_line_after_cursor(line); left > 0; left--)
-        text("\b");
-    line->started = line->length > 0;
-    copied = line->started;
-}
-
-/* `[name] `, in a colour of the VM's own. Red is left to errors. */
-static void name_tag(unsigned writer)
-{
-    static const char *const colours[] = {"\033[36m", "\033[33m", "\033[35m", "\033[32m",
-                                          "\033[34m"};
-    if (colour)
-        text(colours[writer % (sizeof(colours) / sizeof(colours[0]))]);
-    text("[");
-    text(writer == MONITOR ? "monitor" : vms[writer].config->name);
-    text("]");
-    if (colour)
-        text("\033[0m");
-    text(" ");
-}
-
-/* Prints what a writer in the background has on its line, and forgets it. */
-static void print_behind(unsigned writer)
-{
-    struct console_line *line = &lines[writer];
-
-    interrupt();
-    name_tag(writer);
-    raw(line->text, line->length);
-    text("\r\n");
-    console_line_clear(line);
-    restore();
-}
-
-static void put_front(struct console_line *line, uint8_t byte)
-{
-    char c = (char)byte;
-
-    switch (console_line_put(line, byte)) {
-    case LINE_HOLD:
-        return;
-    case LINE_RELEASE:
-        raw(line->held, line->held_length);
-        break;
-    case LINE_FULL:
-        /* Too long to be put back whole; from here on, its latest part will be. */
-        console_line_clear(line);
-        console_line_put(line, byte);
-        raw(&c, 1);
-        break;
-    case LINE_END:
-        console_line_clear(line);
-        raw(&c, 1);
-        break;
-    case LINE_SHOW:
-        raw(&c, 1);
-        break;
-    }
-    copied = false;
-}
-
-static void put_behind(unsigned writer, uint8_t byte)
-{
-    switch (console_line_put(&lines[writer], byte)) {
-    case LINE_END:
-        print_behind(writer);
-        break;
-    case LINE_FULL:
-        print_behind(writer);
-        console_line_put(&lines[writer], byte);
-        break;
-    default:
-        break;
-    }
-}
-
-static void write_as(unsigned writer, const char *bytes, size_t count)
-{
-    take();
-    for (size_t i = 0; i < count; i++) {
-        if (writer == front)
-            put_front(&lines[writer], (uint8_t)bytes[i]);
-        else
-            put_behind(writer, (uint8_t)bytes[i]);
-    }
-    release();
-}
+/* The hart that acts on a key: its messages are the answer, and come between the monitor's bytes.
+ */
+static _Atomic uint64_t key_hart = UINT64_MAX;
 
 /* ---- Messages -------------------------------------------------------------------------------- */
 
 /* One line of Caldarium's own. Names in it come from a bundle: nothing in them moves a cursor. */
 static void message(bool error, const char *format, va_list args)
 {
-    char line[MESSAGE_MAX];
+    char line[OUT_MESSAGE_MAX];
     int length = vsnprintf(line, sizeof(line), format, args);
 
     if (length < 0)
@@ -184,18 +40,9 @@ static void message(bool error, const char *format, va_list args)
         if ((uint8_t)*c < ' ' || *c == 0x7f)
             *c = '?';
     }
-
-    interrupt();
-    if (error && colour)
-        text("\033[31m");
-    text("caldarium: ");
-    text(line);
     if ((size_t)length >= sizeof(line))
-        text("...");
-    if (error && colour)
-        text("\033[0m");
-    text("\r\n");
-    restore();
+        strcpy(line + sizeof(line) - 4, "...");
+    out_message(hart_this() == atomic_load(&key_hart), error, line);
 }
 
 void host_print(const char *format, ...)
@@ -203,9 +50,7 @@ void host_print(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    take();
     message(false, format, args);
-    release();
     va_end(args);
 }
 
@@ -214,65 +59,57 @@ void host_error(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    take();
     message(true, format, args);
-    release();
     va_end(args);
 }
 
-/* host_print() for who holds the lock already. */
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
-{
-    va_list args;
+/* ---- Writers --------------------------------------------------------------------------------- */
 
-    va_start(args, format);
-    message(false, format, args);
-    va_end(args);
+size_t host_console_write(struct vm *vm, const char *bytes, size_t count)
+{
+    return out_write(vm->index, bytes, count);
 }
 
-void host_console_write(struct vm *vm, const char *bytes, size_t count)
+size_t host_console_room(struct vm *vm)
 {
-    write_as(vm->index, bytes, count);
+    return out_room(vm->index);
 }
 
+void host_console_flush(struct vm *vm)
+{
+    (void)vm;
+    out_pump();
+}
+
+/* Messages among them are marked by control characters, which the monitor has no use for. */
 void monitor_host_write(const char *bytes, size_t count)
 {
-    write_as(MONITOR, bytes, count);
+    char part[512]; /* a prompt with its line comes out in one piece */
+
+    while (count > 0) {
+        size_t n = count < sizeof(part) ? count : sizeof(part);
+        for (size_t i = 0; i < n; i++)
+            part[i] = (char)(bytes[i] > 0 && bytes[i] < '\a' ? '?' : bytes[i]);
+        out_monitor(part, n);
+        bytes += n;
+        count -= n;
+    }
 }
 
 /* ---- Who is in front ------------------------------------------------------------------------- */
 
-/* Takes the front away from its holder, whose unfinished line is left as it stands. */
-static void leave_front(unsigned next)
-{
-    struct console_line *line = &lines[front];
-
-    if (line->style_length)
-        text("\033[0m");
-    if (line->started)
-        text("\r\n");
-    if (front == MONITOR)
-        console_line_clear(line); /* monitor_enter() draws it anew */
-    front = next;
-    copied = false;
-    if (front == MONITOR)
-        console_line_clear(&lines[front]);
-}
-
 void console_front(struct vm *vm)
 {
-    take();
-    if (vm && vm->index != front) {
-        leave_front(vm->index);
-        /* The message restores the line of who is now in front: its prompt shows. */
-        lines[front].started = false;
-        say("%s is in front (Ctrl-A m: the monitor, Ctrl-A ?: help)", vm->config->name);
-    } else if (!vm && front != MONITOR) {
-        leave_front(MONITOR);
-    }
-    release();
-    if (!vm)
+    char said[OUT_MESSAGE_MAX];
+
+    if (!vm) {
+        out_set_front(OUT_MONITOR, NULL);
         monitor_enter();
+        return;
+    }
+    snprintf(said, sizeof(said), "%s is in front (Ctrl-A m: the monitor, Ctrl-A ?: help)",
+             vm->config->name);
+    out_set_front(vm->index, said);
 }
 
 void monitor_host_console(struct vm *vm)
@@ -282,59 +119,39 @@ void monitor_host_console(struct vm *vm)
 
 void console_vm_ended(struct vm *vm)
 {
-    bool was_front;
+    char said[OUT_MESSAGE_MAX];
 
-    take();
-    was_front = front == vm->index;
-    if (was_front) {
-        leave_front(MONITOR);
-        say("%s was in front; the monitor is now", vm->config->name);
-    } else if (lines[vm->index].length) {
-        print_behind(vm->index);
-    }
-    memset(&lines[vm->index], 0, sizeof(lines[0]));
-    release();
-    if (was_front)
+    snprintf(said, sizeof(said), "%s was in front; the monitor is now", vm->config->name);
+    if (out_vm_ended(vm->index, said))
         monitor_enter();
 }
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
-static void bell(void)
-{
-    take();
-    text("\a");
-    release();
-}
-
 static void send_front(uint8_t key)
 {
-    take();
-    unsigned to = front;
-    release();
+    unsigned to = out_front();
 
-    if (to == MONITOR) {
+    if (to == OUT_MONITOR) {
         monitor_key(key);
         return;
     }
     struct vm *vm = &vms[to];
     enum vm_state state = atomic_load(&vm->state);
-    if (state != VM_RUNNING && state != VM_PAUSED)
-        bell();
+    if ((state != VM_RUNNING && state != VM_PAUSED) || vm->config->console == CONSOLE_NONE)
+        out_bell();
     else if (!ns16550a_receive(&vm->uart, key))
-        bell();
+        out_bell();
 }
 
 static void help(void)
 {
     host_print("Ctrl-A and then: a VM's number or the first letters of its name: that VM");
     host_print("  m or 0: the monitor   Ctrl-A: sends Ctrl-A   ?: this help   Esc: nothing");
-    take();
     for (unsigned i = 0; i < vm_count; i++) {
-        say("  %2u %s: %s%s", i + 1, vms[i].config->name, vm_state_name(atomic_load(&vms[i].state)),
-            i == front ? ", in front" : "");
+        host_print("  %2u %s: %s%s", i + 1, vms[i].config->name,
+                   vm_state_name(atomic_load(&vms[i].state)), i == out_front() ? ", in front" : "");
     }
-    release();
 }
 
 static char lower(char c)
@@ -354,7 +171,7 @@ static bool begins(const char *name, const char *prefix, unsigned length)
 /* The letters so far: one VM fits and comes to the front, or several and they are shown. */
 static void choose_by_name(bool done)
 {
-    char names[MESSAGE_MAX / 2];
+    char names[OUT_MESSAGE_MAX / 2];
     size_t used = 0;
     unsigned fits = 0;
     struct vm *first = NULL;
@@ -431,6 +248,7 @@ void console_key(uint8_t key)
 {
     if (!begun)
         return;
+    atomic_store(&key_hart, hart_this());
     if (choosing) {
         choose(key);
     } else if (key == KEY_LEAD) {
@@ -439,20 +257,21 @@ void console_key(uint8_t key)
     } else {
         send_front(key);
     }
+    atomic_store(&key_hart, UINT64_MAX);
 }
 
-bool console_poll(void)
+uint64_t console_serve(void)
 {
-    if (atomic_flag_test_and_set_explicit(&reading, memory_order_acquire))
-        return false;
-    for (unsigned i = 0; port && i < KEYS_PER_POLL; i++) {
-        int byte = port->driver->get(port);
-        if (byte < 0)
-            break;
-        console_key((uint8_t)byte);
+    if (!atomic_flag_test_and_set_explicit(&reading, memory_order_acquire)) {
+        for (unsigned i = 0; port && i < KEYS_PER_POLL; i++) {
+            int byte = port->driver->get(port);
+            if (byte < 0)
+                break;
+            console_key((uint8_t)byte);
+        }
+        atomic_flag_clear_explicit(&reading, memory_order_release);
     }
-    atomic_flag_clear_explicit(&reading, memory_order_release);
-    return true;
+    return out_serve();
 }
 
 /* ---- Set-up ---------------------------------------------------------------------------------- */
@@ -460,16 +279,24 @@ bool console_poll(void)
 void console_init(struct uart *uart)
 {
     port = uart;
+    out_init(uart);
 }
 
 void console_colour(bool on)
 {
-    colour = on;
+    out_colour(on);
+}
+
+void console_define(unsigned count)
+{
+    if (!out_define(count))
+        host_error("no memory for the consoles of %u VMs: what they print is lost", count);
 }
 
 void console_begin(void)
 {
     begun = true;
+    out_begin();
     for (unsigned i = 0; i < vm_count; i++) {
         if (vms[i].start_at_boot && atomic_load(&vms[i].state) != VM_REFUSED) {
             console_front(&vms[i]);
@@ -479,7 +306,19 @@ void console_begin(void)
     console_front(NULL);
 }
 
+bool console_interrupts(void)
+{
+    port->interrupts = port->driver->interrupt(port, false, false);
+    out_receive_interrupt(true);
+    return port->interrupts;
+}
+
+void console_close(bool closed)
+{
+    out_close(closed);
+}
+
 void console_panic_mode(void)
 {
-    panicking = true;
+    out_panic();
 }

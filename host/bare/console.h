@@ -4,9 +4,9 @@
  *
  * One of them is in front: the keys go there and its output goes straight through. What a VM that
  * is not in front writes comes out by whole lines, led by `[name] `. Ctrl-A leads the keys that
- * choose (docs/monitor.md). console.c also implements host_print(), host_error() and
- * host_console_write() of host/host.h, and monitor_host_write() and monitor_host_console() of
- * core/monitor/monitor.h.
+ * choose (docs/monitor.md). console.c also implements host_print(), host_error() and the
+ * host_console_*() of host/host.h, and monitor_host_write() and monitor_host_console() of
+ * core/monitor/monitor.h. How output reaches the port: console_out.h.
  */
 #ifndef HOST_BARE_CONSOLE_H
 #define HOST_BARE_CONSOLE_H
@@ -23,18 +23,25 @@ void console_init(struct uart *uart);
 /* `colour=on` of the boot arguments: what is behind a serial line can't be asked. Off at first. */
 void console_colour(bool on);
 
+/* Memory for what that many VMs print. Boot hart, before console_begin(). */
+void console_define(unsigned vms);
+
 /* The VMs are known: puts the first one that starts by itself in front, or else the monitor, and
  * accepts keys from now on. */
 void console_begin(void);
 
-/*
- * Reads what the port has received and acts on it. Any hart may call it at any time, and without a
- * receive interrupt somebody has to, now and then. False: another hart is at it (perhaps carrying
- * out a command), and nothing was read.
- */
-bool console_poll(void);
+/* The port's interrupt line reaches the console's hart: whether the port can use it. */
+bool console_interrupts(void);
 
-/* One received byte. For console_poll() and tests: only one hart at a time. */
+/*
+ * Reads what the port has received and acts on it, then sends what the line takes. Only the
+ * console's hart calls it: when the port interrupts, when console_look() asked for it, and where
+ * the port can't interrupt now and then. Returns in how many ticks it wants to be called for what
+ * is still to be sent; UINT64_MAX: it will be told.
+ */
+uint64_t console_serve(void);
+
+/* One received byte. For console_serve() and tests: only one hart at a time. */
 void console_key(uint8_t key);
 
 /* Puts a VM in front, or the monitor (NULL). */
@@ -43,6 +50,14 @@ void console_front(struct vm *vm);
 /* The VM has ended and doesn't start again by itself: its last words come out, and if it was in
  * front the monitor takes its place. Call it after the line that says how it ended. */
 void console_vm_ended(struct vm *vm);
+
+/* Waits until everything that was printed is out; VMs print nothing more until `false`. For the
+ * machine's end. */
+void console_close(bool closed);
+
+/* hart.c's: there is output that the console's hart has to see to by time, or no more. Any hart,
+ * with the console's lock held. */
+void console_look(bool more);
 
 /* Caldarium is about to die on this hart: output no longer waits for anybody. */
 void console_panic_mode(void);

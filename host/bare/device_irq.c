@@ -65,7 +65,7 @@ bool device_irq_console(const struct hart *hart)
     bool enabled =
         irqchip_enable(board_tree.uart_irq, board_tree.uart_irq_type, (unsigned)hart->irq_context);
     lock_release(&lock);
-    return enabled && port->driver->enable_rx_irq(port);
+    return enabled && console_interrupts();
 }
 
 int device_irq_listen(unsigned source, unsigned type, void (*handler)(void))
@@ -90,7 +90,7 @@ void device_irq_serve(unsigned context)
         return;
     bool ours = source == board_tree.uart_irq;
     if (ours)
-        console_poll();
+        console_serve();
     for (unsigned n = 0; n < listener_count; n++) {
         if (listeners[n].source == source) {
             listeners[n].handler();

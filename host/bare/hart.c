@@ -89,7 +89,7 @@ void hart_poll_soon(struct hart *hart)
 
 /* Whose stack this is; a hot handler runs on it too, while tp is still the guest's. The boot stack
  * is none of them: a number beyond all harts. */
-static uint64_t this_hart(void)
+uint64_t hart_this(void)
 {
     return ((uint64_t)__builtin_frame_address(0) - STACK_VA) / STACK_STRIDE;
 }
@@ -114,7 +114,7 @@ static void kick_by_firmware(uint64_t set)
 
 void hart_kick(const struct hart *hart)
 {
-    uint64_t self = this_hart();
+    uint64_t self = hart_this();
     if (self == hart->index) {
         csr_set(CSR_SIP, IRQ_BIT(IRQ_S_SOFT)); /* no way round by the firmware */
     } else if (hart->doorbell) {
@@ -129,12 +129,12 @@ void hart_kick(const struct hart *hart)
 
 void host_kicks_begin(void)
 {
-    harts[this_hart()].collects = true;
+    harts[hart_this()].collects = true;
 }
 
 void host_kicks_end(void)
 {
-    struct hart *hart = &harts[this_hart()];
+    struct hart *hart = &harts[hart_this()];
     uint64_t set = hart->to_kick;
     hart->collects = false;
     hart->to_kick = 0;
@@ -179,6 +179,28 @@ static void tick(struct hart *hart, uint64_t now)
     top_tick();
 }
 
+/* A port that can't interrupt: there is output to see to by time. */
+static _Atomic uint32_t console_waits, console_asked; /* a byte has no exchange of its own */
+
+void console_look(bool more)
+{
+    if (!more)
+        atomic_store(&console_waits, false);
+    else if (!atomic_exchange(&console_waits, true)) {
+        atomic_store(&console_asked, true);
+        atomic_store(&harts[console_hart].resched, true); /* or a kick is taken for its guest's */
+        hart_kick(&harts[console_hart]);
+    }
+}
+
+static void serve_console(struct hart *hart)
+{
+    atomic_store(&console_waits, true); /* nobody need ask now */
+    uint64_t pause = console_serve(), now = host_time();
+    if (pause < UINT64_MAX && now + pause < hart->poll_deadline)
+        hart->poll_deadline = now + pause;
+}
+
 static void on_timer(struct hart *hart)
 {
     uint64_t now = host_time();
@@ -189,11 +211,11 @@ static void on_timer(struct hart *hart)
     if (hart->loaded && hart->loaded->eng.loaded)
         hart->loaded->eng.ops->timer_check(&hart->loaded->eng);
     if (hart->poll_deadline <= now) {
-        if (hart->polls_console)
-            console_poll();
         hart->poll_deadline = iommu_poll() || hart->polls_console
                                   ? now + host_timebase() / POLLS_PER_SECOND
                                   : UINT64_MAX;
+        if (hart->polls_console)
+            serve_console(hart);
     }
     sched_timer(hart, now);
     timer_write(hart, next_deadline(hart)); /* it went off: anew, also with the same time */
@@ -207,6 +229,10 @@ static void service_interrupts(struct hart *hart)
         csr_clear(CSR_SIP, IRQ_BIT(IRQ_S_SOFT)); /* before the mailboxes are read */
     if (hart->serves_console && atomic_load_explicit(&watch_again, memory_order_relaxed)) {
         watch(hart, host_time());
+        timer_program(hart);
+    }
+    if (hart->serves_console && atomic_exchange(&console_asked, false)) {
+        serve_console(hart);
         timer_program(hart);
     }
     if (pending & IRQ_BIT(IRQ_S_TIMER))

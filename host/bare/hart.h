@@ -64,6 +64,9 @@ void harts_start(uint64_t boot_id);
 /* Makes a hart leave the guest or its wait soon. On any hart. */
 void hart_kick(const struct hart *hart);
 
+/* The index of the hart that asks; on the boot stack a number beyond all harts. */
+uint64_t hart_this(void);
+
 /* Something has to be looked at by time, not by interrupt; on the console's hart. */
 void hart_poll_soon(struct hart *hart);
 

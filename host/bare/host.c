@@ -43,8 +43,10 @@ void host_random(void *out, size_t bytes)
 void machine_poweroff(void)
 {
     host_print("the machine is powered off");
+    console_close(true);
     firmware_call(SBI_EXT_SRST, 0, SBI_SRST_SHUTDOWN, SBI_SRST_REASON_NONE, 0);
     firmware_call(SBI_EXT_LEGACY_SHUTDOWN, 0, 0, 0, 0);
+    console_close(false);
     host_error("firmware can't power the machine off; this hart is stopped");
     for (;;)
         wait_for_interrupt();

@@ -93,6 +93,7 @@ void vms_define(const void *blob, size_t bytes)
         host_error("no memory to define %d VMs", count);
         return;
     }
+    console_define((unsigned)count);
     for (int n = 0; n < count; n++) {
         vms[n].config = &configs[n];
         if (!define(&vms[n], (unsigned)n)) {

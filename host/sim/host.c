@@ -18,6 +18,7 @@
 uint64_t sim_time, sim_timebase = 10000000, sim_pages_total = 256UL << 20, sim_pages_taken;
 char sim_messages[SIM_CAPTURE], sim_console[SIM_CAPTURE];
 size_t sim_message_bytes, sim_console_bytes;
+size_t sim_console_room = SIM_CAPTURE;
 unsigned sim_errors, sim_kicks, sim_timer_arms, sim_pci_command;
 bool sim_pci_interrupt;
 uint32_t sim_pci_word[64];
@@ -35,6 +36,7 @@ void sim_reset(void)
     memset(sim_messages, 0, sizeof(sim_messages));
     memset(sim_console, 0, sizeof(sim_console));
     sim_message_bytes = sim_console_bytes = 0;
+    sim_console_room = SIM_CAPTURE;
     sim_errors = sim_kicks = sim_timer_arms = 0;
     sim_kicked = sim_timer_vcpu = NULL;
     sim_timer_deadline = UINT64_MAX;
@@ -242,10 +244,36 @@ static void capture(char *to, size_t *used, const char *bytes, size_t count)
     *used += taken;
 }
 
-SIM void host_console_write(struct vm *vm, const char *bytes, size_t count)
+SIM size_t host_console_write(struct vm *vm, const char *bytes, size_t count)
 {
     (void)vm;
+    if (count > sim_console_room)
+        count = sim_console_room;
     capture(sim_console, &sim_console_bytes, bytes, count);
+    return count;
+}
+
+SIM size_t host_console_room(struct vm *vm)
+{
+    (void)vm;
+    return sim_console_room;
+}
+
+SIM void host_console_flush(struct vm *vm)
+{
+    (void)vm;
+}
+
+SIM uint64_t hart_this(void);
+SIM uint64_t hart_this(void)
+{
+    return 0;
+}
+
+SIM void console_look(bool more);
+SIM void console_look(bool more)
+{
+    (void)more;
 }
 
 static void __attribute__((format(printf, 1, 0))) message(const char *format, va_list args)

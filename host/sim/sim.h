@@ -19,7 +19,8 @@ extern uint64_t sim_pages_taken;
 extern char sim_messages[SIM_CAPTURE];
 extern char sim_console[SIM_CAPTURE];
 extern size_t sim_message_bytes, sim_console_bytes;
-extern unsigned sim_errors; /* lines of host_error() */
+extern size_t sim_console_room; /* what the host takes of a VM at once */
+extern unsigned sim_errors;     /* lines of host_error() */
 
 /* The last arguments of host_kick() and host_timer_arm(), and how often each was called. */
 extern struct vcpu *sim_kicked, *sim_timer_vcpu;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Links: host/bare/console.c host/bare/console_line.c. The port, VMs and monitor are here. */
+/* Links: host/bare/console.c, console_out.c, console_ring.c and console_line.c. The port, VMs and
+ * monitor are here. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -14,8 +15,9 @@
 #include "host/bare/console.h"
 #include "host/bare/console_line.h"
 #include "host/host.h"
+#include "host/sim/sim.h"
 
-static char out[65536], in_vm[2][64], in_monitor[64];
+static char out[1 << 20], in_vm[2][64], in_monitor[64];
 static size_t out_used;
 static const char *typed = "";
 static bool vm_deaf;
@@ -25,9 +27,20 @@ static struct vm vm_table[4];
 struct vm *vms = vm_table;
 unsigned vm_count;
 
-static void port_put(struct uart *uart, uint8_t byte)
+/* How many bytes the line takes before it has to be waited for. */
+static size_t line_takes = SIZE_MAX;
+
+static unsigned port_room(struct uart *uart)
 {
     (void)uart;
+    return line_takes > 16 ? 16 : (unsigned)line_takes;
+}
+
+static void port_send(struct uart *uart, uint8_t byte)
+{
+    (void)uart;
+    assert_true(line_takes > 0);
+    line_takes -= line_takes != SIZE_MAX;
     assert_true(out_used < sizeof(out) - 1);
     out[out_used++] = (char)byte;
     out[out_used] = 0;
@@ -39,8 +52,29 @@ static int port_get(struct uart *uart)
     return *typed ? (uint8_t)*typed++ : -1;
 }
 
-static const struct uart_driver port_driver = {.put = port_put, .get = port_get};
+static bool empty_interrupt, receive_interrupt;
+
+static bool port_interrupt(struct uart *uart, bool received, bool empty)
+{
+    (void)uart;
+    receive_interrupt = received;
+    empty_interrupt = empty;
+    return true;
+}
+
+static const struct uart_driver port_driver = {
+    .room = port_room, .send = port_send, .get = port_get, .interrupt = port_interrupt};
 static struct uart port = {.driver = &port_driver};
+static unsigned ready_vm;
+
+void ns16550a_ready(struct ns16550a *uart)
+{
+    atomic_store(&uart->full, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        if (uart == &vms[i].uart)
+            ready_vm = i;
+    }
+}
 
 static void append(char *to, uint8_t key)
 {
@@ -99,19 +133,23 @@ static void forget(void)
 static void type(const char *keys)
 {
     typed = keys;
-    assert_true(console_poll());
+    console_serve();
     assert_int_equal(*typed, 0);
 }
 
 static void say(unsigned vm, const char *text)
 {
     host_console_write(&vms[vm], text, strlen(text));
+    host_console_flush(&vms[vm]);
 }
+
+static bool defined; /* once, as at boot */
 
 /* Everything back to: "one" in front, nothing unfinished anywhere. */
 static int setup(void **state)
 {
     (void)state;
+    out_used = 0;
     memset(vm_table, 0, sizeof(vm_table));
     vm_count = 0;
     add_vm("one");
@@ -119,7 +157,15 @@ static int setup(void **state)
     add_vm("onward");
     add_vm("mail");
     vm_deaf = false;
+    line_takes = SIZE_MAX;
     console_init(&port);
+    if (!defined)
+        console_define(vm_count);
+    defined = true;
+    do { /* what the test before has left */
+        console_serve();
+    } while (empty_interrupt);
+    console_interrupts();
     console_colour(false);
     for (unsigned i = 0; i < vm_count; i++)
         console_vm_ended(&vms[i]);
@@ -282,6 +328,191 @@ static void prompt_shows_on_switching(void **state)
     assert_string_equal(out, "\r\033[K[one] $ ps\r\nlogin: ");
 }
 
+/* ---- A slow line: it takes what the test lets it take ---- */
+
+/* The line moves on, by that many bytes at least, as the port's interrupt would have it. */
+static void line_moves(size_t bytes)
+{
+    while (bytes > 0 && empty_interrupt) {
+        size_t now = bytes < 16 ? bytes : 16;
+        line_takes = now;
+        console_serve();
+        bytes -= now;
+    }
+    line_takes = 0;
+}
+
+static size_t flood(unsigned vm, size_t bytes)
+{
+    char newlines[256];
+    size_t done = 0;
+
+    memset(newlines, '\n', sizeof(newlines));
+    while (done < bytes) {
+        size_t n = host_console_write(&vms[vm], newlines, sizeof(newlines));
+        host_console_flush(&vms[vm]);
+        done += n;
+        if (n < sizeof(newlines))
+            break;
+    }
+    return done;
+}
+
+/* Bytes on the line before this text is whole. */
+static size_t bytes_before(const char *text)
+{
+    const char *at;
+
+    for (unsigned n = 0; !(at = strstr(out, text)); n++) {
+        assert_true(n < 4000);
+        line_moves(16);
+    }
+    return (size_t)(at - out);
+}
+
+/* One VM floods: others have their share of the line, and nobody waits for it. */
+static void a_flood_delays_nobody(void **state)
+{
+    (void)state;
+    line_takes = 0;
+    assert_true(flood(1, 100000) >= 100000); /* taken or dropped, and it goes on */
+    assert_true(empty_interrupt);            /* it is the port that asks for more */
+    assert_int_equal(out_used, 0);
+    say(3, "a line of a VM that minds its own\n");
+    assert_true(bytes_before("[mail] a line of a VM that minds its own\r\n") < 300);
+    say(0, "~ # ");
+    assert_true(bytes_before("~ # ") < 600);
+    for (unsigned n = 0; n < 20; n++) { /* line by line, also while it goes on */
+        char text[32];
+        snprintf(text, sizeof(text), "line %u\n", n);
+        forget();
+        flood(1, 4096);
+        say(3, text);
+        snprintf(text, sizeof(text), "[mail] line %u\r\n", n);
+        assert_true(bytes_before(text) < 300);
+    }
+}
+
+/* What a person types is answered before all of it. */
+static void keys_come_first(void **state)
+{
+    (void)state;
+    type("\001m");
+    forget();
+    line_takes = 0;
+    flood(1, 100000);
+    flood(2, 100000);
+    host_print("a message");
+    line_moves(64);
+    forget();
+    monitor_host_write("stop two", 8);
+    assert_true(bytes_before("stop two") < 200);
+}
+
+static void what_is_over_is_counted(void **state)
+{
+    (void)state;
+    line_takes = 0;
+    flood(1, 35300); /* 4,095 fit; one was on its way */
+    line_takes = SIZE_MAX;
+    console_serve();
+    while (empty_interrupt)
+        console_serve();
+    assert_non_null(strstr(out, "[two] \r\n[two] 31,"));
+    assert_non_null(strstr(out, " lines dropped\r\n"));
+    unsigned lines = 0, thousands = 0, rest = 0;
+    for (const char *at = out; (at = strstr(at, "[two] \r\n")); at++)
+        lines++;
+    assert_int_equal(
+        sscanf(strstr(out, "[two] 31,"), "[two] %u,%u lines dropped", &thousands, &rest), 2);
+    assert_int_equal(lines + thousands * 1000 + rest, 35328); /* whole writes of 256 */
+    forget();
+    say(1, "calm\n"); /* and it is heard again */
+    assert_string_equal(out, "[two] calm\r\n");
+}
+
+/* The VM in front waits for the line, and loses nothing. */
+static void front_waits(void **state)
+{
+    char text[8192];
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(text); i++)
+        text[i] = (char)(i % 64 == 63 ? '\n' : 'a' + i / 64 % 26);
+    line_takes = 0;
+    size_t done = host_console_write(&vms[0], text, sizeof(text));
+    host_console_flush(&vms[0]);
+    assert_true(done > 1000 && done < sizeof(text));
+    atomic_store(&vms[0].uart.full, 1);
+    ready_vm = 9;
+    say(1, "news\n");
+    for (unsigned n = 0; n < 4000 && (done < sizeof(text) || empty_interrupt); n++) {
+        line_moves(16);
+        done += host_console_write(&vms[0], text + done, sizeof(text) - done);
+        host_console_flush(&vms[0]);
+    }
+    assert_int_equal(ready_vm, 0); /* it was told */
+    const char *news = strstr(out, "[two] news\r\n");
+    assert_non_null(news);
+    assert_int_equal(out_used, sizeof(text) + strlen("[two] news\r\n"));
+    size_t first = (size_t)(news - out);
+    assert_int_equal(first % 64, 0); /* between two lines */
+    assert_memory_equal(out, text, first);
+    assert_memory_equal(news + strlen("[two] news\r\n"), text + first, sizeof(text) - first);
+}
+
+/* Nobody at the other end: after two seconds nobody waits for them. */
+static void a_dead_line_holds_nobody(void **state)
+{
+    (void)state;
+    line_takes = 0;
+    assert_true(flood(0, 100000) < 100000);
+    sim_time += 3 * sim_timebase;
+    assert_int_equal(flood(0, 4096), 4096);
+    line_takes = SIZE_MAX;
+    console_serve();
+    while (empty_interrupt)
+        console_serve();
+    forget();
+    say(0, "back\n");
+    assert_string_equal(out, "back\n");
+}
+
+static void the_end_waits_for_the_line(void **state)
+{
+    (void)state;
+    line_takes = 0;
+    say(1, "last words\n");
+    host_print("the machine is powered off");
+    assert_int_equal(out_used, 0);
+    line_takes = SIZE_MAX;
+    empty_interrupt = false; /* nobody comes any more */
+    console_close(true);
+    assert_non_null(strstr(out, "[two] last words\r\n"));
+    assert_non_null(strstr(out, "caldarium: the machine is powered off\r\n"));
+    say(1, "more\n");
+    console_close(false);
+    assert_null(strstr(out, "more"));
+}
+
+static void ending_on_a_slow_line(void **state)
+{
+    (void)state;
+    say(0, "begun ");
+    line_takes = 0;
+    say(0, "one "); /* on its way; what follows is not */
+    say(0, "half");
+    say(1, "other half");
+    console_vm_ended(&vms[0]);
+    console_vm_ended(&vms[1]);
+    line_moves(1000);
+    assert_null(strstr(out, "[one] begun"));
+    assert_non_null(
+        strstr(out, "begun one \r\ncaldarium: one was in front; the monitor is now\r\n"));
+    assert_non_null(strstr(out, "[one] half\r\n"));
+    assert_non_null(strstr(out, "[two] other half\r\n"));
+}
+
 static void ending(void **state)
 {
     (void)state;
@@ -331,6 +562,7 @@ static void any_bytes(void **state)
         char c = r % 8 ? likely[(r >> 8) % (int)(sizeof(likely) - 1)] : (char)(r >> 8);
         forget();
         host_console_write(&vms[(r >> 4) & 1], &c, 1);
+        host_console_flush(&vms[(r >> 4) & 1]);
     }
 }
 
@@ -346,6 +578,13 @@ int main(void)
         cmocka_unit_test_setup(choosing, setup),
         cmocka_unit_test_setup(whole_name_and_enter, setup),
         cmocka_unit_test_setup(prompt_shows_on_switching, setup),
+        cmocka_unit_test_setup(a_flood_delays_nobody, setup),
+        cmocka_unit_test_setup(keys_come_first, setup),
+        cmocka_unit_test_setup(what_is_over_is_counted, setup),
+        cmocka_unit_test_setup(front_waits, setup),
+        cmocka_unit_test_setup(a_dead_line_holds_nobody, setup),
+        cmocka_unit_test_setup(the_end_waits_for_the_line, setup),
+        cmocka_unit_test_setup(ending_on_a_slow_line, setup),
         cmocka_unit_test_setup(ending, setup),
         cmocka_unit_test_setup(bell_when_nobody_listens, setup),
         cmocka_unit_test_setup(colours, setup),

@@ -74,10 +74,15 @@ void irqchip_complete(unsigned source, unsigned context)
     }
 }
 
-bool console_poll(void)
+uint64_t console_serve(void)
 {
     polls++;
-    return false;
+    return UINT64_MAX;
+}
+
+bool console_interrupts(void)
+{
+    return true;
 }
 
 bool pci_owns(uint64_t base)

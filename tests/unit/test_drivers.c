@@ -45,17 +45,22 @@ static void ns16550a(void **state)
         assert_true(uart.driver->init(&uart));
         assert_int_equal(regs[3 << shift], 0x03);
         assert_int_equal(regs[2 << shift], 0x01);
-        uart.driver->put(&uart, 'x'); /* never ready */
+        uart_put(&uart, 'x'); /* never ready */
         assert_true(uart.stuck);
         assert_int_equal(regs[0], 0);
         assert_int_equal(uart.driver->get(&uart), -1);
         regs[5 << shift] = 0x61;
-        uart.driver->put(&uart, 'y');
+        uart_put(&uart, 'y');
         assert_false(uart.stuck);
         assert_int_equal(regs[0], 'y');
         assert_int_equal(uart.driver->get(&uart), 'y');
-        assert_true(uart.driver->enable_rx_irq(&uart));
+        assert_true(uart.driver->interrupt(&uart, true, false));
         assert_int_equal(regs[1 << shift], 1);
+        assert_true(uart.driver->interrupt(&uart, true, true));
+        assert_int_equal(regs[1 << shift], 3);
+        assert_int_equal(uart.driver->room(&uart), 1); /* IIR showed no FIFO here */
+        regs[5 << shift] = 0;
+        assert_int_equal(uart.driver->room(&uart), 0);
     }
     struct uart wrong = {&uart_ns16550a, .reg_shift = 40, .reg_width = 1};
     assert_false(wrong.driver->init(&wrong));
@@ -74,11 +79,13 @@ static void xscale(void **state)
     assert_true(uart.driver->init(&uart));
     assert_int_equal(regs[1], 0x40);
     regs[5] = 0x60;
-    uart.driver->put(&uart, 'k');
+    uart_put(&uart, 'k');
     assert_int_equal(regs[0], 'k');
     assert_int_equal(uart.driver->get(&uart), -1);
-    assert_true(uart.driver->enable_rx_irq(&uart));
+    assert_true(uart.driver->interrupt(&uart, true, false));
     assert_int_equal(regs[1], 0x51); /* the unit, its time-out, received data */
+    assert_true(uart.driver->interrupt(&uart, false, true));
+    assert_int_equal(regs[1], 0x42);
     regs[5] = 0x61;
     assert_int_equal(uart.driver->get(&uart), 'k');
 }
@@ -90,9 +97,14 @@ static void sifive(void **state)
     struct uart uart = {&uart_sifive, .base = regs};
     regs[3] = 7u << 16;
     assert_true(uart.driver->init(&uart));
-    assert_int_equal(regs[2] & 1, 1);
+    assert_int_equal(regs[2], 1 | 1 << 16);
     assert_int_equal(regs[3], 1);
-    uart.driver->put(&uart, 'z');
+    assert_true(uart.driver->interrupt(&uart, false, true));
+    assert_int_equal(regs[4], 1);
+    regs[0] = 1u << 31;
+    assert_int_equal(uart.driver->room(&uart), 0);
+    regs[0] = 0;
+    uart_put(&uart, 'z');
     assert_int_equal(regs[0], 'z');
     regs[1] = 'q';
     assert_int_equal(uart.driver->get(&uart), 'q');
@@ -131,13 +143,13 @@ static void sbi(void **state)
     sbi_uart.sbi = firmware;
     has_dbcn = true;
     assert_true(sbi_uart.driver->init(&sbi_uart));
-    sbi_uart.driver->put(&sbi_uart, 'w');
+    uart_put(&sbi_uart, 'w');
     assert_int_equal(last_extension, SBI_EXT_DBCN);
     assert_int_equal(last_byte, 'w');
     assert_int_equal(sbi_uart.driver->get(&sbi_uart), 'd');
     has_dbcn = false;
     assert_true(sbi_uart.driver->init(&sbi_uart));
-    sbi_uart.driver->put(&sbi_uart, 'v');
+    uart_put(&sbi_uart, 'v');
     assert_int_equal(last_extension, SBI_EXT_LEGACY_PUTCHAR);
     legacy_answer = -1;
     assert_int_equal(sbi_uart.driver->get(&sbi_uart), -1);

@@ -174,6 +174,50 @@ static void test_fence_up_to_the_last_address(void **state)
     assert_int_equal(call(SBI_EXT_RFENCE, 1, 1, 0, 0xfffffffffffff000), SBI_SUCCESS);
 }
 
+/* The line is slow: less is written, or the call is made again. */
+static void test_console_without_room(void **state)
+{
+    (void)state;
+    assert_true(vm_write(&guest, PC, "hello", 5));
+    sim_console_room = 2;
+    assert_int_equal(call(SBI_EXT_DBCN, 0, 5, PC, 0), SBI_SUCCESS);
+    assert_int_equal(caller->eng.gpr[11], 2);
+    assert_string_equal(sim_console, "he");
+    sim_console_room = 0;
+    assert_int_equal(call(SBI_EXT_DBCN, 0, 5, PC, 0), SBI_SUCCESS);
+    assert_int_equal(caller->eng.gpr[11], 0);
+    for (unsigned n = 0; n < 2; n++) {
+        caller->yields = false;
+        call(n ? SBI_EXT_LEGACY_PUTCHAR : SBI_EXT_DBCN, 2, 'x', 0, 0);
+        assert_int_equal(caller->eng.pc, PC); /* at the ecall still */
+        assert_true(caller->yields);
+    }
+    sim_console_room = 9;
+    assert_int_equal(call(SBI_EXT_DBCN, 2, 'x', 0, 0), SBI_SUCCESS);
+    assert_string_equal(sim_console, "hex");
+}
+
+static void test_no_console_at_all(void **state)
+{
+    (void)state;
+    struct vm_config config = *guest.config;
+    const struct vm_config *before = guest.config;
+    config.console = CONSOLE_NONE;
+    guest.config = &config;
+    uint8_t vm_has[] = {0, 0, 1};
+    uint64_t ids[] = {SBI_EXT_DBCN, SBI_EXT_LEGACY_PUTCHAR, SBI_EXT_LEGACY_SHUTDOWN};
+    for (unsigned n = 0; n < 3; n++) {
+        assert_int_equal(call(SBI_EXT_BASE, 3, ids[n], 0, 0), SBI_SUCCESS);
+        assert_int_equal(caller->eng.gpr[11], vm_has[n]);
+    }
+    assert_int_equal(call(SBI_EXT_DBCN, 2, 'x', 0, 0), SBI_ERR_NOT_SUPPORTED);
+    assert_int_equal(call(SBI_EXT_DBCN, 0, 4, PC, 0), SBI_ERR_NOT_SUPPORTED);
+    assert_int_equal(call(SBI_EXT_LEGACY_PUTCHAR, 0, 'x', 0, 0), 0);
+    assert_int_equal(call(SBI_EXT_LEGACY_GETCHAR, 0, 0, 0, 0), -1);
+    assert_int_equal(sim_console_bytes, 0);
+    guest.config = before;
+}
+
 static void test_debug_console(void **state)
 {
     (void)state;
@@ -292,6 +336,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_legacy_clear_ipi, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fence_of_the_caller, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fence_up_to_the_last_address, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_console_without_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_console_at_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_debug_console, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_steal_record, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_last_hart_stops, set_up, tear_down),

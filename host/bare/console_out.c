@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "host/bare/console_out.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/lock.h"
+#include "core/vm.h"
+#include "host/bare/console.h"
+#include "host/bare/console_line.h"
+#include "host/bare/console_ring.h"
+#include "host/host.h"
+
+#define VM_RING 4096
+#define OWN_RING 16384
+#define STAGE 4096 /* a turn's worth: a line, and the front's unfinished one twice */
+#define ROW 79 /* a longer line has wrapped on the usual terminal and can't be erased in place */
+
+#define FRONT_TURN 256  /* bytes of a turn of the front's, if no line ends before */
+#define BEHIND_TURN 512 /* bytes that are looked through for a line of another VM */
+#define PUMP_BYTES 2048 /* of output in one call of out_pump() */
+#define PANIC_TRIES 1000000
+#define PUMP_TURNS 2             /* of somebody else's asking meanwhile */
+#define READY_ROOM (VM_RING / 2) /* from here on a VM that was told to wait writes again */
+
+/* A message among other bytes in a ring: one of these, the text, a newline. */
+#define MARK_INFO '\001'
+#define MARK_ERROR '\002'
+
+static struct console_ring rings[OUT_WRITERS];
+static char own_bytes[2][OWN_RING];
+static _Atomic uint64_t waiting;             /* bit n: VM n's ring may hold something */
+static _Atomic unsigned front = OUT_MONITOR; /* changed with the lock held */
+
+static struct uart *port;
+static _Atomic bool begun, closing, panicking;
+static _Atomic uint64_t moved; /* when the line took something, or had nothing to take */
+
+/* Somebody has put something in since the holder of `lock` looked. */
+static _Atomic bool asked;
+
+/* The lock orders what follows: how the screen looks, and what is on its way to the port. It is
+ * held while a turn is painted and while the port takes bytes, never while it takes none. */
+static struct lock lock;
+static struct console_line lines[OUT_WRITERS];
+static bool colour;
+static bool copied; /* the front line on the screen is the copy that restore() made */
+static unsigned turn, last_vm;
+static bool receives, empties; /* what the port interrupts for */
+static struct {
+    char bytes[STAGE];
+    unsigned from, to;
+} stage;
+static struct {
+    char text[OUT_MESSAGE_MAX];
+    unsigned length;
+    char mark; /* 0: none is being read */
+} messages[2];
+
+static void take(void)
+{
+    if (!panicking)
+        lock_take(&lock);
+}
+
+static void release(void)
+{
+    if (!panicking)
+        lock_release(&lock);
+}
+
+/* ---- Painting; the lock is held -------------------------------------------------------------- */
+
+static void raw(const char *bytes, size_t count)
+{
+    if (!port)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (panicking) {
+            uart_put(port, (uint8_t)bytes[i]);
+            continue;
+        }
+        if (stage.to - stage.from == STAGE) /* a person's doing: it is worth the wait */
+            uart_put(port, (uint8_t)stage.bytes[stage.from++ % STAGE]);
+        stage.bytes[stage.to++ % STAGE] = bytes[i];
+    }
+}
+
+static void text(const char *string)
+{
+    raw(string, strlen(string));
+}
+
+/* Makes room for a line of somebody else's: the front's unfinished line ends where it is, unless it
+ * is a mere copy, which is taken away so that prompts don't pile up. */
+static void interrupt(void)
+{
+    struct console_line *line = &lines[front];
+
+    if (line->style_length)
+        text("\033[0m");
+    if (!line->started)
+        return;
+    text(copied && line->length < ROW ? "\r\033[K" : "\r\n");
+}
+
+/* Puts the front's unfinished line back. */
+static void restore(void)
+{
+    struct console_line *line = &lines[front];
+
+    raw(line->style, line->style_length);
+    raw(line->text, line->length);
+    for (unsigned left = console_line_after_cursor(line); left > 0; left--)
+        text("\b");
+    line->started = line->length > 0;
+    copied = line->started;
+}
+
+/* `[name] `, in a colour of the VM's own. Red is left to errors. */
+static void name_tag(unsigned writer)
+{
+    static const char *const colours[] = {"\033[36m", "\033[33m", "\033[35m", "\033[32m",
+                                          "\033[34m"};
+    if (colour)
+        text(colours[writer % (sizeof(colours) / sizeof(colours[0]))]);
+    text("[");
+    text(writer == OUT_MONITOR ? "monitor" : vms[writer].config->name);
+    text("]");
+    if (colour)
+        text("\033[0m");
+    text(" ");
+}
+
+/* Prints what a writer in the background has on its line, and forgets it. */
+static void print_behind(unsigned writer)
+{
+    struct console_line *line = &lines[writer];
+
+    interrupt();
+    name_tag(writer);
+    raw(line->text, line->length);
+    text("\r\n");
+    console_line_clear(line);
+    restore();
+}
+
+static void print_message(bool error, const char *said)
+{
+    interrupt();
+    if (error && colour)
+        text("\033[31m");
+    text("caldarium: ");
+    text(said);
+    if (error && colour)
+        text("\033[0m");
+    text("\r\n");
+    restore();
+}
+
+/* 31,204 lines dropped. */
+static void print_lost(unsigned writer, unsigned lost)
+{
+    char said[48];
+    unsigned used = 0, digits = 1;
+
+    for (unsigned n = lost; n >= 10; n /= 10)
+        digits++;
+    unsigned unit = 1;
+    for (unsigned n = 1; n < digits; n++)
+        unit *= 10;
+    for (; digits > 0; digits--, unit /= 10) {
+        said[used++] = (char)('0' + lost / unit % 10);
+        if (digits % 3 == 1 && digits > 1)
+            said[used++] = ',';
+    }
+    snprintf(said + used, sizeof(said) - used, " line%s dropped", lost == 1 ? "" : "s");
+    if (writer >= OUT_MONITOR) {
+        print_message(true, said);
+        return;
+    }
+    interrupt();
+    name_tag(writer);
+    text(said);
+    text("\r\n");
+    restore();
+}
+
+static void put_front(struct console_line *line, uint8_t byte)
+{
+    char c = (char)byte;
+
+    switch (console_line_put(line, byte)) {
+    case LINE_HOLD:
+        return;
+    case LINE_RELEASE:
+        raw(line->held, line->held_length);
+        break;
+    case LINE_FULL:
+        /* Too long to be put back whole; from here on, its latest part will be. */
+        console_line_clear(line);
+        console_line_put(line, byte);
+        raw(&c, 1);
+        break;
+    case LINE_END:
+        console_line_clear(line);
+        raw(&c, 1);
+        break;
+    case LINE_SHOW:
+        raw(&c, 1);
+        break;
+    }
+    copied = false;
+}
+
+/* True: a line was printed. */
+static bool put_behind(unsigned writer, uint8_t byte)
+{
+    switch (console_line_put(&lines[writer], byte)) {
+    case LINE_END:
+        print_behind(writer);
+        return true;
+    case LINE_FULL:
+        print_behind(writer);
+        console_line_put(&lines[writer], byte);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* A byte of the monitor's, or of a message. True: a line was printed. */
+static bool put_own(unsigned writer, char c)
+{
+    unsigned n = writer - OUT_MONITOR;
+
+    if (messages[n].mark) {
+        if (c != '\n') {
+            if (messages[n].length < OUT_MESSAGE_MAX - 1)
+                messages[n].text[messages[n].length++] = c;
+            return false;
+        }
+        messages[n].text[messages[n].length] = 0;
+        print_message(messages[n].mark == MARK_ERROR, messages[n].text);
+        messages[n].mark = 0;
+        return true;
+    }
+    if (c == MARK_INFO || c == MARK_ERROR) {
+        messages[n].mark = c;
+        messages[n].length = 0;
+        return false;
+    }
+    if (writer != front)
+        return put_behind(writer, (uint8_t)c);
+    put_front(&lines[writer], (uint8_t)c);
+    return c == '\n';
+}
+
+/* ---- Turns; the lock is held ----------------------------------------------------------------- */
+
+/* The next VM behind `last_vm` of those in the set. */
+static unsigned next_vm(uint64_t set)
+{
+    uint64_t above = set & ~((2ULL << last_vm) - 1);
+
+    last_vm = (unsigned)__builtin_ctzll(above ? above : set);
+    return last_vm;
+}
+
+/* OUT_WRITERS: nobody has anything to say. */
+static unsigned choose_writer(void)
+{
+    if (!console_ring_is_empty(&rings[OUT_MONITOR]))
+        return OUT_MONITOR;
+    uint64_t set = atomic_load(&waiting), ahead = front < VM_MAX ? set & 1ULL << front : 0;
+    bool message = !console_ring_is_empty(&rings[OUT_MESSAGES]);
+    for (unsigned n = 0; n < 3; n++) {
+        turn = (turn + 1) % 3;
+        if (turn == 0 && message)
+            return OUT_MESSAGES;
+        if (turn == 1 && ahead)
+            return front;
+        if (turn == 2 && set & ~ahead)
+            return next_vm(set & ~ahead);
+    }
+    return OUT_WRITERS;
+}
+
+/* A VM's ring has less in it than before. */
+static void taken_from(unsigned vm)
+{
+    struct ns16550a *uart = &vms[vm].uart;
+
+    atomic_fetch_and(&waiting, ~(1ULL << vm));
+    if (!console_ring_is_empty(&rings[vm]))
+        atomic_fetch_or(&waiting, 1ULL << vm);
+    if (atomic_load(&uart->full) && out_room(vm) >= READY_ROOM)
+        ns16550a_ready(uart);
+}
+
+static void paint_turn(unsigned writer)
+{
+    char bytes[FRONT_TURN];
+    bool printed = false, ahead = writer == front;
+
+    for (unsigned looked = 0; !printed && looked < BEHIND_TURN;) {
+        size_t count = console_ring_take(&rings[writer], bytes, sizeof(bytes));
+        if (!count) {
+            unsigned lost = console_ring_lost(&rings[writer]);
+            if (lost)
+                print_lost(writer, lost);
+            break;
+        }
+        for (size_t n = 0; n < count; n++) {
+            if (writer >= OUT_MONITOR)
+                printed |= put_own(writer, bytes[n]);
+            else if (ahead)
+                put_front(&lines[writer], (uint8_t)bytes[n]);
+            else
+                printed |= put_behind(writer, (uint8_t)bytes[n]);
+        }
+        printed |= ahead;
+        looked += (unsigned)count;
+    }
+    if (writer < VM_MAX)
+        taken_from(writer);
+}
+
+/* False: there was nothing. */
+static bool paint(void)
+{
+    unsigned writer = choose_writer();
+
+    if (writer == OUT_WRITERS)
+        return false;
+    paint_turn(writer);
+    return true;
+}
+
+/* ---- The port; the lock is held -------------------------------------------------------------- */
+
+/* False: the port takes no more now, or a port that makes its caller wait has done so until
+ * `until`. */
+static bool send_stage(uint64_t until)
+{
+    const struct uart_driver *driver = port->driver;
+
+    while (stage.from != stage.to) {
+        if (driver->blocks && host_time() >= until)
+            return false;
+        unsigned room = driver->room(port);
+        if (!room)
+            return false;
+        for (; room > 0 && stage.from != stage.to; room--)
+            driver->send(port, (uint8_t)stage.bytes[stage.from++ % STAGE]);
+        atomic_store(&moved, host_time());
+    }
+    atomic_store(&moved, host_time());
+    return true;
+}
+
+/* True: there is more. */
+static bool pump(unsigned bytes, uint64_t until)
+{
+    unsigned first = stage.from;
+
+    while (send_stage(until)) {
+        if (stage.from - first >= bytes)
+            return true;
+        if (!paint())
+            return false;
+    }
+    return true;
+}
+
+static void set_interrupts(bool received, bool empty)
+{
+    if (!port->interrupts || (received == receives && empty == empties))
+        return;
+    receives = received;
+    empties = empty;
+    port->driver->interrupt(port, received, empty);
+}
+
+/* Sees to it that the console's hart goes on with what is left. */
+static void leave(bool more)
+{
+    set_interrupts(receives, more);
+    if (!port->interrupts)
+        console_look(more);
+}
+
+static void flush(void)
+{
+    do {
+        for (; stage.from != stage.to; stage.from++)
+            uart_put(port, (uint8_t)stage.bytes[stage.from % STAGE]);
+    } while (paint());
+}
+
+void out_pump(void)
+{
+    if (!port)
+        return;
+    atomic_store(&asked, true);
+    for (unsigned n = 0; atomic_load(&asked); n++) {
+        /* Whoever has the lock looks at `asked` after giving it back. */
+        if (!panicking && !lock_try(&lock))
+            return;
+        atomic_store(&asked, false);
+        if (!begun || panicking)
+            flush();
+        else
+            leave(n == PUMP_TURNS || port->driver->blocks || pump(PUMP_BYTES, 0));
+        release();
+        if (n == PUMP_TURNS)
+            return; /* others keep asking; the console's hart will look */
+    }
+}
+
+uint64_t out_serve(void)
+{
+    uint64_t from = host_time(), hz = host_timebase();
+
+    if (!port)
+        return UINT64_MAX;
+    take();
+    atomic_store(&asked, false);
+    bool more = pump(PUMP_BYTES, from + hz / 2000);
+    leave(more);
+    bool timed = more && !port->interrupts;
+    release();
+    if (!timed)
+        return UINT64_MAX;
+    /* Firmware that waits for the line has had half a millisecond: VMs here get as much. */
+    return port->driver->blocks ? host_time() - from : hz / 1000;
+}
+
+/* ---- Writers --------------------------------------------------------------------------------- */
+
+/* Nothing has moved for two seconds: nobody is at the other end, and nobody waits for them. */
+static bool line_is_dead(void)
+{
+    return host_time() - atomic_load(&moved) > 2 * host_timebase();
+}
+
+static bool may_wait(unsigned vm)
+{
+    return vm == front && !line_is_dead();
+}
+
+size_t out_write(unsigned vm, const char *bytes, size_t count)
+{
+    size_t done = count;
+
+    if (!port || closing)
+        return count;
+    if (may_wait(vm))
+        done = console_ring_put(&rings[vm], bytes, count);
+    else
+        console_ring_put_lines(&rings[vm], bytes, count);
+    atomic_fetch_or(&waiting, 1ULL << vm);
+    return done;
+}
+
+size_t out_room(unsigned vm)
+{
+    return port && !closing && may_wait(vm) ? console_ring_room(&rings[vm]) : VM_RING;
+}
+
+void out_monitor(const char *bytes, size_t count)
+{
+    size_t done = 0;
+
+    if (!port)
+        return;
+    for (;;) {
+        done += console_ring_put(&rings[OUT_MONITOR], bytes + done, count - done);
+        out_pump();
+        if (done == count)
+            return;
+        take();
+        flush();
+        release();
+    }
+}
+
+void out_message(bool in_order, bool error, const char *said)
+{
+    char bytes[OUT_MESSAGE_MAX + 2];
+    int length = snprintf(bytes, sizeof(bytes) - 1, "%c%s", error ? MARK_ERROR : MARK_INFO, said);
+
+    if (!port || length < 0)
+        return;
+    if (panicking) {
+        print_message(error, said);
+        return;
+    }
+    if ((size_t)length > sizeof(bytes) - 2)
+        length = sizeof(bytes) - 2;
+    bytes[length] = '\n';
+    /* What VMs have said before comes before it, if the line is free. */
+    out_pump();
+    if (in_order) {
+        out_monitor(bytes, (size_t)length + 1);
+        return;
+    }
+    console_ring_put_whole(&rings[OUT_MESSAGES], bytes, (size_t)length + 1);
+    out_pump();
+}
+
+/* ---- Who is in front ------------------------------------------------------------------------- */
+
+unsigned out_front(void)
+{
+    return atomic_load(&front);
+}
+
+/* Takes the front away from its holder, whose unfinished line is left as it stands. */
+static void leave_front(unsigned next)
+{
+    struct console_line *line = &lines[front];
+
+    if (line->style_length)
+        text("\033[0m");
+    if (line->started)
+        text("\r\n");
+    if (front == OUT_MONITOR)
+        console_line_clear(line); /* monitor_enter() draws it anew */
+    front = next;
+    copied = false;
+    if (front == OUT_MONITOR)
+        console_line_clear(&lines[front]);
+}
+
+bool out_set_front(unsigned next, const char *said)
+{
+    take();
+    bool changed = next != front;
+    if (changed) {
+        leave_front(next);
+        if (said) {
+            /* The message restores the line of who is now in front: its prompt shows. */
+            lines[front].started = false;
+            print_message(false, said);
+        }
+    }
+    release();
+    out_pump();
+    return changed;
+}
+
+bool out_vm_ended(unsigned vm, const char *said)
+{
+    out_pump();
+    take();
+    bool was_front = front == vm, slow = !console_ring_is_empty(&rings[vm]);
+    if (was_front) {
+        leave_front(OUT_MONITOR);
+        print_message(false, said);
+    } else if (!slow && lines[vm].length) {
+        print_behind(vm);
+    }
+    console_ring_end_line(&rings[vm], slow);
+    if (was_front || !slow)
+        memset(&lines[vm], 0, sizeof(lines[0]));
+    release();
+    out_pump();
+    return was_front;
+}
+
+void out_bell(void)
+{
+    take();
+    text("\a");
+    release();
+    out_pump();
+}
+
+/* ---- Set-up and end -------------------------------------------------------------------------- */
+
+void out_init(struct uart *uart)
+{
+    port = uart;
+    for (unsigned n = 0; n < 2; n++) {
+        if (!rings[OUT_MONITOR + n].size)
+            console_ring_init(&rings[OUT_MONITOR + n], own_bytes[n], OWN_RING);
+    }
+}
+
+void out_colour(bool on)
+{
+    colour = on;
+}
+
+bool out_define(unsigned count)
+{
+    char *bytes = count ? host_pages_alloc((uint64_t)count * VM_RING, HOST_PAGE_SIZE) : NULL;
+
+    for (unsigned n = 0; n < count && bytes; n++)
+        console_ring_init(&rings[n], bytes + (size_t)n * VM_RING, VM_RING);
+    return bytes || !count;
+}
+
+void out_begin(void)
+{
+    moved = host_time();
+    begun = true;
+}
+
+void out_receive_interrupt(bool on)
+{
+    if (!port)
+        return;
+    take();
+    set_interrupts(on, empties);
+    release();
+}
+
+void out_close(bool closed)
+{
+    closing = closed;
+    if (!port || !closed)
+        return;
+    take();
+    flush();
+    release();
+}
+
+/* Whoever holds a lock may be this hart itself, or wait for it. */
+static bool is_free(struct lock *which)
+{
+    for (unsigned tries = 0; tries < PANIC_TRIES; tries++) {
+        if (lock_try(which)) {
+            lock_release(which);
+            return true;
+        }
+    }
+    return false;
+}
+
+void out_panic(void)
+{
+    is_free(&lock);
+    panicking = true;
+    for (; port && stage.from != stage.to; stage.from++)
+        uart_put(port, (uint8_t)stage.bytes[stage.from % STAGE]);
+    for (unsigned writer = OUT_MONITOR; port && writer < OUT_WRITERS; writer++) {
+        while (is_free(&rings[writer].lock) && !console_ring_is_empty(&rings[writer]))
+            paint_turn(writer);
+    }
+}
