@@ -26,6 +26,10 @@
 #define SBI_EXT_STA 0x535441
 #define SBI_EXT_CALDARIUM 0x0A616C64 /* firmware specific: 0x0A000000 and our id's low 24 bits */
 
+/* BASE's functions: the last one, and the only one whose answer is no constant. */
+#define SBI_BASE_PROBE 3
+#define SBI_BASE_LAST 6
+
 /* Errors. */
 #define SBI_SUCCESS 0
 #define SBI_ERR_FAILED (-1)

@@ -4,9 +4,20 @@
 #include "core/vm.h"
 #include "host/host.h"
 
-/* Out of line: an IPI to oneself stays short. */
-static __attribute__((noinline)) void send(struct vm *vm, uint64_t set)
+static void show(struct vcpu *vcpu)
 {
+    vcpu->fw_count[FW_IPI_RECEIVED]++;
+    vcpu->eng.ops->irq(&vcpu->eng, GUEST_IRQ_SOFT, true);
+}
+
+/* Out of line: an IPI to oneself alone stays short. */
+static __attribute__((noinline)) struct sbi_ret send(struct vcpu *vcpu, uint64_t set)
+{
+    struct vm *vm = vcpu->vm;
+    uint64_t self = 1ULL << vcpu->id;
+    if (set & self)
+        show(vcpu);
+    set &= ~self;
     bool many = set & (set - 1);
     if (many)
         host_kicks_begin();
@@ -14,6 +25,7 @@ static __attribute__((noinline)) void send(struct vm *vm, uint64_t set)
         vcpu_mail(&vm->vcpus[__builtin_ctzll(set)], MAIL_SOFT);
     if (many)
         host_kicks_end();
+    return (struct sbi_ret){SBI_SUCCESS, 0};
 }
 
 struct sbi_ret sbi_hot_ipi(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
@@ -27,13 +39,8 @@ struct sbi_ret sbi_hot_ipi(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, u
         return (struct sbi_ret){SBI_ERR_INVALID_PARAM, 0};
     vcpu->eng.exits[EXIT_HOT_SBI_IPI]++;
     vcpu->fw_count[FW_IPI_SENT]++;
-    uint64_t self = 1ULL << vcpu->id;
-    if (set & self) {
-        vcpu->fw_count[FW_IPI_RECEIVED]++;
-        vcpu->eng.ops->irq(&vcpu->eng, GUEST_IRQ_SOFT, true);
-    }
-    set &= ~self;
-    if (set)
-        send(vcpu->vm, set);
+    if (set != 1ULL << vcpu->id)
+        return send(vcpu, set);
+    show(vcpu);
     return (struct sbi_ret){SBI_SUCCESS, 0};
 }

@@ -41,6 +41,9 @@ void sbi_handle(struct vcpu *vcpu);
  * SBI_NO_ANSWER while there is no room: the guest makes the call again. */
 int64_t sbi_put_byte(struct vcpu *vcpu, char byte);
 
+/* What BASE answers, by function; probe_extension's is none. */
+extern const uint64_t sbi_base_constants[];
+
 /* The hot ones. Arguments as the guest's registers a0..a6, a7 replaced by the vCPU. */
 struct sbi_ret sbi_hot_base(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                             uint64_t a5, uint64_t function, struct vcpu *vcpu);

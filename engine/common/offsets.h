@@ -6,6 +6,11 @@
 #define V_GPR(n) (8 * (n))
 #define V_PC 256
 #define V_HOST_SP 264
+#define V_EXITS_SBI_BASE 352 /* exits[EXIT_HOT_SBI_BASE] */
+#define V_EXITS_SBI_TIME 360
+
+/* Engine h's: struct h_vcpu begins here. */
+#define V_H_OWN_TIMER 560
 
 /* Engine shadow's: struct s_vcpu begins here. */
 #define V_S_USER 560

@@ -65,6 +65,9 @@ static int vm_init(struct engine_vm *vm)
     h->has_sstc = h_features.sstc && shown(vm, ISA_SSTC);
     h->hcounteren = COUNTEREN_TM;
     uint64_t open = 0;
+    /* Where the guest isn't shown Sstc, STCE stays off, so that its stimecmp is as illegal as on a
+     * hart without: and vstimecmp is cut off from hip.VSTIP then (privileged manual, "henvcfg"), so
+     * its timer is the host's, shown by hvip. */
     if (h->has_sstc)
         open |= ENVCFG_STCE;
     if (shown(vm, ISA_SVADU))
@@ -152,26 +155,42 @@ static void irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
         csr_write(CSR_HVICTL, h_hvictl(level));
 }
 
+/* Its deadline has come: the interrupt is shown, and the host's timer serves others. */
+static void show_timer(struct engine_vcpu *v)
+{
+    v->h.timer = UINT64_MAX;
+    csr_set(CSR_HVIP, IRQ_BIT(IRQ_VS_TIMER));
+    host_timer_arm((struct vcpu *)v, UINT64_MAX);
+}
+
 static struct sbi_ret set_timer(struct engine_vcpu *v, uint64_t when)
 {
-    if (h_features.sstc) {
+    if (v->h.own_timer) {
         csr_write(CSR_VSTIMECMP, when);
         return (struct sbi_ret){SBI_SUCCESS, 0};
     }
-    csr_clear(CSR_HVIP, IRQ_BIT(IRQ_VS_TIMER));
     uint64_t deadline = engine_host_time(v->vm, when);
+    if (deadline <= host_time()) { /* no need to ask firmware for what is due already */
+        show_timer(v);
+        return (struct sbi_ret){SBI_SUCCESS, 0};
+    }
+    csr_clear(CSR_HVIP, IRQ_BIT(IRQ_VS_TIMER));
     v->h.timer = deadline;
     host_timer_arm((struct vcpu *)v, deadline);
     return (struct sbi_ret){SBI_SUCCESS, 0};
 }
 
+bool h_timer_due(struct engine_vcpu *v)
+{
+    if (v->h.timer > host_time()) /* UINT64_MAX where vstimecmp is the guest's */
+        return false;
+    show_timer(v);
+    return true;
+}
+
 static void timer_check(struct engine_vcpu *v)
 {
-    if (h_features.sstc || v->h.timer > host_time())
-        return;
-    v->h.timer = UINT64_MAX;
-    csr_set(CSR_HVIP, IRQ_BIT(IRQ_VS_TIMER));
-    host_timer_arm((struct vcpu *)v, UINT64_MAX);
+    h_timer_due(v);
 }
 
 /* Above so many pages a full fence is the cheaper one. */
@@ -214,7 +233,7 @@ static bool irq_waiting(const struct engine_vcpu *v)
 
 static uint64_t timer_deadline(const struct engine_vcpu *v)
 {
-    if (!h_features.sstc)
+    if (!v->h.own_timer)
         return v->h.timer;
     uint64_t now = host_time(), guest_now = now + v->vm->time_delta;
     uint64_t when = csr_read(CSR_VSTIMECMP);
@@ -233,7 +252,7 @@ static void time_stood(struct engine_vcpu *v, uint64_t ticks)
 static void state(const struct engine_vcpu *v, struct engine_state *out)
 {
     const struct h_vcpu *h = &v->h;
-    uint64_t timer = h_features.sstc && h->vstimecmp <= host_time() + v->vm->time_delta
+    uint64_t timer = h->own_timer && h->vstimecmp <= host_time() + v->vm->time_delta
                          ? IRQ_BIT(IRQ_S_TIMER)
                          : 0;
     if (v->loaded)

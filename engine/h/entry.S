@@ -5,7 +5,7 @@
  * While a guest runs: stvec points at h_trap, sscratch at its struct engine_vcpu (the vCPU). On the
  * hart's stack lie what h_enter() saved and, on top, the vCPU pointer again.
  *
- * The first part of h_trap answers hot SBI calls. Under the SBI's calling convention a call keeps
+ * The first part of h_trap answers hot SBI calls, the plainest ones with no C at all. Under the SBI's calling convention a call keeps
  * every register but a0 and a1, so only what C may clobber is saved: ra, t0-t6, a2-a7. Every
  * instruction here counts against the budgets of docs/benchmarks.md.
  */
@@ -116,11 +116,11 @@ h_trap:
     sd      t1, V_GPR(6)(sp)
     addi    t0, t0, -CAUSE_VS_ECALL     /* only a guest's S-mode can raise it */
     bnez    t0, not_sbi
-    save_clobbered
     li      t0, SBI_EXT_BASE
     beq     a7, t0, base
     li      t0, SBI_EXT_TIME
     beq     a7, t0, time
+    save_clobbered
     li      t0, SBI_EXT_IPI
     beq     a7, t0, ipi
     li      t0, SBI_EXT_RFENCE
@@ -141,10 +141,46 @@ other:
     ld      sp, 0(sp)
     save_kept
     j       slow_saved
-base:
+
+base:                                   /* what needs no C: all constants, not probe_extension */
+    li      t0, SBI_BASE_PROBE
+    beq     a6, t0, base_by_c
+    li      t0, SBI_BASE_LAST
+    bgtu    a6, t0, base_by_c
+    lla     t0, sbi_base_constants
+    slli    t1, a6, 3
+    add     t0, t0, t1
+    ld      a1, 0(t0)
+    ld      t0, V_EXITS_SBI_BASE(sp)
+    ld      t1, V_GPR(6)(sp)
+    addi    t0, t0, 1
+    sd      t0, V_EXITS_SBI_BASE(sp)
+    j       short_answer
+base_by_c:
+    save_clobbered
     hot_sbi sbi_hot_base
-time:
+
+time:                                   /* a timer of the guest's own is one register */
+    lbu     t0, V_H_OWN_TIMER(sp)
+    beqz    t0, time_by_c
+    bnez    a6, time_by_c
+    csrw    CSR_VSTIMECMP, a0
+    ld      t0, V_EXITS_SBI_TIME(sp)
+    li      a1, 0
+    addi    t0, t0, 1
+    sd      t0, V_EXITS_SBI_TIME(sp)
+short_answer:                           /* success, a1 is set; all other registers but t0 and sp are the guest's */
+    csrr    t0, CSR_SEPC
+    li      a0, SBI_SUCCESS
+    addi    t0, t0, 4
+    csrw    CSR_SEPC, t0
+    ld      t0, V_GPR(5)(sp)
+    ld      sp, V_GPR(2)(sp)
+    sret
+time_by_c:
+    save_clobbered
     hot_sbi sbi_hot_time
+
 ipi:
     hot_sbi sbi_hot_ipi
 rfence:

@@ -46,6 +46,10 @@ uint64_t h_hgatp(struct engine_vm *vm, uint64_t *generation);
 bool h_fetch_insn(uint64_t gva, uint32_t *insn);
 bool h_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);
 
+/* engine.c: the vCPU's timer, where it is the host's, has gone off: shows the guest its interrupt.
+ * False: it has not, or is none of the host's. */
+bool h_timer_due(struct engine_vcpu *v);
+
 /* What hvictl holds so that vstopi shows an external interrupt that comes by hvip, not from a guest
  * interrupt file (AIA specification 6.3.3): its number, and a priority while it is pending. */
 static inline uint64_t h_hvictl(bool external)

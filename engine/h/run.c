@@ -13,6 +13,9 @@
 _Static_assert(offsetof(struct engine_vcpu, gpr) == V_GPR(0), "entry.S");
 _Static_assert(offsetof(struct engine_vcpu, pc) == V_PC, "entry.S");
 _Static_assert(offsetof(struct engine_vcpu, host_sp) == V_HOST_SP, "entry.S");
+_Static_assert(offsetof(struct engine_vcpu, exits[EXIT_HOT_SBI_BASE]) == V_EXITS_SBI_BASE, "");
+_Static_assert(offsetof(struct engine_vcpu, exits[EXIT_HOT_SBI_TIME]) == V_EXITS_SBI_TIME, "");
+_Static_assert(offsetof(struct engine_vcpu, h.own_timer) == V_H_OWN_TIMER, "entry.S");
 
 /* htinst's pseudoinstructions: the access was the hart's own walk of the guest's first-stage tables
  * (privileged manual, "Transformed Instruction or Pseudoinstruction for mtinst or htinst"). */
@@ -89,13 +92,10 @@ bool h_hot_interrupt(struct engine_vcpu *v, uint64_t cause)
         v->exits[EXIT_HOT_KICK]++;
         return hot_mail(v);
     }
-    /* Without Sstc the guest's timer is ours. Anything else that waits for this timer sees to it in
-     * the slow path, which comes next if the host's own deadline has passed too. */
-    if (number != IRQ_S_TIMER || h_features.sstc || v->h.timer > host_time())
+    /* Where vstimecmp isn't the guest's, its timer is ours. Anything else that waits for this timer
+     * sees to it in the slow path, which comes next if the host's own deadline has passed too. */
+    if (number != IRQ_S_TIMER || !h_timer_due(v))
         return false;
-    v->h.timer = UINT64_MAX;
-    csr_set(CSR_HVIP, IRQ_BIT(IRQ_VS_TIMER));
-    host_timer_arm((struct vcpu *)v, UINT64_MAX);
     v->exits[EXIT_HOT_TIMER]++;
     return true;
 }

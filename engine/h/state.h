@@ -24,10 +24,11 @@ struct h_vm {
 };
 
 struct h_vcpu {
+    bool own_timer; /* vstimecmp is the guest's timer; entry.S reads it */
     uint64_t vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, scounteren, senvcfg;
     uint64_t hvip, vstimecmp, vsiselect;
     uint64_t hstatus, sstatus; /* as they must be when the guest goes on */
-    uint64_t timer;            /* guest deadline where the guest's timer is the host's (no Sstc) */
+    uint64_t timer;            /* when its timer is due, host time, where that is the host's */
     uint64_t fp[32], fcsr;
     void *vector; /* room for 32 registers of VLENB bytes, or NULL */
     uint64_t vstart, vcsr, vl, vtype;

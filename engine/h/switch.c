@@ -113,7 +113,7 @@ void h_load(struct engine_vcpu *v)
     h_window_catch_up(v);
     load_fp_vector(v);
     v->loaded = true;
-    if (!h_features.sstc && h->timer != UINT64_MAX)
+    if (h->timer != UINT64_MAX)
         host_timer_arm((struct vcpu *)v, h->timer);
 }
 
@@ -135,7 +135,7 @@ void h_put(struct engine_vcpu *v)
         h->vsiselect = csr_read(CSR_VSISELECT);
     h->vsatp = csr_read(CSR_VSATP);
     h->hvip = csr_read(CSR_HVIP); /* the guest may have cleared its software interrupt there */
-    if (h_features.sstc) {
+    if (h->own_timer) {
         h->vstimecmp = csr_read(CSR_VSTIMECMP);
         csr_write(CSR_VSTIMECMP, UINT64_MAX);
     } else {
@@ -169,6 +169,7 @@ void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     v->gpr[11] = a1;
     v->h.vsstatus = SSTATUS_UXL_64 | h_units_on(v->vm);
     v->h.scounteren = COUNTEREN_AT_START;
+    v->h.own_timer = v->vm->h.has_sstc;
     v->h.vstimecmp = UINT64_MAX;
     v->h.timer = UINT64_MAX;
     v->h.vtype = 1UL << 63; /* vill, as after a reset */

@@ -6,6 +6,8 @@
 
 #include "guests/common/guest.h"
 
+#define TICK 100UL /* instructions a tick of `time` */
+
 /* One line: `bench: NAME VALUE instructions`. */
 void report(const char *name, uint64_t ticks, uint64_t rounds);
 
@@ -44,6 +46,7 @@ void loop_faults(uint64_t count, uintptr_t at, uint64_t user);
 /* paging.S */
 void loop_spaces(uint64_t count, uint64_t satp_a, uint64_t satp_b, uintptr_t at);
 void loop_ticks(uint64_t count);
+uint64_t loop_ticks_ahead(uint64_t count, uint64_t period);
 
 /* paging.c: with interrupts off; leaves translation off. */
 void bench_paging(void);

@@ -16,6 +16,8 @@
 #define TABLES 8UL          /* of the window's last level */
 #define PAGES (TABLES * 512)
 #define ROUNDS 10000UL
+#define TICKS 1000UL
+#define PERIOD 100UL /* ticks of `time` from one timer interrupt to the next */
 
 static uint64_t roots[2][512] __attribute__((aligned(4096)));
 static uint64_t middle[512] __attribute__((aligned(4096)));
@@ -56,4 +58,6 @@ void bench_paging(void)
     csr_write(CSR_SATP, 0);
     sfence_vma_all();
     MEASURE("timer-tick", ROUNDS, loop_ticks(ROUNDS));
+    uint64_t before = csr_read(CSR_TIME), spins = loop_ticks_ahead(TICKS, PERIOD);
+    report("timer-tick-ahead", csr_read(CSR_TIME) - before - spins * 2 / TICK, TICKS);
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Timers where harts lack Sstc, or the guest is not shown it, and where the console can't interrupt."""
 
-from caldarium import Machine, board_tree, bundle, vm
+import pytest
+from caldarium import Machine, board_tree, bundle, needs_h, vm
 from test_boards import enter_with, with_bundle
 
 
@@ -44,3 +45,21 @@ def test_spike_without_sstc(tmp_path):
         machine.expect("timer through firmware")
         machine.expect("bench: timer-latency")
         machine.expect("vm bench: powered off")
+
+
+def without_sstc(source):
+    return source.replace('_sstc', '').replace('\\0sstc', '').replace('"sstc", ', '')
+
+
+@needs_h
+@pytest.mark.parametrize("hidden_by", ["bundle", "board"])
+def test_guest_that_is_not_shown_sstc(tmp_path, hidden_by):
+    """Where henvcfg.STCE is off, vstimecmp is cut off from the guest's timer interrupt: it comes from the host."""
+    path, extra = mini(tmp_path, isa_disable='"sstc"'), []
+    if hidden_by == "board":
+        path = mini(tmp_path)
+        extra = ["-dtb", board_tree(tmp_path, without_sstc, smp=1)]
+    with Machine(path, smp=1, append="", extra=extra) as machine:
+        machine.expect("timer Sstc")
+        ticks(machine)
+        machine.monitor_shows("stats mini", r"\ntimer \(hot\) +[1-9]")
