@@ -18,7 +18,7 @@ void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned id)
     vcpu->eng.ops->vcpu_reset(&vcpu->eng, 0, 0, 0);
     memset(vcpu->eng.exits, 0, sizeof(vcpu->eng.exits));
     memset(vcpu->fw_count, 0, sizeof(vcpu->fw_count));
-    vcpu->ticks_guest = vcpu->ticks_host = vcpu->ticks_idle = 0;
+    vcpu->ticks_guest = vcpu->ticks_host = vcpu->ticks_idle = vcpu->asleep_since = 0;
     atomic_store(&vcpu->mode, VCPU_AWAY);
     atomic_store(&vcpu->mailbox, 0);
     atomic_store(&vcpu->maps_seen, 0);

@@ -111,7 +111,8 @@ struct engine_vcpu {
     const _Atomic bool *attention;
     unsigned hart; /* index of the host's hart; set before load() */
     bool loaded;
-    bool trap_wfi; /* EXIT_WFI; else the guest waits on the hart itself. Set before vcpu_reset() */
+    bool
+        trap_wfi; /* EXIT_WFI; else it may wait on the hart itself. Its hart sets it before run() */
     union {
         struct h_vcpu h;
         struct s_vcpu s;

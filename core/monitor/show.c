@@ -143,11 +143,18 @@ uint64_t show_guest_ticks(const struct vcpu *vcpu)
     return show_counter(&vcpu->ticks_guest) + (entered && entered < now ? now - entered : 0);
 }
 
+/* Of a vCPU that sleeps now, too. */
+static uint64_t idle_ticks(const struct vcpu *vcpu)
+{
+    uint64_t since = show_counter(&vcpu->asleep_since), now = host_time();
+    return show_counter(&vcpu->ticks_idle) + (since && since < now ? now - since : 0);
+}
+
 static void add(struct sums *sums, const struct vcpu *vcpu)
 {
     sums->guest += show_guest_ticks(vcpu);
     sums->host += show_counter(&vcpu->ticks_host);
-    sums->idle += show_counter(&vcpu->ticks_idle);
+    sums->idle += idle_ticks(vcpu);
     for (unsigned i = 0; i < EXIT_REASONS; i++)
         sums->exits += show_counter(&vcpu->eng.exits[i]);
 }

@@ -252,9 +252,8 @@ static void time_stood(struct engine_vcpu *v, uint64_t ticks)
 static void state(const struct engine_vcpu *v, struct engine_state *out)
 {
     const struct h_vcpu *h = &v->h;
-    uint64_t timer = h->own_timer && h->vstimecmp <= host_time() + v->vm->time_delta
-                         ? IRQ_BIT(IRQ_S_TIMER)
-                         : 0;
+    uint64_t timer =
+        h->own_timer && h->vstimecmp <= host_time() + v->vm->time_delta ? IRQ_BIT(IRQ_S_TIMER) : 0;
     if (v->loaded)
         *out = (struct engine_state){
             csr_read(CSR_VSSTATUS), csr_read(CSR_VSTVEC),  csr_read(CSR_VSSCRATCH),

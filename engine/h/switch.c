@@ -173,6 +173,6 @@ void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     v->h.vstimecmp = UINT64_MAX;
     v->h.timer = UINT64_MAX;
     v->h.vtype = 1UL << 63; /* vill, as after a reset */
-    v->h.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP | (v->trap_wfi ? HSTATUS_VTW : 0);
+    v->h.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP;
     v->h.sstatus = SSTATUS_UXL_64 | SSTATUS_SPP;
 }

@@ -63,6 +63,7 @@ void monitor_host_tick(bool on)
 {
     struct hart *hart = &harts[console_hart];
     atomic_store(&hart->tick, on);
+    sched_account_waits(on);
     if (on)
         host_watch(); /* its timer is its own to program */
 }

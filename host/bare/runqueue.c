@@ -140,6 +140,7 @@ void runqueue_wake(struct runqueue *rq, struct seat *seat, uint64_t now)
     if (seat->in_timers)
         heap_remove(&rq->timers, &seat->node);
     seat->in_timers = false;
+    seat->woken = now;
     /* What is left of an old budget may be used only at the reserved rate: else it would take more
      * than its share of what remains until that deadline. */
     if (seat->budget &&

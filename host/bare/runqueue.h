@@ -46,10 +46,10 @@ struct seat {
     uint64_t charged;               /* until when its running time is accounted */
     int64_t credit; /* ticks that it may still run in this turn; a debt carries over */
     bool in_turn;
-    uint64_t ready_since, slept_since, arrived; /* arrived: at this home */
-    uint64_t steal;                             /* ticks that it was ready and did not run */
-    uint64_t switches;                          /* how often it got the hart */
-    struct seat *next, *prev;                   /* in its level's row */
+    uint64_t ready_since, woken, arrived; /* arrived: at this home */
+    uint64_t steal;                       /* ticks that it was ready and did not run */
+    uint64_t switches;                    /* how often it got the hart */
+    struct seat *next, *prev;             /* in its level's row */
     struct heap_node node; /* READY with a reservation: by deadline; else in `timers` */
     bool in_timers;
 };

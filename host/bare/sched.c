@@ -6,6 +6,11 @@
 
 _Atomic uint64_t sched_idle;
 
+/* Harts whose vCPU waits for interrupts on the hart itself, a bit each. A hart sets its own and
+ * then looks whether anybody waits for a hart; who comes to wait looks at the bits after that. */
+static _Atomic uint64_t sched_alone;
+static atomic_bool account_waits;
+
 static bool is_urgent(const struct seat *seat)
 {
     return atomic_load(&seat->vcpu->vm->wish) != VM_WISH_NONE;
@@ -40,6 +45,48 @@ static void release_both(struct hart *a, struct hart *b)
     lock_release(&b->rq.lock);
 }
 
+/* Somebody waits for a turn: from now on WFI gives a hart away. A guest that is in one goes on with
+ * its next instruction, as after an interrupt that was another's. */
+static void end_lone_waits(void)
+{
+    for (uint64_t set = atomic_exchange(&sched_alone, 0); set; set &= set - 1)
+        sched_nudge(&harts[__builtin_ctzll(set)]);
+}
+
+void sched_account_waits(bool wanted)
+{
+    atomic_store(&account_waits, wanted);
+    end_lone_waits();
+}
+
+static bool anybody_waits(void)
+{
+    for (unsigned n = 0; n < hart_count; n++) {
+        if (atomic_load(&harts[n].rq.ready))
+            return true;
+    }
+    return atomic_load(&account_waits);
+}
+
+/* Whether the running vCPU's WFI is an exit; its hart's lock is held. It is none for a pinned VM's,
+ * nor for a vCPU that is the only one at home here while nobody waits elsewhere. What has a budget
+ * must not use it up asleep. */
+static void choose_wait(struct hart *hart)
+{
+    const struct runqueue *rq = &hart->rq;
+    uint64_t bit = 1ULL << hart->index;
+    bool pinned = atomic_load(&rq->owner);
+    bool alone = rq->current && !pinned && rq->seats == 1 && !rq->current->budget;
+    if (alone) {
+        atomic_fetch_or(&sched_alone, bit);
+        alone = !anybody_waits();
+    }
+    if (!alone && atomic_load(&sched_alone) & bit)
+        atomic_fetch_and(&sched_alone, ~bit);
+    if (rq->current)
+        rq->current->vcpu->eng.trap_wfi = !pinned && !alone;
+}
+
 /* A seat has come into the queue: does its hart, or an idle one, have to look? */
 static void announce(struct hart *hart, const struct seat *seat)
 {
@@ -53,6 +100,7 @@ static void announce(struct hart *hart, const struct seat *seat)
     }
     if (rq->slice_end == UINT64_MAX && runqueue_has_equal(rq, current))
         sched_nudge(hart);
+    end_lone_waits();
     uint64_t idle = atomic_load(&sched_idle) & seat->allowed;
     if (idle && !seat->budget && !atomic_load(&rq->owner) && hart->loaded != seat->vcpu)
         sched_nudge(&harts[__builtin_ctzll(idle)]);
@@ -101,6 +149,9 @@ static void step_up(struct hart *hart, uint64_t now)
     seat->state = SEAT_RUNNING;
     seat->charged = now;
     seat->switches++;
+    if (vcpu->asleep_since && seat->woken > vcpu->asleep_since)
+        vcpu->ticks_idle += seat->woken - vcpu->asleep_since;
+    vcpu->asleep_since = 0;
     if (now > seat->ready_since) {
         seat->steal += now - seat->ready_since;
         vcpu->steal_ticks = seat->steal;
@@ -294,6 +345,9 @@ static void decide(struct hart *hart)
         atomic_fetch_and(&sched_idle, ~bit);
     else
         atomic_fetch_or(&sched_idle, bit);
+    if (rq->ready)
+        end_lone_waits();
+    choose_wait(hart);
     hart_sched_deadline(hart, runqueue_deadline(rq));
     lock_release(&rq->lock);
     /* Its interrupt file left the hart while it slept, and had a message. */
@@ -337,7 +391,7 @@ void sched_sleep(struct vcpu *vcpu, uint32_t wake_bits, uint64_t until, enum vcp
         return;
     }
     seat->urgent = false;
-    seat->slept_since = now;
+    vcpu->asleep_since = now;
     rq->current = NULL;
     if (mode == VCPU_AWAY)
         hart->loaded = NULL; /* it was put: its VM may end, and start on other harts */
@@ -375,7 +429,6 @@ void host_wake(struct vcpu *vcpu)
         break;
     case SEAT_BLOCKED:
         seat->urgent = urgent;
-        vcpu->ticks_idle += now - seat->slept_since;
         runqueue_wake(rq, seat, now);
         announce(hart, seat);
         break;

@@ -49,6 +49,10 @@ void sched_timer(struct hart *hart, uint64_t now);
  * the harts have not that much to give. */
 bool sched_change(struct vm *vm, unsigned priority, uint64_t budget, uint64_t period);
 
+/* While it is wanted, vCPUs that wait give their hart away also where nobody else has use for it:
+ * so that all of a hart's idle time is known. */
+void sched_account_waits(bool wanted);
+
 /* Has the hart look at its queue soon. */
 void sched_nudge(struct hart *hart);
 

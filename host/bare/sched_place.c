@@ -75,12 +75,11 @@ static void take_seat(struct vcpu *vcpu, struct hart *hart, uint64_t allowed)
     seat->steal = seat->switches = 0;
     seat->credit = 0;
     seat->in_turn = false;
-    seat->slept_since = seat->arrived = host_time();
+    seat->arrived = host_time();
     seat->priority = config->priority;
     seat->budget = host_timebase() * config->budget_us / 1000000;
     seat->period = host_timebase() * config->period_us / 1000000;
     seat->reserved_ppm = config->budget_us ? config->budget_us * 1000000UL / config->period_us : 0;
-    vcpu->eng.trap_wfi = config->schedule == SCHEDULE_SHARED;
     atomic_store(&vcpu->hart, hart->index);
     lock_take(&hart->rq.lock);
     atomic_store(&seat->home, hart->index);

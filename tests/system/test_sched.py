@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from caldarium import Machine, bundle, vm
+from caldarium import Machine, bundle, needs_h, vm
 
 # 16 ns an instruction: seconds of guest time pass quickly, and a turn is still 300,000 instructions.
 # QEMU then runs the harts in turns of its own, so what a hart loses while the other one has such a turn
@@ -208,3 +208,64 @@ def test_two_linux_share_two_harts(tmp_path):
         text = machine.wait_end()
     assert text.count("did 300") == 2, text
     assert text.count("powered off") >= 2
+
+
+def sleeper(name, **properties):
+    """A VM that waits for its next tick nearly all of the time."""
+    return vm(name, kernel="minikernel", mib=16, **properties)
+
+
+SLEPT = r"\n0(?: +[\d.]+ (?:us|ms|s)){2} +[\d.]+ s " # idle for seconds
+
+
+@needs_h
+def test_nobody_else_there_a_guest_waits_on_its_hart(tmp_path):
+    """WFI is no exit then; as soon as somebody else comes it is one, and both run."""
+    path = bundle(tmp_path, sleeper("first"), sleeper("second", autostart="<0>"))
+    with Machine(path, smp=1, append="") as machine:
+        machine.expect("mini> ")
+        machine.send("test\r")
+        machine.expect("all ok")
+        assert "wait for interrupt" not in machine.monitor("stats first")
+        machine.wish("start second", "vm second: started")
+        machine.front(2)
+        machine.expect("mini> ")
+        machine.send("test\r")
+        machine.expect("all ok")
+        machine.monitor_shows("stats first", r"wait for interrupt +[1-9]")
+        # Alone again, it makes no more exits of that kind than the one that it was in.
+        machine.wish("stop second", "vm second: stopped")
+        count = re.search(r"wait for interrupt +(\d+)", machine.monitor("stats first")).group(1)
+        machine.front(1)
+        machine.send("test\r")
+        machine.expect("all ok")
+        after = re.search(r"wait for interrupt +(\d+)", machine.monitor("stats first")).group(1)
+        assert int(after) <= int(count) + 1
+
+
+@needs_h
+def test_top_knows_how_idle_a_hart_is_whose_guest_waits_on_it(tmp_path):
+    with Machine(bundle(tmp_path, sleeper("first")), smp=1, append="") as machine:
+        machine.expect("mini> ")
+        machine.send("\x01m")
+        machine.expect("caldarium> ")
+        machine.send("top\r")
+        machine.expect(r"hart 0 +[0-4]?\d\.\d %")
+        machine.send("q")
+        machine.expect("caldarium> ")
+
+
+def test_sleep_that_the_guests_own_timer_ends_is_idle_time(tmp_path):
+    with Machine(bundle(tmp_path, sleeper("first"), sleeper("second")), smp=1, append="") as machine:
+        machine.expect("mini> ")
+        machine.monitor_shows("stats first", SLEPT)
+        machine.monitor_shows("stats second", SLEPT)
+
+
+@needs_h
+def test_a_vm_with_a_budget_does_not_use_it_up_asleep(tmp_path):
+    path = bundle(tmp_path, sleeper("first", budget_us="<1000>", period_us="<100000>"))
+    with Machine(path, smp=1, append="") as machine:
+        machine.expect("mini> ")
+        machine.monitor_shows("stats first", SLEPT)
+        machine.monitor_shows("stats first", r"wait for interrupt +[1-9]")
