@@ -38,6 +38,19 @@
         value_;                                                                                    \
     })
 
+/* The same for memory that may not be there, or may be M-mode's (PMP): a load of 8 bytes, and a
+ * store of what was loaded. */
+#define memory_answers(address)                                                                    \
+    ({                                                                                             \
+        uint64_t value_, vector_, ok_ = 0;                                                         \
+        __asm__ volatile("lla %1, 1f\n csrrw %1, 0x105, %1\n ld %0, (%3)\n sd %0, (%3)\n"          \
+                         "li %2, 1\n .balign 4\n1: csrw 0x105, %1"                                 \
+                         : "=&r"(value_), "=&r"(vector_), "+r"(ok_)                                \
+                         : "r"(address)                                                            \
+                         : "memory");                                                              \
+        ok_ != 0;                                                                                  \
+    })
+
 static inline void fence_i(void)
 {
     __asm__ volatile("fence.i" ::: "memory");

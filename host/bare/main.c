@@ -71,6 +71,36 @@ static unsigned find_used(struct ram_range *used)
     return count;
 }
 
+/* The pages from the run's first one on that are memory: a tree may tell of more than is there, or
+ * of what M-mode keeps to itself. */
+static uint64_t answering_pages(const struct ram_range *run)
+{
+    uint8_t *first = host_va(run->base);
+    uint64_t good = 0, bad = run->size / HOST_PAGE_SIZE; /* of the numbers of pages from `first` */
+    if (!memory_answers(first))
+        return 0;
+    if (memory_answers(first + (bad - 1) * HOST_PAGE_SIZE))
+        return bad;
+    while (bad - good > 1) {
+        uint64_t middle = good + (bad - good) / 2;
+        if (memory_answers(first + middle * HOST_PAGE_SIZE))
+            good = middle;
+        else
+            bad = middle;
+    }
+    return bad;
+}
+
+static void add_run(const struct ram_range *run)
+{
+    uint64_t bytes = answering_pages(run) * HOST_PAGE_SIZE;
+    if (bytes < run->size)
+        host_error("board tree: memory from %#lx to %#lx does not answer; it is left out",
+                   run->base + bytes, run->base + run->size - 1);
+    if (bytes)
+        pages_add(run->base, bytes);
+}
+
 /* Gives what of [base, base + size) is RAM and not in use. */
 static void add_free(struct ram_range range, const struct ram_range *used, unsigned count)
 {
@@ -81,7 +111,7 @@ static void add_free(struct ram_range range, const struct ram_range *used, unsig
         at = range.base > at ? range.base : at;
         end = range.base + range.size < end ? range.base + range.size : end;
         while (ram_next_free(used, count, &at, end, &run))
-            pages_add(run.base, run.size);
+            add_run(&run);
     }
 }
 

@@ -116,9 +116,9 @@ class Machine:
     """QEMU with its serial port on our pipe."""
 
     def __init__(self, initrd=None, *, smp=4, memory="1G", cpu="rv64", machine=MACHINE,
-                 append="when-done=poweroff", kernel=IMAGE, firmware=FIRMWARE, extra=()):
+                 append="when-done=poweroff", kernel=IMAGE, firmware=FIRMWARE, port=0, extra=()):
         args = ["-M", machine, "-smp", str(smp), "-m", memory, "-display", "none",
-                "-monitor", "none", "-serial", "stdio", "-kernel", kernel]
+                "-monitor", "none", "-kernel", kernel, *["-serial", "null"] * port, "-serial", "stdio"]
         if cpu:
             args += ["-cpu", cpu + (",h=off" if ENGINE == "shadow" else "")]
         if initrd:

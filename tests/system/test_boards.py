@@ -8,7 +8,7 @@ import struct
 import subprocess
 
 import pytest
-from caldarium import BUILD, IMAGE, Machine, ask_until, board_tree, bundle, guest_image, needs_h, vm
+from caldarium import BUILD, FIRMWARE, IMAGE, Machine, ask_until, board_tree, bundle, guest_image, needs_h, vm
 
 GIB = 1 << 30
 LOOP = vm("loop", kernel="loop", mib=16)
@@ -97,7 +97,7 @@ def test_reserved_memory_that_is_not_the_firmwares(tmp_path):
 def test_rustsbi_with_reserved_memory(tmp_path):
     tree = board_tree(tmp_path, replace(f"({MEMORY})", RESERVED + r"\1"), smp=1)
     with Machine(bundle(tmp_path, LOOP), smp=1, append="",
-                 extra=["-dtb", tree, "-bios", guest_image("rustsbi-qemu.bin")]) as machine:
+                 firmware=guest_image("rustsbi-qemu.bin"), extra=["-dtb", tree]) as machine:
         machine.expect("memory   0x80000000 to 0x801fffff is taken to be firmware's")
         machine.expect("vm loop: started")
 
@@ -247,5 +247,40 @@ def test_named_harts(tmp_path, cpu, says):
     with Machine(bundle(tmp_path, vm("mini", kernel="minikernel", mib=16)), smp=1, cpu=None, append="",
                  extra=["-cpu", cpu]) as machine:
         machine.expect(says)
+        machine.expect("mini> ")
+        machine.check_minikernel()
+
+
+@pytest.mark.parametrize("memory, line", [
+    ("0 0x80000000 0 0x60000000", "memory from 0xc0000000 to 0xdfffffff does not answer"),
+    ("0 0x80000000 0 0x40000000 1 0 0 0x40000000", "memory from 0x100000000 to 0x13fffffff does not answer"),
+])
+def test_memory_that_is_not_there(tmp_path, memory, line):
+    tree = board_tree(tmp_path, replace(MEMORY, f'memory@80000000 {{ device_type = "memory"; reg = <{memory}>; }};'),
+                      smp=1)
+    with Machine(bundle(tmp_path, LOOP), smp=1, append="", extra=["-dtb", tree]) as machine:
+        machine.expect(f"board tree: {line}; it is left out")
+        machine.expect("vm loop: started")
+        assert machine.free_kib() < 1 << 20
+
+
+def test_polarfire(tmp_path):
+    """Four U54 harts and an E51 without S-mode; RAM at 2 GiB and at 64 GiB. Linux' tree, but for the
+    second half of its memory, which QEMU has elsewhere."""
+    boards = os.environ.get("CALDARIUM_BOARDS", os.path.expanduser("~/.cache/caldarium/boards"))
+    tree = os.path.join(boards, "microchip", "mpfs-icicle-kit.dtb")
+    firmware = FIRMWARE or "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin"
+    for file in (tree, firmware):
+        if not os.path.exists(file):
+            pytest.skip(f"{file} is not there")
+    mine = os.path.join(tmp_path, "icicle.dtb")
+    source = subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", tree], check=True, capture_output=True)
+    source = replace("reg = <0x10 0x40000000 0x00 0x40000000>", "reg = <0x10 0 0 0x40000000>")(source.stdout.decode())
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", mine], input=source.encode(), check=True)
+    path = bundle(tmp_path, vm("mini", kernel="minikernel", mib=16))
+    with Machine(path, machine="microchip-icicle-kit", smp=5, memory="2G", cpu=None, append="",
+                 firmware=firmware, port=1, extra=["-dtb", mine]) as machine:
+        machine.expect("harts    4")
+        machine.expect("Caldarium .* at 0x103f")
         machine.expect("mini> ")
         machine.check_minikernel()
