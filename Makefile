@@ -104,7 +104,7 @@ $(OBJ)/%.o: %.c
 $(OBJ)/core/bundle/%.o $(OBJ)/core/tree/%.o $(OBJ)/core/load/%.o $(OBJ)/core/monitor/%.o \
 $(OBJ)/host/bare/%.o $(OBJ)/drivers/%.o: CFLAGS += $(SMALL)
 $(addprefix $(OBJ)/core/,report.o watchdog.o trace.o vm.o memory.o \
-	dev/passthrough.o dev/pci.o dev/shared_memory.o sbi/hsm.o \
+	dev/coherence.o dev/passthrough.o dev/pci.o dev/shared_memory.o sbi/hsm.o \
 	sbi/pmu.o sbi/legacy.o sbi/susp.o sbi/sta.o sbi/dbcn.o sbi/srst.o): CFLAGS += $(SMALL)
 $(addprefix $(OBJ)/,riscv/isa.o engine/h/probe.o engine/h/gstage.o engine/shadow/probe.o engine/common/units.o \
 	engine/shadow/hole.o): CFLAGS += $(SMALL)

@@ -230,7 +230,7 @@ static void take_slot(const struct vm *vm, struct pci_function *function)
 /* By the tree, or by where it is on the PCI bus. */
 static bool find(struct vm *vm, struct vm_config *config, struct passthrough *device)
 {
-    device->node = fdt_path_offset(board.fdt, device->path);
+    device->node = device->bus = fdt_path_offset(board.fdt, device->path);
     int found = device->node >= 0 ? 1 : host_pci_find(device, config);
     if (!found)
         property_refuse(config, "property passthrough: the board has no device \"%.60s\"",
@@ -284,6 +284,8 @@ static bool resolve(struct vm *vm, struct vm_config *config, const char *path)
                         path);
         return false;
     }
+    if (!passthrough_check_coherence(config, device))
+        return false;
     vm->device_count++;
     return true;
 }

@@ -23,6 +23,7 @@ struct passthrough {
     const char *path;         /* as the bundle names it */
     int node;                 /* in board.fdt; -1: a PCI function */
     struct pci_function *pci; /* or NULL */
+    int bus;                  /* the node that its DMA goes by: its own, or the PCI host bridge's */
     struct config_range regs[PASSTHROUGH_REGS];
     unsigned reg_count;
     unsigned irqs[PASSTHROUGH_IRQS];
@@ -32,6 +33,7 @@ struct passthrough {
     volatile void *host_regs; /* the first range as the host sees it, where it needs to; or NULL */
     void *iommu;              /* the host's own: it translates for this device; NULL: none does */
     bool messages;            /* its IOMMU passes messages on to guests' interrupt files */
+    bool noncoherent;         /* its DMA goes past the harts' caches */
     bool dma;                 /* reads and writes memory by itself, for all that is known */
 };
 
@@ -41,6 +43,10 @@ struct passthrough {
  * another VM already make it refused, with one line.
  */
 void passthrough_resolve(struct vm *vm, struct vm_config *config);
+
+/* Whether the guest will know how its DMA meets the caches, and can do what it takes; false after
+ * one line. Sets device->noncoherent; device->dma is known. */
+bool passthrough_check_coherence(struct vm_config *config, struct passthrough *device);
 
 /* Maps registers and begins to forward interrupts; as part of vm_create(). False: out of memory. */
 bool passthrough_attach(struct vm *vm);

@@ -21,6 +21,7 @@ static bool is_replaced(const char *name)
                                         "iommus",
                                         "power-domains",
                                         "dma-coherent",
+                                        "dma-noncoherent",
                                         "dmas",
                                         "pinctrl-0"};
     for (unsigned n = 0; n < sizeof(names) / sizeof(*names); n++) {
@@ -145,7 +146,10 @@ static void add_pci(struct tree *t, int soc)
     tree_prop(t, node, "ranges", cells, (int)(4 * count));
     const fdt32_t buses[] = {0, 0};
     tree_prop(t, node, "bus-range", buses, sizeof(buses));
-    tree_prop(t, node, "dma-coherent", NULL, 0);
+    bool noncoherent = false;
+    for (unsigned n = 0; n < vm->device_count; n++)
+        noncoherent |= vm->devices[n].pci && vm->devices[n].noncoherent;
+    tree_prop(t, node, noncoherent ? "dma-noncoherent" : "dma-coherent", NULL, 0);
     tree_u32(t, node, "#interrupt-cells", 1);
     tree_u32(t, node, "#size-cells", 2);
     tree_u32(t, node, "#address-cells", 3);
@@ -171,6 +175,8 @@ void tree_add_devices(struct tree *t, int soc)
             if (value && !is_replaced(name))
                 tree_prop(t, node, name, value, bytes);
         }
+        if (device->noncoherent)
+            tree_prop(t, node, "dma-noncoherent", NULL, 0);
         add_irqs(t, node, device);
         add_regs(t, node, device->node);
         add_clocks(t, node, device->node);

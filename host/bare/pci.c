@@ -300,6 +300,7 @@ int host_pci_find(struct passthrough *device, struct vm_config *config)
     volatile uint8_t *registers = ecam_function(bridge->config, devfn);
     if (!ecam_present(registers))
         return 0;
+    device->bus = bridge->node;
     for (unsigned n = 0; n < unit_count; n++) {
         if (units[n].bridge == bridge && units[n].devfn == devfn) {
             device->pci = &units[n].function; /* a VM's already, unless that was refused */

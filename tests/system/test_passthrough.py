@@ -4,11 +4,12 @@
 import hashlib
 import http.server
 import os
+import re
 import subprocess
 import threading
 
 import pytest
-from caldarium import MIB, Machine, bundle, guest_image, vm
+from caldarium import MIB, Machine, board_tree, bundle, guest_image, needs_h, vm
 
 LONG = bool(os.environ.get("CALDARIUM_LONG"))
 DISK_MIB = 256 if LONG else 32
@@ -151,3 +152,86 @@ def test_rtthread(tmp_path):
         machine.wish("reset rtthread", "starts again")
         machine.front(1)
         machine.expect("msh />")
+
+
+def past_the_caches(source):
+    """The board's bus is not coherent, but for its second virtio slot."""
+    source = source.replace("\tdma-coherent;\n", "\n") # the PCI bus
+    source = source.replace("\tsoc {\n", "\tsoc {\n\t\tdma-noncoherent;\n")
+    return source.replace("\t\tvirtio_mmio@10002000 {\n", "\t\tvirtio_mmio@10002000 {\n\t\t\tdma-coherent;\n")
+
+
+def test_dma_past_the_caches(tmp_path):
+    """The guest's tree says so of each device, and its harts can clean caches: Linux does, with the
+    disk's requests."""
+    tree = board_tree(tmp_path, past_the_caches, smp=1, append="when-done=poweroff")
+    path, extra = disk_and_network(tmp_path, 16)
+    command = f"""{MODULES}
+        cd /proc/device-tree; find . -name 'dma-*coherent'; tr '\\0' ' ' <cpus/cpu@0/riscv,isa-extensions
+        od -An -tx1 cpus/cpu@0/riscv,cbom-block-size
+        pattern 16 >/dev/vda; sync; echo 3 >/proc/sys/vm/drop_caches
+        echo sums $(pattern 16 | md5sum) $(dd if=/dev/vda bs=64k 2>/dev/null | md5sum)
+        """
+    node = vm("linux", ramdisk="programs", run=command, **DIRECT,
+              passthrough=devices(*SLOTS[:2], "/soc/rtc@101000", "0000:00:04.0"))
+    extra = (*extra, "-device", "edu,addr=4", "-dtb", tree)
+    with Machine(bundle(tmp_path, node), smp=1, extra=extra) as machine:
+        text = machine.wait_end(more_s=600)
+    assert sorted(re.findall(r"\./\S*dma-\w+", text)) == [
+        "./soc/pci@30000000/dma-noncoherent", "./soc/virtio_mmio@10001000/dma-noncoherent"], text
+    assert " zicbom " in text, text
+    assert " 00 00 00 40" in text, text
+    sums = text[text.index("sums "):].split()[1:4:2]
+    assert sums[0] == sums[1], text
+
+
+PAST = f"property passthrough: {SLOTS[0]} is dma-noncoherent and wants"
+
+
+@pytest.mark.parametrize("cpu, more, reason", [
+    ("rv64", {"isa_disable": '"zicbom"'}, "zicbom, which isa-disable hides"),
+    ("rv64,zicbom=off", {}, "zicbom, which the guest can't have")])
+def test_dma_past_the_caches_wants_zicbom(tmp_path, cpu, more, reason):
+    tree = board_tree(tmp_path, past_the_caches, smp=1, cpu=cpu)
+    nodes = [vm("bad", kernel="loop", mib=16, passthrough=devices(SLOTS[0]), **{**DIRECT, **more}),
+             vm("good", kernel="loop", mib=16, passthrough=devices(SLOTS[1]),
+                **{**DIRECT, "memory": "<0 0x91000000 0 0x1000000>", **more})]
+    with Machine(bundle(tmp_path, *nodes), smp=1, cpu=cpu, append="", extra=("-dtb", tree)) as machine:
+        machine.expect(f"vm bad: {PAST} {reason}; it is refused")
+        machine.expect("vm good: started")
+
+
+@needs_h
+def test_dma_past_the_caches_wants_svpbmt_where_it_is(tmp_path):
+    cpu = "rv64,svpbmt=on"
+    tree = board_tree(tmp_path, past_the_caches, smp=1, cpu=cpu)
+    nodes = [vm(engine, kernel="loop", mib=16, engine=f'"{engine}"', passthrough=devices(slot),
+                **{**DIRECT, "memory": memory})
+             for engine, slot, memory in (("shadow", SLOTS[0], "<0 0x90000000 0 0x1000000>"),
+                                          ("h", SLOTS[2], "<0 0x91000000 0 0x1000000>"))]
+    with Machine(bundle(tmp_path, *nodes), smp=1, cpu=cpu, append="", extra=("-dtb", tree)) as machine:
+        machine.expect(f"vm shadow: {PAST} svpbmt, which the guest can't have; it is refused")
+        machine.expect("vm h: started")
+
+
+def two_cells(source):
+    """The PLIC as Andes and T-Head have it: another name, and a source's type beside its number."""
+    assert source.count('compatible = "sifive,plic-1.0.0\\0riscv,plic0";') == 1
+    source = source.replace('compatible = "sifive,plic-1.0.0\\0riscv,plic0";', 'compatible = "andestech,nceplic100";')
+    source = re.sub(r"(\t\tinterrupt-controller@c000000|\t\tplic@c000000)( \{.*?#interrupt-cells = )<0x01>",
+                    r"\1\2<2>", source, flags=re.DOTALL)
+    return re.sub(r"interrupts = <(\w+)>", r"interrupts = <\1 4>", source)
+
+
+def test_a_plic_with_types(tmp_path):
+    tree = board_tree(tmp_path, two_cells, smp=1, append="when-done=poweroff")
+    path, extra = disk_and_network(tmp_path, 16)
+    command = f"""{MODULES}
+        pattern 16 >/dev/vda; sync; echo 3 >/proc/sys/vm/drop_caches
+        echo sums $(pattern 16 | md5sum) $(dd if=/dev/vda bs=64k 2>/dev/null | md5sum)"""
+    node = vm("linux", ramdisk="programs", run=command, passthrough=devices(SLOTS[0]), **DIRECT)
+    with Machine(bundle(tmp_path, node), smp=1, extra=(*extra, "-dtb", tree)) as machine:
+        text = machine.wait_end(more_s=600)
+    assert "the console is polled" not in text, text
+    sums = text[text.index("sums "):].split()[1:4:2]
+    assert sums[0] == sums[1], text
