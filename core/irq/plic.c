@@ -255,6 +255,14 @@ static __attribute__((noinline)) void complete(struct plic *plic, unsigned conte
     gateway(plic, source);
 }
 
+/* Not machine mode's contexts, and not those of harts that the guest hasn't got: some kernels set
+ * up as many as they are built for. The registers are there, read 0 and take no write, as on QEMU's
+ * board. */
+static inline bool used(const struct plic *plic, unsigned place)
+{
+    return place & 1 && place / 2 < plic->contexts;
+}
+
 /* The short way: what leaves it is out of line, so that it needs no stack frame. */
 static inline __attribute__((always_inline)) bool read_word(struct plic *plic, uint32_t offset,
                                                             uint32_t *value)
@@ -262,12 +270,14 @@ static inline __attribute__((always_inline)) bool read_word(struct plic *plic, u
     if (offset >= CONTEXT_BASE) {
         unsigned place = (offset - CONTEXT_BASE) / CONTEXT_STRIDE, context = place / 2;
         uint32_t reg = offset % CONTEXT_STRIDE;
-        if (context >= plic->contexts || reg > CONTEXT_CLAIM) {
+        if (reg > CONTEXT_CLAIM) {
             return false;
         }
-        if (!(place & 1)) {
-            *value = 0; /* machine mode's: there, and never used */
-        } else if (reg == CONTEXT_THRESHOLD) {
+        if (!used(plic, place)) {
+            *value = 0;
+            return context < PLIC_CONTEXTS;
+        }
+        if (reg == CONTEXT_THRESHOLD) {
             *value = get_byte(&plic->threshold[context]);
         } else if (!asks(plic, context)) {
             *value = 0; /* what ends every handler's loop */
@@ -283,11 +293,8 @@ static inline __attribute__((always_inline)) bool read_word(struct plic *plic, u
     if (offset >= ENABLE_BASE) {
         unsigned place = (offset - ENABLE_BASE) / ENABLE_STRIDE, context = place / 2;
         unsigned w = offset % ENABLE_STRIDE / 4;
-        if (context >= plic->contexts) {
-            return false;
-        }
-        *value = get(&plic->enable[place][w]);
-        return true;
+        *value = used(plic, place) ? get(&plic->enable[place][w]) : 0;
+        return context < PLIC_CONTEXTS;
     }
     if (offset < PENDING_END) {
         *value = get(&plic->pending[(offset - PENDING_BASE) / 4]);
@@ -331,11 +338,11 @@ static inline bool write_word(struct plic *plic, uint32_t offset, uint32_t value
     if (offset >= CONTEXT_BASE) {
         unsigned place = (offset - CONTEXT_BASE) / CONTEXT_STRIDE, context = place / 2;
         uint32_t reg = offset % CONTEXT_STRIDE;
-        if (context >= plic->contexts || reg > CONTEXT_CLAIM) {
+        if (reg > CONTEXT_CLAIM) {
             return false;
         }
-        if (!(place & 1)) {
-            return true; /* machine mode's: there, and never used */
+        if (!used(plic, place)) {
+            return context < PLIC_CONTEXTS;
         }
         if (reg == CONTEXT_CLAIM) {
             complete(plic, context, value);
@@ -352,11 +359,8 @@ static inline bool write_word(struct plic *plic, uint32_t offset, uint32_t value
     }
     if (offset >= ENABLE_BASE) {
         unsigned place = (offset - ENABLE_BASE) / ENABLE_STRIDE, context = place / 2;
-        if (context >= plic->contexts) {
-            return false;
-        }
-        if (!(place & 1)) {
-            return true;
+        if (!used(plic, place)) {
+            return context < PLIC_CONTEXTS;
         }
         write_enable(plic, context, offset % ENABLE_STRIDE / 4, value);
         return true;

@@ -110,11 +110,25 @@ static void registers(void **state)
         assert_int_equal(rd(PENDING(word)), 0);
     }
     uint64_t value;
-    static const uint32_t nothing[] = {0x1080,           ENABLE(4, 0), 0x1ffffc, THRESHOLD(4),
-                                       THRESHOLD(0) + 8, CLAIM(4),     0x5ffffc, 0xfffffffc};
+    static const uint32_t nothing[] = {0x1080,           ENABLE(64, 0), 0x1ffffc, THRESHOLD(64),
+                                       THRESHOLD(0) + 8, CLAIM(64),     0x5ffffc, 0xfffffffc};
     for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++) {
         assert_false(plic_read(&plic, nothing[i], 4, &value));
         assert_false(plic_write(&plic, nothing[i], 4, 0));
+    }
+}
+
+/* Kernels that are built for more harts than there are write to the contexts of all of them. */
+static void contexts_of_harts_that_are_not_there(void **state)
+{
+    (void)state;
+    for (unsigned context = 4; context < PLIC_CONTEXTS; context++) {
+        const uint32_t registers[] = {ENABLE(context, 0), ENABLE(context, 31), THRESHOLD(context),
+                                      CLAIM(context)};
+        for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
+            wr(registers[i], 0xffffffff);
+            assert_int_equal(rd(registers[i]), 0);
+        }
     }
 }
 
@@ -511,6 +525,7 @@ int main(void)
         {"registers, 512", registers, setup_512, NULL, NULL},
         {"registers, 1023", registers, setup_most, NULL, NULL},
         cmocka_unit_test_setup(enables_lie_as_the_map_has_them, setup),
+        cmocka_unit_test_setup(contexts_of_harts_that_are_not_there, setup),
         cmocka_unit_test_setup(every_offset, setup),
         {"every_offset, 1023", every_offset, setup_most, NULL, NULL},
         cmocka_unit_test_setup(widths, setup),
