@@ -29,8 +29,8 @@ CFLAGS := $(ARCH) -mcmodel=medany -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing $(WARN) -I. -I$(CACHE)/libfdt \
 	-isystem $(PICOLIBC)/include -D_POSIX_C_SOURCE=200809L -MMD -MP
 
-SRCS := $(wildcard riscv/*.c engine/*/*.c core/*.c core/*/*.c drivers/*/*.c host/bare/*.c)
-ASMS := $(wildcard engine/*/*.S host/bare/*.S)
+SRCS := $(wildcard riscv/*.c engine/*/*.c core/*.c core/*/*.c drivers/*/*.c host/bare/*.c host/efi/*.c)
+ASMS := $(wildcard engine/*/*.S host/bare/*.S host/efi/*.S)
 FDT := fdt fdt_ro fdt_rw fdt_sw fdt_wip fdt_addresses fdt_check fdt_empty_tree fdt_strerror
 OBJS := $(patsubst %.c,$(OBJ)/%.o,$(SRCS)) $(patsubst %.S,$(OBJ)/%.o,$(ASMS)) \
 	$(patsubst %,$(OBJ)/libfdt/%.o,$(FDT))
@@ -102,7 +102,7 @@ $(OBJ)/%.o: %.c
 
 # Slower than it need be is fine for what runs once; it makes room in the text budget.
 $(OBJ)/core/bundle/%.o $(OBJ)/core/tree/%.o $(OBJ)/core/load/%.o $(OBJ)/core/monitor/%.o \
-$(OBJ)/host/bare/%.o $(OBJ)/drivers/%.o: CFLAGS += $(SMALL)
+$(OBJ)/host/bare/%.o $(OBJ)/host/efi/%.o $(OBJ)/drivers/%.o: CFLAGS += $(SMALL)
 $(addprefix $(OBJ)/core/,report.o watchdog.o trace.o vm.o memory.o \
 	dev/coherence.o dev/passthrough.o dev/pci.o dev/shared_memory.o sbi/hsm.o \
 	sbi/pmu.o sbi/legacy.o sbi/susp.o sbi/sta.o sbi/dbcn.o sbi/srst.o): CFLAGS += $(SMALL)

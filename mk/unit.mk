@@ -17,6 +17,7 @@ LIBFDT ?= $(CACHE)/libfdt
 # host/sim defines is weak, so that the same function in host/bare, or in the test, takes its place.
 UNIT_SRCS += $(wildcard host/sim/*.c riscv/*.c core/*.c core/*/*.c drivers/*/*.c) \
 	$(addprefix host/bare/,board.c board_devices.c console.c console_line.c console_out.c console_ring.c device_irq.c pages.c ram.c runqueue.c sched.c sched_place.c vms.c) \
+	$(addprefix host/efi/,bundle.c options.c stub.c tree.c) \
 	engine/h/gstage.c engine/h/vmid.c \
 	$(addprefix engine/shadow/,memory.c privileged.c sequence.c source.c trap.c walk.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/$(UNIT).c)))

@@ -219,6 +219,7 @@ void board_read(uint64_t fdt_pa)
     int chosen = fdt_path_offset(fdt, "/chosen");
     const char *bootargs = node_text(chosen, "bootargs");
     t->bootargs = bootargs ? bootargs : "";
+    t->memory_from_efi = fdt_getprop(fdt, chosen, "caldarium,memory-from-efi", NULL) != NULL;
     t->initrd_start = chosen_address(chosen, "linux,initrd-start");
     t->initrd_end = chosen_address(chosen, "linux,initrd-end");
     if (t->initrd_end > RAM_LIMIT || t->initrd_end < t->initrd_start) {

@@ -35,6 +35,7 @@ struct board_tree {
     struct ram_range reserved[BOARD_RESERVED];
     unsigned reserved_count;
     bool reserved_joined;              /* the last one holds several, and what lies between them */
+    bool memory_from_efi;              /* host/efi/tree.c wrote `ram` */
     uint64_t initrd_start, initrd_end; /* equal: none */
     const char *bootargs;              /* "" if none */
 

@@ -56,6 +56,15 @@ static void board_console(void)
 /* Where the image was loaded: below it may be firmware. */
 static uint64_t loaded_at;
 
+/* EFI's map of memory leaves out what is the firmware's. */
+static struct ram_range firmware_below(void)
+{
+    const struct board_tree *t = &board_tree;
+    if (t->memory_from_efi)
+        return (struct ram_range){0};
+    return ram_firmware(t->ram, t->ram_count, t->reserved, t->reserved_count, loaded_at);
+}
+
 /* What is not ours to give, or loaded, but for the image. At most USED_RANGES. */
 #define USED_RANGES (BOARD_RESERVED + 4)
 
@@ -67,7 +76,7 @@ static unsigned find_used(struct ram_range *used)
         used[count++] = t->reserved[n];
     used[count++] = (struct ram_range){t->fdt_pa, t->fdt_bytes};
     used[count++] = (struct ram_range){t->initrd_start, t->initrd_end - t->initrd_start};
-    used[count++] = ram_firmware(t->ram, t->ram_count, t->reserved, t->reserved_count, loaded_at);
+    used[count++] = firmware_below();
     return count;
 }
 
@@ -122,8 +131,7 @@ static void find_memory(void)
     struct ram_range used[USED_RANGES];
     loaded_at = image_pa();
     t->ram_count = ram_tidy(t->ram, t->ram_count);
-    struct ram_range firmware =
-        ram_firmware(t->ram, t->ram_count, t->reserved, t->reserved_count, loaded_at);
+    struct ram_range firmware = firmware_below();
     paging_reach(t->ram, &t->ram_count);
     unsigned count = find_used(used);
     used[count++] = (struct ram_range){loaded_at, image_size()};

@@ -7,13 +7,15 @@
 #include "host/bare/layout.h"
 #include "riscv/csr.h"
 
-    .section .head, "ax"
+    .section .head, "a"
+    .option norelax
     .globl  _start
 _start:
     /* The header of a RISC-V Linux Image (Linux, Documentation/arch/riscv/boot-image-header.rst). */
-    j       boot                        /* code0 */
-    .balign 4
-    .word   0                           /* code1 */
+    c.li    s4, -13                     /* code0: the bytes "MZ"; s4 is nobody's */
+    .option norvc
+    j       boot
+    .option rvc
     .balign 8
     .dword  0x200000                    /* text_offset: 2 MiB above the start of RAM */
     .dword  image_bytes                 /* image_size, with bss */
@@ -23,8 +25,64 @@ _start:
     .dword  0
     .ascii  "RISCV\0\0\0"               /* magic */
     .ascii  "RSC\x05"                   /* magic2 */
-    .word   0
+    .word   pe_header - _start
 
+    /*
+     * The same as an EFI application: PE32+ (Microsoft, PE Format), loaded as it lies in the file. The
+     * header has a page of its own, since sections begin at one (UEFI 2.10, 2.1.1).
+     */
+    .balign 8
+pe_header:
+    .ascii  "PE\0\0"
+    .short  0x5064                      /* machine: RISC-V, 64 bits */
+    .short  (pe_sections_end - pe_sections) / 40
+    .word   0, 0, 0                     /* time stamp; no symbols */
+    .short  pe_sections - pe_optional
+    .short  0x206                       /* executable; no line numbers, no debugging */
+pe_optional:
+    .short  0x20b                       /* PE32+ */
+    .byte   0, 0                        /* linker version */
+    .word   text_end - text_start
+    .word   data_end - text_end         /* initialised */
+    .word   image_end - data_end        /* not initialised */
+    .word   efi_start - _start          /* entry */
+    .word   text_start - _start
+    .dword  0                           /* image base: any */
+    .word   4096, 512                   /* alignment in memory and in the file */
+    .short  0, 0                        /* version of the system */
+    .short  1, 0                        /* of the image: GRUB gives the initrd by LoadFile2 from 1 on */
+    .short  0, 0                        /* of the subsystem */
+    .word   0
+    .word   image_end - _start
+    .word   text_start - _start         /* bytes of headers */
+    .word   0                           /* checksum */
+    .short  10                          /* an EFI application */
+    .short  0x100                       /* its data need not be executable */
+    .dword  0, 0, 0, 0                  /* stack and heap: EFI's */
+    .word   0
+    .word   6                           /* data directories, all empty: nothing to relocate */
+    .dword  0, 0, 0, 0, 0, 0
+pe_sections:
+    .ascii  ".text\0\0\0"
+    .word   text_end - text_start, text_start - _start
+    .word   text_end - text_start, text_start - _start
+    .word   0, 0, 0
+    .word   0x60000020                  /* code; read, execute */
+    .ascii  ".rodata\0"
+    .word   rodata_end - text_end, text_end - _start
+    .word   rodata_end - text_end, text_end - _start
+    .word   0, 0, 0
+    .word   0x40000040                  /* data; read */
+    .ascii  ".data\0\0\0"
+    .word   image_end - rodata_end, rodata_end - _start
+    .word   data_file_end - rodata_end, rodata_end - _start
+    .word   0, 0, 0
+    .word   0xc0000040                  /* data; read, write */
+pe_sections_end:
+
+    .section .text.boot, "ax"
+    .option relax
+    .globl  boot
 boot:
     csrw    CSR_SIE, zero               /* nothing interrupts us from here on */
     csrc    CSR_SSTATUS, SSTATUS_SIE

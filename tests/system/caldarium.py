@@ -118,7 +118,9 @@ class Machine:
     def __init__(self, initrd=None, *, smp=4, memory="1G", cpu="rv64", machine=MACHINE,
                  append="when-done=poweroff", kernel=IMAGE, firmware=FIRMWARE, port=0, extra=()):
         args = ["-M", machine, "-smp", str(smp), "-m", memory, "-display", "none",
-                "-monitor", "none", "-kernel", kernel, *["-serial", "null"] * port, "-serial", "stdio"]
+                "-monitor", "none", *["-serial", "null"] * port, "-serial", "stdio"]
+        if kernel:
+            args += ["-kernel", kernel]
         if cpu:
             args += ["-cpu", cpu + (",h=off" if ENGINE == "shadow" else "")]
         if initrd:
