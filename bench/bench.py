@@ -5,6 +5,7 @@
 import base64
 import os
 import re
+import struct
 import subprocess
 import sys
 
@@ -20,7 +21,11 @@ BUDGETS = {
     "fence-self": 150,
     "plic-read": 250,
     "first-touch": 3,
+    "timer-asleep": 60,
 }
+# The same without Sstc, where each timer takes the firmware; and where harts write htinst = 0.
+BUDGETS_WITHOUT_SSTC = {"timer-tick": 400, "timer-tick-ahead": 1000, "timer-asleep": 500}
+BUDGETS_WITHOUT_HTINST = {"plic-read": 320, "plic-claim": 330}
 # Engine shadow: the same, and what a call from user mode may take beyond the bare machine's.
 SHADOW_BUDGETS = {"sbi-empty": 120}
 SHADOW_BEYOND_BARE = {"user-call": 400}
@@ -63,9 +68,27 @@ def bare(cpu):
     return exits(f"bare, -cpu {cpu}", cpu, "-kernel", f"{BUILD}/guests/bench.bin")
 
 
-def caldarium(cpu):
-    return exits(f"Caldarium, -cpu {cpu}", cpu, "-kernel", f"{BUILD}/caldarium.bin",
+def caldarium(cpu, image=None):
+    return exits(f"Caldarium, -cpu {cpu}", cpu, "-kernel", image or f"{BUILD}/caldarium.bin",
                  "-initrd", f"{BUILD}/bench/bench.dtb", "-append", "when-done=poweroff")
+
+
+def image_without_htinst(folder):
+    """The image as it runs on harts that write htinst = 0, which QEMU never does: each instruction
+    that reads it (csrr rd, htinst) is `li rd, 0`. Returns its path."""
+    with open(f"{BUILD}/caldarium.bin", "rb") as file:
+        image = bytearray(file.read())
+    reads = 0
+    for at in range(0, len(image) - 3, 2):
+        word, = struct.unpack_from("<I", image, at)
+        if word & 0xfffff07f == 0x64a02073:
+            struct.pack_into("<I", image, at, word & 0xf80 | 0x13)
+            reads += 1
+    assert reads, "the image reads htinst nowhere"
+    path = os.path.join(folder, "without-htinst.bin")
+    with open(path, "wb") as file:
+        file.write(image)
+    return path
 
 
 def exit_table():
@@ -76,14 +99,26 @@ def exit_table():
     for name in runs[0]:
         cells = [run.get(name) for run in runs]
         text = [f"{cell:.1f}" if cell is not None else "-" for cell in cells]
-        budget = BUDGETS.get(name)
         line = f"{name:<20} {text[0]:>9} {text[1]:>10} {text[2]:>9} {text[3]:>11}"
-        if budget is not None:
-            within = cells[1] is not None and cells[1] <= budget
-            good &= within
-            line += f" {budget:>7}  {verdict(within)}"
+        for budget, cost in (BUDGETS.get(name), cells[1]), (BUDGETS_WITHOUT_SSTC.get(name), cells[3]):
+            if budget is not None:
+                within = cost is not None and cost <= budget
+                good &= within
+                line += f" {budget:>7}  {verdict(within)}"
         print(line)
     print("* on harts without Sstc\n")
+    return good
+
+
+def htinst_table():
+    """What the guest's instruction has to be read for, where the hart doesn't tell it."""
+    cost = caldarium("rv64", image_without_htinst(BUILD))
+    good = True
+    print("on harts that write htinst = 0")
+    for name, budget in BUDGETS_WITHOUT_HTINST.items():
+        good &= cost[name] <= budget
+        print(f"{name:<20} {cost[name]:>20.1f} {budget:>29}  {verdict(cost[name] <= budget)}")
+    print()
     return good
 
 
@@ -279,6 +314,7 @@ def memory(engine, cpu):
 
 def main():
     good = exit_table()
+    good = htinst_table() and good
     good = shadow_table() and good
     irq_table()
     good = switch_table() and good

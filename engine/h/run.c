@@ -67,17 +67,45 @@ static bool own_csr(struct engine_vcpu *v, uint32_t insn)
            (file_register(v, &op) || senvcfg(v, &op));
 }
 
+/* What the faulting instruction does, where htinst is zero, as it may always be but for a hart's
+ * own walk whose address is told (privileged manual, "Transformed Instruction or Pseudoinstruction
+ * for mtinst or htinst"). Execute permission is enough to read it. A fault of this read's own
+ * overwrites what the guest goes on with: that is put back, and *again is set: another vCPU changed
+ * the page, and the guest runs into that itself. */
+static __attribute__((noinline)) bool fetch_access(struct riscv_access *access, bool *again)
+{
+    uint64_t pc = csr_read(CSR_SEPC), hstatus = csr_read(CSR_HSTATUS);
+    uint64_t sstatus = csr_read(CSR_SSTATUS);
+    uint32_t insn;
+    *again = false;
+    if (!csr_read(CSR_HTVAL)) /* then it may be such a walk */
+        return false;
+    if (h_fetch_insn(pc, &insn))
+        return riscv_decode_access(insn, access);
+    csr_write(CSR_SEPC, pc);
+    csr_write(CSR_HSTATUS, hstatus);
+    csr_write(CSR_SSTATUS, sstatus);
+    *again = true;
+    return false;
+}
+
 bool h_hot_fault(struct engine_vcpu *v)
 {
     struct riscv_access access;
+    bool again;
     if (csr_read(CSR_SCAUSE) == CAUSE_VIRTUAL_INSN) {
         if (!own_csr(v, (uint32_t)csr_read(CSR_STVAL)))
             return false;
         csr_write(CSR_SEPC, csr_read(CSR_SEPC) + 4);
         return true;
     }
-    if (!riscv_decode_transformed((uint32_t)csr_read(CSR_HTINST), &access))
+    uint32_t htinst = (uint32_t)csr_read(CSR_HTINST);
+    if (!htinst) {
+        if (!fetch_access(&access, &again))
+            return again;
+    } else if (!riscv_decode_transformed(htinst, &access)) {
         return false;
+    }
     if (!hot_irqchip(v, fault_gpa(), &access))
         return false;
     csr_write(CSR_SEPC, csr_read(CSR_SEPC) + access.insn_bytes);

@@ -4,7 +4,7 @@
 import importlib.util
 import os
 
-from caldarium import BUILD, ROOT, needs_h
+from caldarium import BUILD, ROOT, Machine, bundle, needs_h, vm
 
 spec = importlib.util.spec_from_file_location("bench", os.path.join(ROOT, "bench", "bench.py"))
 bench = importlib.util.module_from_spec(spec)
@@ -15,6 +15,22 @@ bench.BUILD = BUILD
 @needs_h
 def test_exits_stay_within_their_budgets():
     assert bench.exit_table()
+
+
+@needs_h
+def test_a_plic_register_where_harts_write_no_htinst():
+    assert bench.htinst_table()
+
+
+@needs_h
+def test_a_kernel_where_harts_write_no_htinst(tmp_path):
+    path = bundle(tmp_path, vm("mini", kernel="minikernel", vcpus=2, mib=16))
+    with Machine(path, smp=2, kernel=bench.image_without_htinst(tmp_path)) as machine:
+        machine.expect("mini> ")
+        machine.send("test\r")
+        output = machine.expect("test: (all ok|something FAILED)")
+        assert "all ok" in output, output
+        machine.monitor_shows("stats mini", r"interrupt controller \(hot\) +[1-9]")
 
 
 def test_exits_of_engine_shadow_stay_within_their_budgets():
