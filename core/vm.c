@@ -47,6 +47,11 @@ static void uart_sent(void *owner)
     host_console_flush(owner);
 }
 
+static void uart_taken(void *owner)
+{
+    host_console_taken(owner);
+}
+
 static void uart_irq(void *owner, bool data, enum ns16550a_empty empty)
 {
     struct vm *vm = owner;
@@ -64,6 +69,7 @@ static bool init_devices(struct vm *vm)
     vm->uart.send = uart_send;
     vm->uart.room = uart_room;
     vm->uart.sent = uart_sent;
+    vm->uart.taken = uart_taken;
     vm->uart.irq = uart_irq;
     lock_release(&vm->uart.lock);
     return true;

@@ -137,6 +137,10 @@ size_t host_console_write(struct vm *vm, const char *bytes, size_t count);
 size_t host_console_room(struct vm *vm);
 void host_console_flush(struct vm *vm);
 
+/* ns16550a_receive() had to refuse a byte for the VM, and there is room again. Its port's lock is
+ * held. */
+void host_console_taken(struct vm *vm);
+
 /* A line of Caldarium's own. printf's format; a newline is added. Whole lines, never mixed. */
 void host_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -146,6 +146,10 @@ static void refill(struct ns16550a *uart)
         uart->rx_head = (uart->rx_head + 1) % NS16550A_BACKLOG;
         uart->rx_count--;
     }
+    if (uart->rx_refused && uart->rx_count <= NS16550A_BACKLOG / 2) {
+        uart->rx_refused = false;
+        uart->taken(uart->owner);
+    }
 }
 
 /* As firmware leaves the port of QEMU's virt: 8 bits, no parity, FIFOs on, 115,200 baud of the
@@ -161,6 +165,10 @@ void ns16550a_init(struct ns16550a *uart)
     atomic_store(&uart->full, false);
     uart->fifo_head = uart->fifo_count = 0;
     uart->rx_head = uart->rx_count = 0;
+    if (uart->rx_refused) {
+        uart->rx_refused = false;
+        uart->taken(uart->owner);
+    }
     memset(uart->fifo, 0, sizeof(uart->fifo));
 }
 
@@ -376,6 +384,7 @@ bool ns16550a_receive(struct ns16550a *uart, uint8_t byte)
         refill(uart);
         update_line(uart, false);
     }
+    uart->rx_refused |= !room;
     lock_release(&uart->lock);
     return room;
 }

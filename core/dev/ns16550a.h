@@ -17,7 +17,7 @@
 #include "core/lock.h"
 
 #define NS16550A_FIFO 16
-#define NS16550A_BACKLOG 256 /* typed ahead of the 16-byte FIFO */
+#define NS16550A_BACKLOG 4096 /* typed ahead of the 16-byte FIFO */
 
 /*
  * What the wire shows of the transmitter. A kernel that never reads IIR is interrupted once each
@@ -40,6 +40,7 @@ struct ns16550a {
     unsigned fifo_head, fifo_count;
     uint8_t rx[NS16550A_BACKLOG];
     unsigned rx_head, rx_count;
+    bool rx_refused;       /* somebody had a byte for which there was no room */
     _Atomic uint32_t full; /* the owner has no room: the transmitter is not empty */
     void *owner;
     /* Set by the owner. The first two are called with the lock held: `send` takes a byte, or not
@@ -47,6 +48,7 @@ struct ns16550a {
     bool (*send)(void *owner, uint8_t byte);
     size_t (*room)(void *owner);
     void (*sent)(void *owner);
+    void (*taken)(void *owner); /* with the lock held: there is room for received bytes again */
     /* Set by the owner, called with the lock held: `data` is a level. */
     void (*irq)(void *owner, bool data, enum ns16550a_empty empty);
 };
@@ -68,7 +70,8 @@ enum ns16550a_answer ns16550a_write(struct ns16550a *uart, uint32_t offset, unsi
 /* The owner has room again: the transmitter is empty, if it was not. Any hart. */
 void ns16550a_ready(struct ns16550a *uart);
 
-/* A byte from the outside. False: the backlog is full and the byte is dropped. */
+/* A byte from the outside. False: the backlog is full and the byte was not taken; taken() is called
+ * when half of the backlog has been read. */
 bool ns16550a_receive(struct ns16550a *uart, uint8_t byte);
 
 /* Takes a received byte past the registers, for the SBI console. False: there is none. */

@@ -13,12 +13,24 @@
 #define KEY_LEAD 0x01 /* Ctrl-A */
 #define KEYS_PER_POLL 256
 
+/* A VM that takes no key although this many wait for it: reading the port ends, so that whoever
+ * types or pastes is held up and nothing is lost. But not for longer than this. */
+#define AHEAD 1024
+#define PATIENCE_S 2
+
 static struct uart *port;
 
 /* Keys: only the hart that holds `reading` touches these. */
 static atomic_flag reading = ATOMIC_FLAG_INIT;
 static bool begun;
 static bool choosing;
+static uint8_t ahead[AHEAD]; /* read from the port, and not taken by the VM yet */
+static unsigned ahead_first, ahead_count;
+static struct vm *ahead_vm;  /* whose they are */
+static uint64_t ahead_since; /* when it took one last, or they began to wait */
+static bool deaf;            /* it took none for too long */
+static bool shut;            /* the port does not interrupt for what it receives */
+static unsigned ahead_lost;  /* dropped because of that */
 static char chosen[VM_NAME_MAX];
 static unsigned chosen_length;
 
@@ -128,6 +140,71 @@ void console_vm_ended(struct vm *vm)
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
+static bool takes_keys(struct vm *vm)
+{
+    enum vm_state state = atomic_load(&vm->state);
+
+    return (state == VM_RUNNING || state == VM_PAUSED) && vm->config->console != CONSOLE_NONE;
+}
+
+static void drop_ahead(void)
+{
+    ahead_lost += ahead_count;
+    ahead_count = 0;
+}
+
+static void tell_lost(void)
+{
+    if (ahead_lost)
+        host_print("vm %s takes no input: %u byte%s of what was typed %s dropped",
+                   ahead_vm->config->name, ahead_lost, ahead_lost == 1 ? "" : "s",
+                   ahead_lost == 1 ? "is" : "are");
+    ahead_lost = 0;
+}
+
+/* Hands on what has been read, as far as the VM takes it. */
+static void send_ahead(void)
+{
+    uint64_t now = host_time();
+
+    while (ahead_count && ns16550a_receive(&ahead_vm->uart, ahead[ahead_first])) {
+        ahead_first = (ahead_first + 1) % AHEAD;
+        ahead_count--;
+        ahead_since = now;
+        deaf = false;
+    }
+    if (ahead_count && !takes_keys(ahead_vm))
+        drop_ahead();
+    if (ahead_count == AHEAD && now - ahead_since >= PATIENCE_S * host_timebase()) {
+        deaf = true;
+        drop_ahead();
+    }
+}
+
+static void keep_ahead(struct vm *vm, uint8_t key)
+{
+    if (vm != ahead_vm) {
+        drop_ahead();
+        tell_lost();
+        deaf = false;
+        ahead_vm = vm;
+    }
+    if (deaf || ahead_count == AHEAD) {
+        ahead_lost++;
+        return;
+    }
+    if (!ahead_count)
+        ahead_since = host_time();
+    ahead[(ahead_first + ahead_count++) % AHEAD] = key;
+}
+
+/* Until the VM in front takes something the port keeps what comes: that holds the sender up, where
+ * there is flow control. */
+static bool holds(void)
+{
+    return ahead_count == AHEAD && out_front() == ahead_vm->index;
+}
+
 static void send_front(uint8_t key)
 {
     unsigned to = out_front();
@@ -137,11 +214,13 @@ static void send_front(uint8_t key)
         return;
     }
     struct vm *vm = &vms[to];
-    enum vm_state state = atomic_load(&vm->state);
-    if ((state != VM_RUNNING && state != VM_PAUSED) || vm->config->console == CONSOLE_NONE)
+    bool waits = ahead_count && vm == ahead_vm; /* those before it come first */
+    if (!takes_keys(vm))
         out_bell();
-    else if (!ns16550a_receive(&vm->uart, key))
-        out_bell();
+    else if (waits || !ns16550a_receive(&vm->uart, key))
+        keep_ahead(vm, key);
+    else if (vm == ahead_vm)
+        deaf = false;
 }
 
 static void help(void)
@@ -260,18 +339,42 @@ void console_key(uint8_t key)
     atomic_store(&key_hart, UINT64_MAX);
 }
 
+/* Ticks until a VM has been waited for long enough; UINT64_MAX: none is. */
+static uint64_t read_keys(void)
+{
+    int byte = 0;
+
+    send_ahead();
+    for (unsigned i = 0; i < KEYS_PER_POLL && byte >= 0 && !holds(); i++) {
+        byte = port->driver->get(port);
+        if (byte >= 0)
+            console_key((uint8_t)byte);
+    }
+    if (byte < 0)
+        tell_lost();
+    if (shut != holds()) {
+        shut = !shut;
+        out_receive_interrupt(!shut);
+    }
+    return holds() ? PATIENCE_S * host_timebase() : UINT64_MAX;
+}
+
 uint64_t console_serve(void)
 {
-    if (!atomic_flag_test_and_set_explicit(&reading, memory_order_acquire)) {
-        for (unsigned i = 0; port && i < KEYS_PER_POLL; i++) {
-            int byte = port->driver->get(port);
-            if (byte < 0)
-                break;
-            console_key((uint8_t)byte);
-        }
+    uint64_t patience = UINT64_MAX;
+
+    if (port && !atomic_flag_test_and_set_explicit(&reading, memory_order_acquire)) {
+        patience = read_keys();
         atomic_flag_clear_explicit(&reading, memory_order_release);
     }
-    return out_serve();
+    uint64_t line = out_serve();
+    return line < patience ? line : patience;
+}
+
+void host_console_taken(struct vm *vm)
+{
+    (void)vm;
+    hart_serve_console_soon();
 }
 
 /* ---- Set-up ---------------------------------------------------------------------------------- */

@@ -90,7 +90,7 @@ void device_irq_serve(unsigned context)
         return;
     bool ours = source == board_tree.uart_irq;
     if (ours)
-        console_serve();
+        hart_serve_console();
     for (unsigned n = 0; n < listener_count; n++) {
         if (listeners[n].source == source) {
             listeners[n].handler();

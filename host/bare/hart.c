@@ -182,23 +182,30 @@ static void tick(struct hart *hart, uint64_t now)
 /* A port that can't interrupt: there is output to see to by time. */
 static _Atomic uint32_t console_waits, console_asked; /* a byte has no exchange of its own */
 
+void hart_serve_console_soon(void)
+{
+    atomic_store(&console_asked, true);
+    atomic_store(&harts[console_hart].resched, true); /* or a kick is taken for its guest's */
+    hart_kick(&harts[console_hart]);
+}
+
 void console_look(bool more)
 {
     if (!more)
         atomic_store(&console_waits, false);
-    else if (!atomic_exchange(&console_waits, true)) {
-        atomic_store(&console_asked, true);
-        atomic_store(&harts[console_hart].resched, true); /* or a kick is taken for its guest's */
-        hart_kick(&harts[console_hart]);
-    }
+    else if (!atomic_exchange(&console_waits, true))
+        hart_serve_console_soon();
 }
 
-static void serve_console(struct hart *hart)
+void hart_serve_console(void)
 {
+    struct hart *hart = &harts[console_hart];
     atomic_store(&console_waits, true); /* nobody need ask now */
     uint64_t pause = console_serve(), now = host_time();
-    if (pause < UINT64_MAX && now + pause < hart->poll_deadline)
+    if (pause < UINT64_MAX && now + pause < hart->poll_deadline) {
         hart->poll_deadline = now + pause;
+        timer_program(hart);
+    }
 }
 
 static void on_timer(struct hart *hart)
@@ -214,8 +221,8 @@ static void on_timer(struct hart *hart)
         hart->poll_deadline = iommu_poll() || hart->polls_console
                                   ? now + host_timebase() / POLLS_PER_SECOND
                                   : UINT64_MAX;
-        if (hart->polls_console)
-            serve_console(hart);
+        if (hart->serves_console)
+            hart_serve_console();
     }
     sched_timer(hart, now);
     timer_write(hart, next_deadline(hart)); /* it went off: anew, also with the same time */
@@ -231,10 +238,8 @@ static void service_interrupts(struct hart *hart)
         watch(hart, host_time());
         timer_program(hart);
     }
-    if (hart->serves_console && atomic_exchange(&console_asked, false)) {
-        serve_console(hart);
-        timer_program(hart);
-    }
+    if (hart->serves_console && atomic_exchange(&console_asked, false))
+        hart_serve_console();
     if (pending & IRQ_BIT(IRQ_S_TIMER))
         on_timer(hart);
     if (pending & IRQ_BIT(IRQ_S_EXT))

@@ -64,6 +64,10 @@ void harts_start(uint64_t boot_id);
 /* Makes a hart leave the guest or its wait soon. On any hart. */
 void hart_kick(const struct hart *hart);
 
+/* Reads and writes the console's port; on the console's hart. Has that done soon; on any hart. */
+void hart_serve_console(void);
+void hart_serve_console_soon(void);
+
 /* The index of the hart that asks; on the boot stack a number beyond all harts. */
 uint64_t hart_this(void);
 

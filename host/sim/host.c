@@ -264,6 +264,16 @@ SIM void host_console_flush(struct vm *vm)
     (void)vm;
 }
 
+SIM void host_console_taken(struct vm *vm)
+{
+    (void)vm;
+}
+
+SIM void hart_serve_console_soon(void);
+SIM void hart_serve_console_soon(void)
+{
+}
+
 SIM uint64_t hart_this(void);
 SIM uint64_t hart_this(void)
 {

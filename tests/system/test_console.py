@@ -3,6 +3,7 @@
 What is counted is bytes on the line, not time."""
 
 import fcntl
+import hashlib
 import os
 import re
 import select
@@ -10,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from caldarium import ENGINE, IMAGE, MACHINE, PATIENCE_S, QEMU, bundle, vm
+from caldarium import ENGINE, IMAGE, MACHINE, PATIENCE_S, QEMU, Machine, bundle, vm
 
 BYTES_A_SECOND = 11520
 PIPE = 4096 # between QEMU's port and us: so many bytes may be older than a key
@@ -80,3 +81,19 @@ def test_the_monitor_answers_and_stops_it(flooded):
     assert flooded.bytes_until(rb"MEMORY(?s:.*)evil") < PIPE + MORE
     flooded.type("stop evil\r")
     assert flooded.bytes_until(rb"vm evil: stopped") < PIPE + MORE
+
+
+def test_a_paste_arrives_whole(tmp_path):
+    """To a program on engine shadow, whose vCPUs share a hart: slower than whoever pastes."""
+    lines = [f"{n:03} the quick brown fox jumps over a lazy dog" for n in range(95)]
+    text = "\n".join(lines) + "\n"
+    assert len(text) > 4050
+    path = bundle(tmp_path, vm("linux", vcpus=2, engine='"shadow"'))
+    with Machine(path, smp=1) as machine:
+        machine.expect(r"linux:~#")
+        machine.guest("stty -echo") # a shell's own editing makes a screen of each key
+        machine.send("cat >paste\r" + text.replace("\n", "\r") + "\x04")
+        machine.guest(f"echo '{hashlib.md5(text.encode()).hexdigest()}  paste' | md5sum -c")
+        machine.send("poweroff -f\r")
+        machine.wait_end()
+        assert "dropped" not in machine.output

@@ -17,10 +17,11 @@
 #include "host/host.h"
 #include "host/sim/sim.h"
 
-static char out[1 << 20], in_vm[2][64], in_monitor[64];
+static char out[1 << 20], in_vm[2][8192], in_monitor[64];
 static size_t out_used;
 static const char *typed = "";
 static bool vm_deaf;
+static size_t vm_takes = SIZE_MAX; /* bytes that VMs take yet */
 
 static struct vm_config configs[4];
 static struct vm vm_table[4];
@@ -76,11 +77,11 @@ void ns16550a_ready(struct ns16550a *uart)
     }
 }
 
-static void append(char *to, uint8_t key)
+static void append(char *to, size_t room, uint8_t key)
 {
     size_t length = strlen(to);
 
-    if (length < 63) {
+    if (length < room - 1) {
         to[length] = (char)key;
         to[length + 1] = 0;
     }
@@ -88,11 +89,12 @@ static void append(char *to, uint8_t key)
 
 bool ns16550a_receive(struct ns16550a *uart, uint8_t byte)
 {
-    if (vm_deaf)
+    if (vm_deaf || !vm_takes)
         return false;
+    vm_takes -= vm_takes != SIZE_MAX;
     for (unsigned i = 0; i < 2; i++) {
         if (uart == &vms[i].uart)
-            append(in_vm[i], byte);
+            append(in_vm[i], sizeof(in_vm[i]), byte);
     }
     return true;
 }
@@ -104,7 +106,7 @@ void monitor_enter(void)
 
 void monitor_key(uint8_t key)
 {
-    append(in_monitor, key);
+    append(in_monitor, sizeof(in_monitor), key);
 }
 
 const char *vm_state_name(enum vm_state state)
@@ -157,7 +159,8 @@ static int setup(void **state)
     add_vm("onward");
     add_vm("mail");
     vm_deaf = false;
-    line_takes = SIZE_MAX;
+    line_takes = vm_takes = SIZE_MAX;
+    typed = "";
     console_init(&port);
     if (!defined)
         console_define(vm_count);
@@ -531,14 +534,99 @@ static void ending(void **state)
 static void bell_when_nobody_listens(void **state)
 {
     (void)state;
-    vm_deaf = true;
-    type("a");
-    assert_string_equal(out, "\a");
-    vm_deaf = false;
     vms[0].state = VM_ENDED;
     type("b");
+    assert_string_equal(out, "\a");
+    vms[0].state = VM_RUNNING;
+    configs[0].console = CONSOLE_NONE;
+    type("c");
+    configs[0].console = CONSOLE_UART;
     assert_string_equal(out, "\a\a");
     assert_string_equal(in_vm[0], "");
+}
+
+static const char *paste(void)
+{
+    static char text[6001];
+
+    for (unsigned i = 0; i < sizeof(text) - 1; i++)
+        text[i] = (char)(i % 43 == 42 ? '\r' : 'a' + i % 26);
+    return text;
+}
+
+/* The VM takes nothing for now: the port is left alone, and nothing is lost. */
+static void a_paste_waits_for_the_vm(void **state)
+{
+    const char *text = paste();
+
+    (void)state;
+    vm_takes = 100;
+    typed = text;
+    for (unsigned n = 0; n < 100; n++)
+        console_serve();
+    size_t left = strlen(typed);
+    assert_true(left > 3000); /* in the port, or still with who pastes */
+    assert_false(receive_interrupt);
+    assert_int_equal(strlen(in_vm[0]), 100);
+    while (*typed) {
+        vm_takes = 500;
+        console_serve();
+    }
+    assert_true(receive_interrupt);
+    vm_takes = SIZE_MAX;
+    console_serve();
+    assert_string_equal(in_vm[0], text);
+    assert_int_equal(out_used, 0);
+}
+
+/* Ctrl-A counts at once although what was typed before it waits; that arrives later. */
+static void leaving_a_vm_that_takes_nothing(void **state)
+{
+    (void)state;
+    vm_takes = 0;
+    type("first\001\001\001mlist\r");
+    assert_string_equal(in_monitor, "list\r");
+    assert_string_equal(in_vm[0], "");
+    vm_takes = SIZE_MAX;
+    console_serve();
+    assert_string_equal(in_vm[0], "first\001");
+    type("\0011"); /* and one that is full is left, too */
+    vm_takes = 0;
+    typed = paste();
+    for (unsigned n = 0; n < 100; n++)
+        console_serve();
+    console_front(&vms[1]);
+    vm_takes = SIZE_MAX;
+    forget();
+    type("");
+    typed = "x";
+    console_serve();
+    assert_string_equal(in_vm[1] + strlen(in_vm[1]) - 1, "x");
+}
+
+/* It takes nothing for two seconds: then nobody is held up any more, and what is lost is counted.
+ */
+static void a_vm_that_never_reads(void **state)
+{
+    static char text[6100];
+
+    (void)state;
+    snprintf(text, sizeof(text), "%s\001mhelp\r", paste());
+    vm_takes = 0;
+    typed = text;
+    for (unsigned n = 0; n < 100; n++)
+        console_serve();
+    assert_string_equal(in_monitor, "");
+    assert_int_equal(out_used, 0);
+    sim_time += 2 * sim_timebase;
+    for (unsigned n = 0; n < 100; n++)
+        console_serve();
+    assert_string_equal(in_monitor, "help\r");
+    assert_non_null(strstr(out, "vm one takes no input: 6000 bytes of what was typed are dropped"));
+    assert_true(receive_interrupt);
+    vm_takes = SIZE_MAX;
+    type("\0011y");
+    assert_string_equal(in_vm[0], "y");
 }
 
 static void colours(void **state)
@@ -585,6 +673,9 @@ int main(void)
         cmocka_unit_test_setup(a_dead_line_holds_nobody, setup),
         cmocka_unit_test_setup(the_end_waits_for_the_line, setup),
         cmocka_unit_test_setup(ending_on_a_slow_line, setup),
+        cmocka_unit_test_setup(a_paste_waits_for_the_vm, setup),
+        cmocka_unit_test_setup(leaving_a_vm_that_takes_nothing, setup),
+        cmocka_unit_test_setup(a_vm_that_never_reads, setup),
         cmocka_unit_test_setup(ending, setup),
         cmocka_unit_test_setup(bell_when_nobody_listens, setup),
         cmocka_unit_test_setup(colours, setup),

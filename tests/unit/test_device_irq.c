@@ -74,10 +74,9 @@ void irqchip_complete(unsigned source, unsigned context)
     }
 }
 
-uint64_t console_serve(void)
+void hart_serve_console(void)
 {
     polls++;
-    return UINT64_MAX;
 }
 
 bool console_interrupts(void)

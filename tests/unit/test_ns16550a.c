@@ -30,6 +30,14 @@ static size_t room(void *owner)
     return owner_room;
 }
 
+static unsigned room_again;
+
+static void taken_again(void *owner)
+{
+    assert_ptr_equal(owner, &uart);
+    room_again++;
+}
+
 static void after(void *owner)
 {
     assert_ptr_equal(owner, &uart);
@@ -65,6 +73,8 @@ static int setup(void **state)
     uart.send = send;
     uart.room = room;
     uart.sent = after;
+    uart.taken = taken_again;
+    room_again = 0;
     owner_room = SIZE_MAX;
     uart.irq = irq;
     ns16550a_init(&uart);
@@ -315,14 +325,20 @@ static void typed_ahead(void **state)
     unsigned taken = 0;
     while (ns16550a_receive(&uart, (uint8_t)taken)) {
         taken++;
-        assert_true(taken < 1000);
+        assert_true(taken < 10000);
     }
+    assert_int_equal(room_again, 0);
     assert_int_equal(taken, NS16550A_FIFO + NS16550A_BACKLOG);
-    for (unsigned round = 0; round < 600; round++) { /* more than once round the ring */
+    for (unsigned round = 0; round < 6000; round++) { /* more than once round the ring */
         assert_int_equal(rd(LSR), 0x61);
         assert_int_equal(rd(DATA), (uint8_t)round);
         assert_true(ns16550a_receive(&uart, (uint8_t)(taken + round)));
     }
+    assert_int_equal(room_again, 0);
+    while (rd(LSR) & 1) {
+        rd(DATA);
+    }
+    assert_int_equal(room_again, 1); /* whoever was refused is told, once */
 }
 
 static void fifo_reset(void **state)
