@@ -284,3 +284,46 @@ def test_polarfire(tmp_path):
         machine.expect("Caldarium .* at 0x103f")
         machine.expect("mini> ")
         machine.check_minikernel()
+
+
+# What the tree lacks, the lines that say so, and how it goes on: with a VM, or with a last line.
+LACKS = {
+    "memory": ({MEMORY: ""}, ["/: no node with device_type \"memory\" has a size in reg"], "panic: "),
+    "harts": ({r'mmu-type = "[^"]*"': 'mmu-type = "riscv,none"'},
+              ["/cpus/cpu@0: mmu-type is riscv,none; the hart is left out", "/: /cpus has no enabled hart"],
+              "panic: board tree: no usable hart"),
+    "time": ({r"timebase-frequency = <\w+>;": ""}, ["/: /cpus has no timebase-frequency"],
+             "panic: board tree: no timebase-frequency"),
+    "console": ({r"stdout-path = [^;]*;": ""}, ["/: /chosen has no stdout-path; the console is firmware's"],
+                "console  sbi"),
+    "driver": ({r'compatible = "ns16550a"': 'compatible = "caldarium,morse-key"'},
+               ['/soc/serial@10000000: compatible "caldarium,morse-key" is no serial port that has a driver'],
+               "console  sbi"),
+    "sources": ({r"riscv,ndev = <\w+>": "riscv,ndev = <0x400>"},
+                [r"/soc/\S+@c000000: riscv,ndev is 1024, expected is 1 to 1023", "/: no node is compatible with a PLIC"],
+                "irqchip  none"),
+    "lines": ({r"interrupts-extended = <0x02 0x0b 0x02 0x09>;": "interrupts-extended = <0x02 0x0b>;"},
+              [r"/soc/\S+@c000000: interrupts-extended has no S-mode line of 1 of 1 harts, hart 0 first"], "vm loop: started"),
+    "interrupt": ({r"interrupts = <0x0a>;": ""},
+                  ["/soc/serial@10000000: interrupts leads to no source .*; the console is polled"], "vm loop: started"),
+}
+
+
+@pytest.mark.parametrize("lack", LACKS)
+def test_what_a_board_lacks_is_a_line(tmp_path, lack):
+    changes, lines, last = LACKS[lack]
+
+    path = bundle(tmp_path, LOOP)
+
+    def edit(source):
+        for old, new in changes.items():
+            source = replace(old, new)(source)
+        return with_bundle(path)(source)
+    start = enter_with(tmp_path, board_tree(tmp_path, edit, smp=1))  # firmware has QEMU's own
+    start["extra"] += ["-device", f"loader,file={path},addr=0x90000000,force-raw=on"]
+    with Machine(smp=1, append="", **start) as machine:
+        for line in lines:
+            machine.expect(f"board tree: {line}")
+        machine.expect(last)
+        if not last.startswith("panic"):
+            machine.monitor_shows("list", "loop +running")

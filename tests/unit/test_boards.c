@@ -12,6 +12,8 @@
 
 #include "core/tree/blob.h"
 #include "core/tree/fdt_reg.h"
+#include "drivers/imsic/imsic.h"
+#include "drivers/plic/plic.h"
 #include "host/bare/board.h"
 #include "host/bare/board_node.h"
 
@@ -192,6 +194,24 @@ static void is_not_mute(void)
         assert_non_null(strstr(sim_messages, "no timebase-frequency"));
 }
 
+/* The drivers take what was found: registers and contexts lie where the tree has room for them. */
+static void drivers_take_it(void)
+{
+    const struct board_tree *t = &board_tree;
+    struct plic_hw plic = {0};
+    if (t->irqchip_kind == BOARD_PLIC)
+        assert_true(plic_hw_init(&plic, NULL, t->irqchip_bytes, t->irqchip_sources));
+    if (t->irqchip_kind == BOARD_IMSIC)
+        assert_true(imsic_layout_check(&t->imsic));
+    for (unsigned n = 0; n < t->hart_count; n++) {
+        int context = board_irq_context(&t->harts[n]);
+        if (context >= 0 && t->irqchip_kind == BOARD_PLIC)
+            assert_true((unsigned)context < plic.contexts);
+        if (context >= 0 && t->irqchip_kind == BOARD_IMSIC)
+            assert_int_not_equal(imsic_file_address(&t->imsic, (unsigned)context), 0);
+    }
+}
+
 static void parse_all(void **state)
 {
     (void)state;
@@ -202,6 +222,7 @@ static void parse_all(void **state)
         assert_int_equal(tree_blob_check(tree->blob, tree->bytes), 0);
         parse(tree->blob);
         is_not_mute();
+        drivers_take_it();
         to[0] = 0;
         describe_harts(to, size);
         add(to, size, " | ");
