@@ -103,10 +103,19 @@ int memory_take(struct vm *vm)
     return map(vm);
 }
 
+static void zero_in_place(const struct ram_chunk *chunk)
+{
+    for (uint64_t at = 0; at < chunk->size; at += HOST_YIELD_BYTES) {
+        uint64_t left = chunk->size - at;
+        bulk_zero(chunk->host + at, left < HOST_YIELD_BYTES ? left : HOST_YIELD_BYTES);
+        host_may_yield();
+    }
+}
+
 void memory_give_back(struct vm *vm)
 {
     for (unsigned n = 0; n < vm->ram_chunks && vm->config->direct_map; n++)
-        bulk_zero(vm->ram[n].host, vm->ram[n].size);
+        zero_in_place(&vm->ram[n]);
     if (vm->config->direct_map)
         return;
     while (vm->ram_chunks) {

@@ -53,8 +53,9 @@ struct vm {
     struct lock life; /* held while state or wish change */
     _Atomic enum vm_state state;
     _Atomic enum vm_wish wish;
-    _Atomic unsigned vcpus_out; /* vCPUs that noticed the wish and left the guest */
-    bool has_plic;              /* the interrupt controller that its guest sees */
+    _Atomic enum vm_wish building; /* RESET or STOP: its memory is being made or given back */
+    _Atomic unsigned vcpus_out;    /* vCPUs that noticed the wish and left the guest */
+    bool has_plic;                 /* the interrupt controller that its guest sees */
     bool start_at_boot;
     bool ended_by_fault;
     _Atomic uint32_t faulted; /* said so, and on-fault follows; until it starts or goes on */

@@ -33,7 +33,8 @@ uint64_t watchdog_check(uint64_t now)
     uint64_t next = UINT64_MAX;
     for (unsigned n = 0; n < vm_count; n++) {
         struct vm *vm = &vms[n];
-        if (!vm->config->watchdog_ms || atomic_load(&vm->state) != VM_RUNNING)
+        if (!vm->config->watchdog_ms || atomic_load(&vm->state) != VM_RUNNING ||
+            atomic_load(&vm->building) != VM_WISH_NONE)
             continue;
         uint64_t deadline = atomic_load(&vm->watchdog);
         if (deadline <= now) {

@@ -153,4 +153,11 @@ void host_random(void *out, size_t bytes);
 /* A bug of Caldarium's own: prints, stops every hart, never returns. No guest input leads here. */
 _Noreturn void host_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * In a long piece of work that makes or ends a VM, with no lock held: others may have the hart in
+ * between, and the work may go on on another one. Nothing happens elsewhere.
+ */
+void host_may_yield(void);
+#define HOST_YIELD_BYTES 65536UL /* written or read between two calls, at most */
+
 #endif

@@ -11,6 +11,7 @@
 #define LENGTHS 288
 #define DISTANCES 30
 #define END_OF_BLOCK 256
+#define PIECE (HOST_YIELD_BYTES / 16) /* byte by byte is slow */
 
 /* A canonical Huffman code: how many codes have each length, and the symbols in order of them. */
 struct code {
@@ -140,6 +141,8 @@ static void put(struct unpack *u, uint8_t byte)
         return;
     }
     u->out[u->written++] = byte;
+    if (!(u->written % PIECE))
+        host_may_yield();
 }
 
 /* RFC 1951, 3.2.5: length codes 257..285, distance codes 0..29. */
@@ -301,8 +304,11 @@ static uint32_t crc_of(struct unpack *u)
         for (unsigned bit = 0; bit < 8; bit++)
             u->crc[n] = u->crc[n] >> 1 ^ (u->crc[n] & 1 ? 0xedb88320 : 0);
     }
-    for (size_t n = 0; n < u->written; n++)
+    for (size_t n = 0; n < u->written; n++) {
         crc = u->crc[(crc ^ u->out[n]) & 0xff] ^ crc >> 8;
+        if (!(n % PIECE))
+            host_may_yield();
+    }
     return ~crc;
 }
 

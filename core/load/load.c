@@ -17,7 +17,7 @@ bool load_bytes(struct vm *vm, uint64_t gpa, const uint8_t *from, uint64_t bytes
 {
     while (bytes) {
         /* A chunk boundary inside an image is rare; halve until a run is found. */
-        uint64_t part = bytes;
+        uint64_t part = bytes < HOST_YIELD_BYTES ? bytes : HOST_YIELD_BYTES;
         uint8_t *to;
         while (!(to = vm_ram(vm, gpa, part))) {
             part /= 2;
@@ -25,6 +25,7 @@ bool load_bytes(struct vm *vm, uint64_t gpa, const uint8_t *from, uint64_t bytes
                 return false;
         }
         bulk_copy(to, from, part);
+        host_may_yield();
         gpa += part;
         from += part;
         bytes -= part;

@@ -142,8 +142,10 @@ void tree_add_cpus(struct tree *t)
     tree_u32(t, cpus, "#size-cells", 0);
     tree_u32(t, cpus, "#address-cells", 1);
     add_cpu_map(t, cpus);
-    for (unsigned n = t->vm->config->vcpus; n-- > 0;)
+    for (unsigned n = t->vm->config->vcpus; n-- > 0;) {
         add_cpu(t, cpus, n, &isa);
+        host_may_yield();
+    }
 }
 
 void tree_add_memory(struct tree *t)

@@ -77,12 +77,17 @@ static int map_leaf(struct gstage *stage, uint64_t gpa, uint64_t pa, unsigned le
     }
 }
 
+#define YIELD_ENTRIES 1024
+
 static int map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size, uint64_t flags)
 {
+    unsigned entries = 0;
     while (size) {
         unsigned leaf = leaf_level(gpa, pa, size);
         if (map_leaf(table, gpa, pa, leaf, flags) < 0)
             return -1;
+        if (!(++entries % YIELD_ENTRIES))
+            host_may_yield();
         uint64_t step = level_bytes(leaf);
         gpa += step;
         pa += step;
@@ -114,6 +119,7 @@ void gstage_fini(struct gstage *stage)
         unsigned entries = level == top ? 2048 : 512;
         if (index[level] == entries) {
             host_pages_free(table[level], level == top ? ROOT_BYTES : HOST_PAGE_SIZE);
+            host_may_yield();
             if (level == top)
                 break;
             level++;

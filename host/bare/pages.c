@@ -28,6 +28,16 @@ static struct run *runs;
 static uint64_t free_bytes, total_bytes;
 static bool sealed;
 
+/* No lock is held; of small blocks the caller may hold one. */
+static void zero(uint8_t *at, uint64_t bytes)
+{
+    for (; bytes > HOST_YIELD_BYTES; bytes -= HOST_YIELD_BYTES, at += HOST_YIELD_BYTES) {
+        bulk_zero(at, HOST_YIELD_BYTES);
+        host_may_yield();
+    }
+    bulk_zero(at, bytes);
+}
+
 static void insert(uint8_t *start, uint64_t bytes, bool zeroed)
 {
     struct run **at = &runs, *before = NULL;
@@ -100,7 +110,7 @@ void *host_pages_alloc(uint64_t bytes, uint64_t align)
     }
     lock_release(&lock);
     if (block && !zeroed)
-        bulk_zero(block, bytes);
+        zero(block, bytes);
     return block;
 }
 
@@ -141,14 +151,14 @@ void *host_pages_claim(uint64_t pa, uint64_t bytes)
     free_bytes -= bytes;
     lock_release(&lock);
     if (!zeroed)
-        bulk_zero(block, bytes);
+        zero(block, bytes);
     return block;
 }
 
 void host_pages_free(void *pages, uint64_t bytes)
 {
     bytes = (bytes + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
-    bulk_zero(pages, bytes);
+    zero(pages, bytes);
     lock_take(&lock);
     insert(pages, bytes, true);
     free_bytes += bytes;

@@ -13,6 +13,7 @@
 #include "core/print.h"
 #include "core/sbi/sbi.h"
 #include "core/watchdog.h"
+#include "host/bare/builder.h"
 #include "host/bare/console.h"
 #include "host/bare/hart.h"
 #include "host/bare/machine.h"
@@ -52,7 +53,7 @@ static bool define(struct vm *vm, unsigned index)
     vm->start_at_boot = config->autostart;
     vm->vcpu_count = config->vcpus;
     vm->vcpus = host_pages_alloc(sizeof(struct vcpu) * config->vcpus, HOST_PAGE_SIZE);
-    if (!vm->vcpus || !vm_irq_define(vm))
+    if (!vm->vcpus || !vm_irq_define(vm) || !builder_define(vm))
         return false;
     struct seat *seats = host_pages_alloc(sizeof(struct seat) * config->vcpus, HOST_PAGE_SIZE);
     if (!seats)
@@ -188,11 +189,46 @@ static void let_in(struct vm *vm)
     }
 }
 
-/* On the keeper, with every vCPU out. */
+static void make_again(struct vm *vm)
+{
+    if (vm->taken) {
+        vm->restarts++;
+        vm_destroy(vm);
+        vm_info(vm->config->name, "starts again");
+    }
+    vm_create(vm); /* or nothing is taken */
+}
+
+static void unmake(struct vm *vm)
+{
+    if (vm->taken)
+        vm_destroy(vm);
+}
+
+/*
+ * The long part of a request, in as many turns as it takes; true: it is done. The first turn is an
+ * urgent one, so it only says that those to come are not.
+ */
+static bool build(struct vm *vm, enum vm_wish wish)
+{
+    if (atomic_load(&vm->building) == VM_WISH_NONE) {
+        atomic_store(&vm->building, wish);
+        return false;
+    }
+    if (!builder_run(vm, wish == VM_WISH_RESET ? make_again : unmake))
+        return false;
+    atomic_store(&vm->building, VM_WISH_NONE);
+    return true;
+}
+
+/* On the keeper, with every vCPU out. What was begun comes to its end before a stronger wish is
+ * looked at. */
 static void carry_out(struct vm *vm)
 {
-    enum vm_wish wish = atomic_load(&vm->wish);
+    enum vm_wish wish = atomic_load(&vm->building);
     bool done;
+    if (wish == VM_WISH_NONE)
+        wish = atomic_load(&vm->wish);
     switch (wish) {
     case VM_WISH_NONE:
         break;
@@ -212,12 +248,9 @@ static void carry_out(struct vm *vm)
             let_in(vm);
         break;
     case VM_WISH_RESET:
-        if (vm->taken) {
-            vm->restarts++;
-            vm_destroy(vm);
-            vm_info(vm->config->name, "starts again");
-        }
-        if (vm_create(vm) < 0) {
+        if (!build(vm, wish))
+            break;
+        if (!vm->taken) {
             end(vm, NULL);
             break;
         }
@@ -229,8 +262,8 @@ static void carry_out(struct vm *vm)
             let_in(vm);
         break;
     case VM_WISH_STOP:
-        if (vm->taken)
-            vm_destroy(vm);
+        if (!build(vm, wish))
+            break;
         end(vm, "stopped; its memory and harts are free");
         break;
     }

@@ -335,3 +335,7 @@ SIM void host_panic(const char *format, ...)
     va_end(args);
     abort();
 }
+
+SIM void host_may_yield(void)
+{
+}
