@@ -215,6 +215,11 @@ class Machine:
         self.send("test\r")
         assert "all ok" in self.expect(r"test: (all ok|something FAILED)")
 
+    def exits(self, name):
+        """A VM's exits so far, by their names in the monitor's `stats`."""
+        table = re.findall(r"^(\S.*?\S) +(\d+) +\d+\.\d%$", self.monitor(f"stats {name}"), re.MULTILINE)
+        return {reason: int(count) for reason, count in table}
+
     def free_kib(self):
         return int(re.search(r"free\s+(\d+) KiB", self.monitor("memory")).group(1))
 

@@ -86,12 +86,6 @@ def test_no_message_is_lost(tmp_path, guests):
             machine.expect("ipi: 4 harts, 50000 sent, 50000 taken, 0 twice, 0 strange, ")
 
 
-def exits(text):
-    """`stats` of a VM as numbers, by the exit's name."""
-    table = re.findall(r"^(\S.*?\S) +(\d+) +\d+\.\d%$", text, re.MULTILINE)
-    return {name: int(count) for name, count in table}
-
-
 def interrupts(name, text):
     """How many there were on four harts, by those lines of /proc/interrupts that have the name."""
     lines = re.findall(r"^ *(\w+):((?: +\d+){4})(.*)", text, re.MULTILINE)
@@ -113,10 +107,10 @@ def test_no_exit_for_timer_ipi_and_device(tmp_path):
     with Machine(bundle(tmp_path, node), smp=4, append="", extra=nvme(disk(tmp_path)),
                  machine="virt,aia=aplic-imsic,aia-guests=1,iommu-sys=on") as machine:
         first = machine.expect("it begins")
-        before = exits(machine.monitor("stats linux"))
+        before = machine.exits("linux")
         machine.expect("it is over")
+        after = machine.exits("linux")
         text = machine.monitor("stats linux")
-        after = exits(text)
         machine.front(1)
         machine.send("\r")
         last = machine.expect(r"(?s)nvme0q4.*IPI1:(\s+\d+){4}")

@@ -76,6 +76,27 @@ def test_linux_disk_and_network(tmp_path, served, vcpus):
         assert hashlib.md5(disk.read()).hexdigest() == sums[0]
 
 
+@needs_h
+def test_a_direct_read_takes_four_exits(tmp_path):
+    """Three of them at the PLIC (Linux claims twice and completes once) and the device's interrupt; the
+    guest waits for that on the hart itself. The console's and the timer's are few beside them."""
+    reads = 2000
+    node = vm("linux", ramdisk="programs", passthrough=devices(SLOTS[0]), **DIRECT,
+              run="insmod /lib/modules/virtio_mmio.ko; insmod /lib/modules/virtio_blk.ko; read key; "
+                  f"dd if=/dev/vda of=/dev/null bs=4k count={reads} iflag=direct 2>/dev/null; echo read; read key")
+    _, extra = disk_and_network(tmp_path)
+    with Machine(bundle(tmp_path, node), smp=1, append="", extra=extra) as machine:
+        machine.expect("init: ")
+        before = machine.exits("linux")
+        machine.front(1)
+        machine.send("\r")
+        machine.expect("read\r*\n")
+        after = machine.exits("linux")
+    more = {name: count - before.get(name, 0) for name, count in after.items()}
+    assert 3 * reads <= more["interrupt controller (hot)"] < 3.2 * reads, more
+    assert sum(more.values()) < 4.2 * reads, more
+
+
 def test_the_clock(tmp_path):
     node = vm("linux", run="cat /sys/class/rtc/rtc0/name; date +%Y",
               passthrough=devices("/soc/rtc@101000"))
