@@ -3,8 +3,9 @@
  * Caldarium's own address space: always Sv39, which every hart with an MMU has. All of it lies in
  * the upper half:
  *
- *   0xffffffc0_00000000  RAM that is Caldarium's to give, in windows (ram.h): DIRECT_BYTES of
- * addresses 0xfffffffc_00000000  the board's tree, r-- 0xfffffffc_80000000  the bundle, r--
+ *   0xffffffc0_00000000  RAM that is Caldarium's to give, in windows (ram.h), DIRECT_BYTES in all
+ *   0xfffffffc_00000000  the board's tree, r--
+ *   0xfffffffc_80000000  the bundle, r--
  *   0xffffffff_00000000  device registers
  *   0xffffffff_40000000  stacks, each with an unmapped page below
  *   0xffffffff_80000000  the image: text r-x, constants r--, data rw-
