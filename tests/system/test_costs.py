@@ -38,5 +38,10 @@ def test_exits_of_engine_shadow_stay_within_their_budgets():
 
 
 @needs_h
+def test_an_ipi_to_many_costs_one_call_to_the_firmware():
+    assert bench.many_table()
+
+
+@needs_h
 def test_the_cost_of_a_switch_does_not_grow_with_the_number_of_vcpus():
     assert bench.switch_table()
