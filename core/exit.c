@@ -98,7 +98,9 @@ static void on_csr(struct vcpu *vcpu, const struct exit *exit)
     if (op.rd && op.csr == CSR_TIME)
         vcpu->eng.gpr[op.rd] = host_time() + vcpu->vm->eng.time_delta;
     else if (op.rd)
-        vcpu->eng.gpr[op.rd] = sbi_pmu_read_csr(vcpu, op.csr - CSR_CYCLE);
+        vcpu->eng.gpr[op.rd] = op.csr == CSR_CYCLE || op.csr == CSR_INSTRET
+                                   ? engine_counter_value(&vcpu->eng, op.csr - CSR_CYCLE)
+                                   : 0;
     vcpu->eng.pc += 4;
 }
 

@@ -18,6 +18,7 @@
 
 #include "engine/h/state.h"
 #include "engine/shadow/state.h"
+#include "riscv/csr.h"
 #include "riscv/decode.h"
 #include "riscv/sbi.h"
 
@@ -49,7 +50,8 @@ enum exit_reason {
     EXIT_HOT_TIMER,
     EXIT_HOT_IRQCHIP,
     EXIT_HOT_FILE,       /* a CSR of an interrupt file that is in memory */
-    EXIT_HOT_PRIVILEGED, /* a privileged instruction; under engine h one on senvcfg */
+    EXIT_HOT_PRIVILEGED, /* a privileged instruction; under engine h one on senvcfg, or on a
+                            counter */
     /* Engine shadow's own. */
     EXIT_HOT_FILL, /* a shadow entry was missing */
     EXIT_HOT_TRAP, /* an exception that is the guest's own */
@@ -96,6 +98,12 @@ struct engine_vm {
     };
 };
 
+/* `cycle` or `instret` of a vCPU: the hart's, masked by `mask` (all ones, or 0 while the counter
+ * stands), plus `offset`. Written by core, on the vCPU's own hart. */
+struct engine_counter {
+    uint64_t mask, offset;
+};
+
 /*
  * What an engine keeps for a vCPU. The first members are known to assembly by offset
  * (engine/common/offsets.h).
@@ -107,6 +115,7 @@ struct engine_vcpu {
     uint64_t exits[EXIT_SLOTS];
     const struct engine_ops *ops;
     struct engine_vm *vm;
+    struct engine_counter counter[2]; /* cycle, instret */
     /* Set while the host wants the hart: a kick is not for the guest. */
     const _Atomic bool *attention;
     unsigned hart; /* index of the host's hart; set before load() */
@@ -225,8 +234,33 @@ static inline bool engine_in_user(const struct engine_vcpu *v)
  * 0: by a software interrupt. The host sets it before harts start. */
 extern unsigned engine_kick_identity;
 
-/* This hart's counter CSR: 0 cycle, 2 instret. */
+/* This hart's counter CSR: 0 cycle, 2 instret. 0 where firmware keeps it closed. */
 uint64_t engine_counter(unsigned which);
+
+/* Finds out whether the hart's may be read; on a hart that is starting. */
+void engine_counter_probe(void);
+
+/* The vCPU's; on its hart. */
+static inline uint64_t engine_counter_value(const struct engine_vcpu *v, unsigned which)
+{
+    const struct engine_counter *counter = &v->counter[which / 2];
+    return (engine_counter(which) & counter->mask) + counter->offset;
+}
+
+/* The instruction reads `cycle` or `instret`, and writes neither: the plain form (csrrs from x0),
+ * which is what compilers make of rdcycle and rdinstret. */
+static inline bool engine_reads_counter(uint32_t insn)
+{
+    return (insn & ~(2U << 20 | 31U << 7)) == ((uint32_t)CSR_CYCLE << 20 | 2U << 12 | 0x73);
+}
+
+/* Carries that instruction out; the pc is the engine's to move. */
+static inline void engine_read_counter(struct engine_vcpu *v, uint32_t insn)
+{
+    unsigned rd = insn >> 7 & 31;
+    if (rd)
+        v->gpr[rd] = engine_counter_value(v, insn >> 20 & 2);
+}
 
 /* The guest's current mode may read that counter (its scounteren, when in user mode). */
 static inline bool engine_counter_open(const struct engine_vcpu *v, unsigned which)

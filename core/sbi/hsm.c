@@ -116,8 +116,13 @@ void sbi_hsm_reset(struct vcpu *vcpu)
     atomic_store(&vcpu->hsm, vcpu->id ? SBI_HSM_STOPPED : SBI_HSM_START_PENDING);
 }
 
+/* A hart that starts has no counter taken and no memory that is written for it: what an earlier
+ * kernel asked for on it is not the next one's (kexec). */
 void sbi_hsm_started(struct vcpu *vcpu)
 {
+    sbi_pmu_reset(vcpu);
+    sbi_pmu_back(vcpu);
+    vcpu->sta_shmem = UINT64_MAX;
     vcpu_begin(vcpu, vcpu->start_pc, vcpu->start_opaque);
     atomic_store(&vcpu->hsm, SBI_HSM_STARTED);
 }

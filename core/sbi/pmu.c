@@ -2,7 +2,9 @@
 /*
  * SBI PMU (2.0, chapter 11). Counter 0 is `cycle` and counter 2 `instret`, as their CSRs are
  * numbered; the guest's reads of these trap and get hardware's value plus an offset, so a counter
- * can be stopped and set although the hardware's runs on. From 3 on there are firmware counters.
+ * can be stopped and set although the hardware's runs on, and stands while the vCPU is not on a
+ * hart. They are always there and count from the start, as mcountinhibit has it on a hart. From 3
+ * on there are firmware counters.
  */
 #include <string.h>
 
@@ -22,9 +24,11 @@ enum {
 
 #define CYCLE 0
 #define INSTRET 2
+#define TIME 1 /* `time` has this number, and is no counter of events */
 #define FIRST_FIRMWARE 3
 #define ALL ((1UL << PMU_COUNTERS) - 1)
-#define PRESENT (ALL & ~(1UL << 1)) /* 1 would be `time`, which is no counter of events */
+#define FIXED (1UL << CYCLE | 1UL << INSTRET)
+#define PRESENT (ALL & ~(1UL << TIME))
 
 #define EVENT_TYPE(event) ((event) >> 16)
 #define EVENT_CODE(event) ((event)&0xffff)
@@ -73,11 +77,14 @@ static int firmware_event(unsigned code)
     return code < sizeof(events) ? events[code] : -1;
 }
 
-/* What the counter's source stands at now, whoever counts. */
-static uint64_t source(const struct vcpu *vcpu, unsigned n)
+static bool is_fixed(unsigned n)
 {
-    if (n == CYCLE || n == INSTRET)
-        return engine_counter(n);
+    return FIXED >> n & 1;
+}
+
+/* What a firmware counter's event has come to. */
+static uint64_t events(const struct vcpu *vcpu, unsigned n)
+{
     if (vcpu->pmu.counter[n].fw_event == FW_SET_TIMER)
         return vcpu->eng.exits[EXIT_HOT_SBI_TIME];
     return vcpu->fw_count[vcpu->pmu.counter[n].fw_event];
@@ -85,58 +92,90 @@ static uint64_t source(const struct vcpu *vcpu, unsigned n)
 
 static uint64_t value_of(const struct vcpu *vcpu, unsigned n)
 {
+    if (is_fixed(n))
+        return engine_counter_value(&vcpu->eng, n);
     bool running = vcpu->pmu.counter[n].running;
-    return running ? source(vcpu, n) + vcpu->pmu.counter[n].offset : vcpu->pmu.counter[n].value;
+    return running ? events(vcpu, n) + vcpu->pmu.counter[n].offset : vcpu->pmu.counter[n].value;
 }
 
 static void set_value(struct vcpu *vcpu, unsigned n, uint64_t value)
 {
+    if (is_fixed(n)) {
+        struct engine_counter *counter = &vcpu->eng.counter[n / 2];
+        counter->offset = value - (engine_counter(n) & counter->mask);
+        return;
+    }
     vcpu->pmu.counter[n].value = value;
-    vcpu->pmu.counter[n].offset = value - source(vcpu, n);
+    vcpu->pmu.counter[n].offset = value - events(vcpu, n);
+}
+
+/* A fixed counter follows the hart's, or stands at its value. */
+static void follow(struct vcpu *vcpu, unsigned n, bool follows)
+{
+    uint64_t value = value_of(vcpu, n);
+    vcpu->eng.counter[n / 2].mask = follows ? UINT64_MAX : 0;
+    set_value(vcpu, n, value);
 }
 
 static void run(struct vcpu *vcpu, unsigned n)
 {
-    set_value(vcpu, n, vcpu->pmu.counter[n].value);
+    if (is_fixed(n))
+        follow(vcpu, n, true);
+    else
+        set_value(vcpu, n, vcpu->pmu.counter[n].value);
     vcpu->pmu.counter[n].running = true;
 }
 
 static void halt(struct vcpu *vcpu, unsigned n)
 {
-    vcpu->pmu.counter[n].value = value_of(vcpu, n);
+    if (is_fixed(n))
+        follow(vcpu, n, false);
+    else
+        vcpu->pmu.counter[n].value = value_of(vcpu, n);
     vcpu->pmu.counter[n].running = false;
 }
 
-uint64_t sbi_pmu_read_csr(struct vcpu *vcpu, unsigned n)
+void sbi_pmu_away(struct vcpu *vcpu)
 {
-    if (n != CYCLE && n != INSTRET)
-        return 0;
-    /* A guest that never asked for a PMU sees the hart's own counter. */
-    return vcpu->pmu.counter[n].configured ? value_of(vcpu, n) : source(vcpu, n);
+    for (unsigned n = CYCLE; n <= INSTRET; n += INSTRET - CYCLE)
+        follow(vcpu, n, false);
+}
+
+void sbi_pmu_back(struct vcpu *vcpu)
+{
+    for (unsigned n = CYCLE; n <= INSTRET; n += INSTRET - CYCLE)
+        follow(vcpu, n, vcpu->pmu.counter[n].running);
 }
 
 void sbi_pmu_reset(struct vcpu *vcpu)
 {
     memset(&vcpu->pmu, 0, sizeof(vcpu->pmu));
+    memset(&vcpu->eng.counter, 0, sizeof(vcpu->eng.counter));
+    for (unsigned n = CYCLE; n <= INSTRET; n += INSTRET - CYCLE)
+        vcpu->pmu.counter[n].configured = vcpu->pmu.counter[n].running = true;
     vcpu->pmu.snapshot = NOWHERE;
 }
 
-/* The counters that base and mask name; false if one of them doesn't exist. */
+/* The counters that base and mask name; false if one of them can't exist. */
 static bool named(uint64_t base, uint64_t mask, uint64_t *set)
 {
     if (base >= PMU_COUNTERS)
         return false;
     *set = mask << base;
-    return *set && *set >> base == mask && !(*set & ~PRESENT);
+    return *set && *set >> base == mask && !(*set & ~ALL);
 }
+
+/* Width less one, in its field. That of a firmware counter is for "hardware counters only" by the
+ * SBI, but Linux takes it from every counter to mask values with; OpenSBI fills it in. */
+#define WIDTH (63UL << 12)
 
 static struct sbi_ret info(uint64_t n)
 {
     if (n >= PMU_COUNTERS || !(PRESENT >> n & 1))
         return answer(SBI_ERR_INVALID_PARAM, 0);
     if (n >= FIRST_FIRMWARE)
-        return answer(SBI_SUCCESS, 1UL << 63);
-    return answer(SBI_SUCCESS, (0xc00 + n) | 63UL << 12); /* CSR number, width less one */
+        return answer(SBI_SUCCESS, 1UL << 63 | WIDTH);
+    return answer(SBI_SUCCESS, (0xc00 + n) | WIDTH); /* with the CSR's number */
 }
 
 /* The counters that can count an event, whether or not they are taken. 0: nobody can. */
@@ -157,11 +196,11 @@ static uint64_t able(uint64_t event)
 static struct sbi_ret config_matching(struct vcpu *vcpu, const uint64_t a[6])
 {
     uint64_t set, flags = a[2], event = a[3], fit;
-    if (!named(a[0], a[1], &set) || flags & ~MATCH_FLAGS)
+    if (!named(a[0], a[1], &set) || set & ~PRESENT || flags & ~MATCH_FLAGS)
         return answer(SBI_ERR_INVALID_PARAM, 0);
     struct vcpu_pmu *pmu = &vcpu->pmu;
     if (flags & MATCH_SKIP) {
-        fit = set; /* the caller knows the counter; it has been configured before */
+        fit = set; /* the caller knows the counter: one that has been configured, or is fixed */
         if (!pmu->counter[__builtin_ctzll(fit)].configured)
             return answer(SBI_ERR_FAILED, 0);
     } else {
@@ -177,7 +216,8 @@ static struct sbi_ret config_matching(struct vcpu *vcpu, const uint64_t a[6])
     unsigned n = (unsigned)__builtin_ctzll(fit);
     if (!(flags & MATCH_SKIP)) {
         pmu->counter[n].configured = true;
-        pmu->counter[n].running = false;
+        if (pmu->counter[n].running)
+            halt(vcpu, n);
         pmu->counter[n].firmware = n >= FIRST_FIRMWARE;
         if (n >= FIRST_FIRMWARE)
             pmu->counter[n].fw_event = (uint8_t)firmware_event((unsigned)EVENT_CODE(event));
@@ -195,6 +235,8 @@ static uint64_t snapshot_slot(const struct vcpu *vcpu, uint64_t base, unsigned n
     return vcpu->pmu.snapshot + SNAPSHOT_VALUES + 8 * (n - base);
 }
 
+/* Starting and stopping a set does what it can for each counter: one that isn't configured is
+ * passed over, and the last of the others gives the answer, as in OpenSBI. */
 static struct sbi_ret start(struct vcpu *vcpu, const uint64_t a[6])
 {
     uint64_t set, flags = a[2];
@@ -202,19 +244,20 @@ static struct sbi_ret start(struct vcpu *vcpu, const uint64_t a[6])
         return answer(SBI_ERR_INVALID_PARAM, 0);
     if (flags & START_FROM_SNAPSHOT && vcpu->pmu.snapshot == NOWHERE)
         return answer(SBI_ERR_NO_SHMEM, 0);
-    int64_t error = SBI_SUCCESS;
+    int64_t error = SBI_ERR_INVALID_PARAM;
     for (; set; set &= set - 1) {
         unsigned n = (unsigned)__builtin_ctzll(set);
         uint64_t value = a[3];
         if (!vcpu->pmu.counter[n].configured)
-            return answer(SBI_ERR_INVALID_PARAM, 0);
-        if (vcpu->pmu.counter[n].running) {
-            error = SBI_ERR_ALREADY_STARTED;
             continue;
-        }
+        error = SBI_ERR_ALREADY_STARTED;
+        if (vcpu->pmu.counter[n].running)
+            continue;
+        error = SBI_ERR_NO_SHMEM;
         if (flags & START_FROM_SNAPSHOT &&
             !vm_read(vcpu->vm, snapshot_slot(vcpu, a[0], n), &value, sizeof(value)))
-            return answer(SBI_ERR_NO_SHMEM, 0);
+            continue;
+        error = SBI_SUCCESS;
         if (flags)
             set_value(vcpu, n, value);
         run(vcpu, n);
@@ -229,20 +272,19 @@ static struct sbi_ret stop(struct vcpu *vcpu, const uint64_t a[6])
         return answer(SBI_ERR_INVALID_PARAM, 0);
     if (flags & STOP_TO_SNAPSHOT && vcpu->pmu.snapshot == NOWHERE)
         return answer(SBI_ERR_NO_SHMEM, 0);
-    int64_t error = SBI_SUCCESS;
+    int64_t error = SBI_ERR_INVALID_PARAM;
     for (; set; set &= set - 1) {
         unsigned n = (unsigned)__builtin_ctzll(set);
         if (!vcpu->pmu.counter[n].configured)
-            return answer(SBI_ERR_INVALID_PARAM, 0);
+            continue;
+        error = vcpu->pmu.counter[n].running ? SBI_SUCCESS : SBI_ERR_ALREADY_STOPPED;
         if (vcpu->pmu.counter[n].running)
             halt(vcpu, n);
-        else
-            error = SBI_ERR_ALREADY_STOPPED;
         if (flags & STOP_TO_SNAPSHOT) {
-            uint64_t value = vcpu->pmu.counter[n].value;
+            uint64_t value = value_of(vcpu, n);
             vm_write(vcpu->vm, snapshot_slot(vcpu, a[0], n), &value, sizeof(value));
         }
-        if (flags & STOP_RESET) {
+        if (flags & STOP_RESET && !is_fixed(n)) {
             vcpu->pmu.counter[n].configured = false;
             vcpu->pmu.counter[n].value = 0;
         }

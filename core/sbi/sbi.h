@@ -95,7 +95,8 @@ void sbi_sta_reset(struct vcpu *vcpu);
 /* Writes the steal-time record, where the guest registered one. Own hart. */
 void sbi_sta_update(struct vcpu *vcpu);
 
-/* Counter CSRs (cycle 0xC00, instret 0xC02) as this guest's PMU shows them. */
-uint64_t sbi_pmu_read_csr(struct vcpu *vcpu, unsigned counter);
+/* The vCPU loses its hart, or gets one: its cycle and instret stand in between. On that hart. */
+void sbi_pmu_away(struct vcpu *vcpu);
+void sbi_pmu_back(struct vcpu *vcpu);
 
 #endif

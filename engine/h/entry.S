@@ -193,12 +193,14 @@ not_sbi:
     csrr    t1, CSR_HSTATUS             /* SPV: was the hart in a guest? */
     andi    t1, t1, HSTATUS_SPV
     beqz    t1, trap_inside
+    addi    t1, t0, -CAUSE_VIRTUAL_INSN
+    beqz    t1, virtual_insn
+not_counter:
     save_clobbered
     bltz    t0, interrupt
     addi    t0, t0, -CAUSE_LOAD_GUEST_PAGE
     sltiu   t0, t0, 3                   /* 21 to 23: load, virtual instruction, store */
     beqz    t0, slow
-
     /* A load or store where no RAM is mapped, or a CSR that is in memory. The register may be any:
      * save all of them. */
     save_kept
@@ -211,6 +213,86 @@ not_sbi:
     beqz    a0, slow_saved
     restore_kept
     j       resume
+
+/*
+ * Is it `csrrs rd, cycle, x0` or the same of instret? They are the vCPU's and not the hart's: H has
+ * no delta for them. User mode may where the guest's scounteren lets it. Everything else, and where
+ * stval tells nothing of the instruction, is C's to answer.
+ */
+virtual_insn:
+    csrr    t0, CSR_STVAL
+    sd      a0, V_GPR(10)(sp)
+    srli    t1, t0, 20
+    andi    t1, t1, ~2
+    addi    t1, t1, -CSR_CYCLE / 2      /* in two steps: an immediate has 12 bits */
+    addi    t1, t1, -CSR_CYCLE / 2
+    bnez    t1, no_counter
+    srli    t1, t0, 12
+    andi    t1, t1, 0xff                /* rs1 and funct3 */
+    addi    t1, t1, -2
+    bnez    t1, no_counter
+    csrr    t1, CSR_SSTATUS
+    andi    t1, t1, SSTATUS_SPP
+    srli    a0, t0, 20
+    bnez    t1, counter_open
+    csrr    t1, CSR_SCOUNTEREN
+    andi    a0, a0, 2
+    srl     t1, t1, a0
+    andi    t1, t1, 1
+    beqz    t1, no_counter
+counter_open:
+    andi    a0, a0, 2
+    bnez    a0, instret
+    csrr    a0, CSR_CYCLE
+    ld      t1, V_COUNTER_MASK(0)(sp)
+    and     a0, a0, t1
+    ld      t1, V_COUNTER_OFFSET(0)(sp)
+    j       counted
+instret:
+    csrr    a0, CSR_INSTRET
+    ld      t1, V_COUNTER_MASK(1)(sp)
+    and     a0, a0, t1
+    ld      t1, V_COUNTER_OFFSET(1)(sp)
+counted:
+    add     a0, a0, t1
+    srli    t0, t0, 4
+    andi    t0, t0, 31 * 8              /* eight bytes for each register below */
+    lla     t1, into_register
+    add     t1, t1, t0
+    jr      t1
+
+    .option push
+    .option norvc
+    .balign 8
+into_register:
+    .irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, \
+                 23, 24, 25, 26, 27, 28, 29, 30, 31
+    .if \number == 2 || \number == 5 || \number == 6 || \number == 10
+    sd      a0, V_GPR(\number)(sp)      /* restored from there */
+    .else
+    mv      x\number, a0                /* all others are the guest's still; x0 takes nothing */
+    .endif
+    j       counter_read
+    .endr
+    .option pop
+
+counter_read:
+    ld      t0, V_EXITS_PRIVILEGED(sp)
+    csrr    t1, CSR_SEPC
+    addi    t0, t0, 1
+    addi    t1, t1, 4
+    sd      t0, V_EXITS_PRIVILEGED(sp)
+    csrw    CSR_SEPC, t1
+    ld      t0, V_GPR(5)(sp)
+    ld      t1, V_GPR(6)(sp)
+    ld      a0, V_GPR(10)(sp)
+    ld      sp, V_GPR(2)(sp)
+    sret
+
+no_counter:
+    ld      a0, V_GPR(10)(sp)
+    li      t0, CAUSE_VIRTUAL_INSN
+    j       not_counter
 
 interrupt:
     sd      a0, V_GPR(10)(sp)

@@ -75,5 +75,6 @@ bool h_probe(const struct riscv_isa *isa)
     h_features.aia = ok;
 
     engine_units_probe(isa, &h_features.units);
+    engine_counter_probe();
     return true;
 }

@@ -15,6 +15,9 @@ _Static_assert(offsetof(struct engine_vcpu, pc) == V_PC, "entry.S");
 _Static_assert(offsetof(struct engine_vcpu, host_sp) == V_HOST_SP, "entry.S");
 _Static_assert(offsetof(struct engine_vcpu, exits[EXIT_HOT_SBI_BASE]) == V_EXITS_SBI_BASE, "");
 _Static_assert(offsetof(struct engine_vcpu, exits[EXIT_HOT_SBI_TIME]) == V_EXITS_SBI_TIME, "");
+_Static_assert(offsetof(struct engine_vcpu, exits[EXIT_HOT_PRIVILEGED]) == V_EXITS_PRIVILEGED, "");
+_Static_assert(offsetof(struct engine_vcpu, counter[1].mask) == V_COUNTER_MASK(1), "entry.S");
+_Static_assert(offsetof(struct engine_vcpu, counter[1].offset) == V_COUNTER_OFFSET(1), "entry.S");
 _Static_assert(offsetof(struct engine_vcpu, h.own_timer) == V_H_OWN_TIMER, "entry.S");
 
 /* htinst's pseudoinstructions: the access was the hart's own walk of the guest's first-stage tables
@@ -59,10 +62,24 @@ static bool senvcfg(struct engine_vcpu *v, const struct riscv_csr_op *op)
     return true;
 }
 
-/* A CSR of the guest's S-mode that is ours to answer. */
+/* A read of `cycle` or `instret` that entry.S didn't know, for stval told nothing of it. User mode
+ * reads them where the guest's scounteren lets it. */
+static bool counter(struct engine_vcpu *v, uint32_t insn)
+{
+    if (!engine_reads_counter(insn) ||
+        !(csr_read(CSR_SSTATUS) & SSTATUS_SPP || csr_read(CSR_SCOUNTEREN) >> (insn >> 20 & 2) & 1))
+        return false;
+    engine_read_counter(v, insn);
+    v->exits[EXIT_HOT_PRIVILEGED]++;
+    return true;
+}
+
+/* A CSR that is ours to answer. */
 static bool own_csr(struct engine_vcpu *v, uint32_t insn)
 {
     struct riscv_csr_op op;
+    if (counter(v, insn))
+        return true;
     return insn && riscv_decode_csr(insn, &op) && csr_read(CSR_SSTATUS) & SSTATUS_SPP &&
            (file_register(v, &op) || senvcfg(v, &op));
 }

@@ -48,6 +48,18 @@ bool s_privileged(struct engine_vcpu *v, uint32_t insn)
     return true;
 }
 
+/* `cycle` and `instret`, which are the vCPU's. */
+bool s_counter(struct engine_vcpu *v, uint32_t insn)
+{
+    unsigned which = insn >> 20 & 2;
+    if (!engine_reads_counter(insn) || !(s_features.counters >> which & 1) ||
+        (v->s.user && !(v->s.scounteren >> which & 1)))
+        return false;
+    engine_read_counter(v, insn);
+    v->pc += 4;
+    return true;
+}
+
 bool s_illegal(struct engine_vcpu *v, uint32_t insn, struct exit *exit)
 {
     struct riscv_csr_op op;

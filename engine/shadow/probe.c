@@ -85,5 +85,6 @@ bool s_probe(unsigned harts, const struct riscv_isa *isa)
     s_features.levels = probe_levels();
     s_features.asids = enough_asids();
     engine_units_probe(isa, &s_features.units);
+    engine_counter_probe();
     return s_hole_build(harts);
 }

@@ -90,7 +90,7 @@ static __attribute__((noinline)) bool answer(struct engine_vcpu *v, uint64_t cau
     case CAUSE_ILLEGAL:
         if (!illegal_insn(v, tval, &insn))
             return true; /* another vCPU changed the page under us: the guest runs into it again */
-        if (s_privileged(v, insn)) {
+        if (s_privileged(v, insn) || s_counter(v, insn)) {
             v->exits[EXIT_HOT_PRIVILEGED]++;
             return true;
         }

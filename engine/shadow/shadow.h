@@ -185,6 +185,8 @@ bool s_aia_access(struct engine_vcpu *v, const struct riscv_csr_op *op);
 /* privileged.c: an instruction that U-mode can't execute. False: not for the engine to answer, and
  * nothing was done. */
 bool s_privileged(struct engine_vcpu *v, uint32_t insn);
+/* The same for a read of cycle or instret, which U-mode may do too. */
+bool s_counter(struct engine_vcpu *v, uint32_t insn);
 /* The same with what core needs to know of it where it is false. */
 bool s_illegal(struct engine_vcpu *v, uint32_t insn, struct exit *exit);
 

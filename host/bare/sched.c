@@ -128,6 +128,7 @@ static struct seat *step_down(struct hart *hart)
     struct seat *seat = hart->rq.current;
     hart->rq.current = NULL;
     hart->rq.slice_end = UINT64_MAX;
+    sbi_pmu_away(seat->vcpu);
     vcpu_enter_mode(seat->vcpu, VCPU_AWAY);
     unload(hart);
     return seat;
@@ -160,6 +161,7 @@ static void step_up(struct hart *hart, uint64_t now)
         vcpu->steal_ticks = seat->steal;
         sbi_sta_update(vcpu);
     }
+    sbi_pmu_back(vcpu);
     vcpu_enter_mode(vcpu, VCPU_HOST);
 }
 
@@ -395,6 +397,7 @@ void sched_sleep(struct vcpu *vcpu, uint32_t wake_bits, uint64_t until, enum vcp
     }
     seat->urgent = false;
     vcpu->asleep_since = now;
+    sbi_pmu_away(vcpu);
     rq->current = NULL;
     if (mode == VCPU_AWAY)
         hart->loaded = NULL; /* it was put: its VM may end, and start on other harts */

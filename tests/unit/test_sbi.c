@@ -254,6 +254,78 @@ static void test_steal_record(void **state)
     assert_int_equal(caller->sta_shmem, UINT64_MAX);
 }
 
+enum { PMU_INFO = 1, PMU_CONFIG, PMU_START, PMU_STOP, PMU_FW_READ };
+#define PMU_FIRMWARE 0xfff8UL
+#define EVENT_SET_TIMER (15UL << 16 | 5)
+
+static int64_t config(uint64_t set, uint64_t flags, uint64_t event)
+{
+    caller->eng.gpr[13] = event;
+    return call(SBI_EXT_PMU, PMU_CONFIG, 0, set, flags);
+}
+
+static void test_sets_of_counters(void **state)
+{
+    (void)state;
+    for (uint64_t n = 3; n < PMU_COUNTERS; n++) {
+        assert_int_equal(call(SBI_EXT_PMU, PMU_INFO, n, 0, 0), SBI_SUCCESS);
+        assert_int_equal(caller->eng.gpr[11], 1UL << 63 | 63UL << 12);
+    }
+    for (uint64_t n = 3; n < PMU_COUNTERS; n++)
+        assert_int_equal(config(PMU_FIRMWARE, 0, EVENT_SET_TIMER), SBI_SUCCESS);
+    assert_int_equal(config(PMU_FIRMWARE, 0, EVENT_SET_TIMER), SBI_ERR_NOT_SUPPORTED);
+    /* Those that aren't there (1) or aren't configured don't keep it from the others. */
+    assert_int_equal(call(SBI_EXT_PMU, PMU_STOP, 0, 1UL << 3, 1), SBI_ERR_ALREADY_STOPPED);
+    call(SBI_EXT_PMU, PMU_STOP, 0, PMU_FIRMWARE | 7, 1);
+    assert_int_equal(call(SBI_EXT_PMU, PMU_STOP, 0, PMU_FIRMWARE, 1), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_PMU, PMU_STOP, 0, 1UL << PMU_COUNTERS, 1), SBI_ERR_INVALID_PARAM);
+    for (uint64_t n = 3; n < PMU_COUNTERS; n++)
+        assert_int_equal(config(PMU_FIRMWARE, 0, EVENT_SET_TIMER), SBI_SUCCESS);
+    assert_int_equal(call(SBI_EXT_PMU, PMU_START, 0, 1UL << 1, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_PMU, PMU_START, 0, PMU_FIRMWARE | 2, 0), SBI_SUCCESS);
+    assert_int_equal(call(SBI_EXT_PMU, PMU_START, 0, PMU_FIRMWARE, 0), SBI_ERR_ALREADY_STARTED);
+}
+
+/* The counters of an earlier kernel are not the next one's: a hart that starts has all of them. */
+static void test_started_hart_has_its_counters(void **state)
+{
+    (void)state;
+    while (config(PMU_FIRMWARE, 4, EVENT_SET_TIMER) == SBI_SUCCESS)
+        ;
+    assert_int_equal(call(SBI_EXT_STA, 0, PC, 0, 0), SBI_SUCCESS);
+    sbi_hsm_started(caller);
+    assert_int_equal(caller->sta_shmem, UINT64_MAX);
+    assert_int_equal(config(1UL << 3, 1, EVENT_SET_TIMER), SBI_ERR_FAILED);
+    assert_int_equal(config(PMU_FIRMWARE, 0, EVENT_SET_TIMER), SBI_SUCCESS);
+}
+
+static void test_counters_stand_while_away(void **state)
+{
+    (void)state;
+    sbi_pmu_reset(caller);
+    sbi_pmu_back(caller);
+    guest_harts_counter += 50;
+    assert_int_equal(engine_counter_value(&caller->eng, 2), 50);
+    sbi_pmu_away(caller);
+    guest_harts_counter += 10000;
+    assert_int_equal(engine_counter_value(&caller->eng, 2), 50);
+    guest_harts_counter = 7; /* another hart's */
+    sbi_pmu_back(caller);
+    guest_harts_counter += 3;
+    assert_int_equal(engine_counter_value(&caller->eng, 0), 53);
+    assert_int_equal(engine_counter_value(&caller->eng, 2), 53);
+    /* One that is stopped stands also when the vCPU comes back. */
+    assert_int_equal(call(SBI_EXT_PMU, PMU_STOP, 0, 1, 1), SBI_SUCCESS);
+    sbi_pmu_away(caller);
+    sbi_pmu_back(caller);
+    guest_harts_counter += 4;
+    assert_int_equal(engine_counter_value(&caller->eng, 0), 53);
+    assert_int_equal(engine_counter_value(&caller->eng, 2), 57);
+    assert_int_equal(config(1, 1 | 4, 1), SBI_SUCCESS);
+    guest_harts_counter += 2;
+    assert_int_equal(engine_counter_value(&caller->eng, 0), 55);
+}
+
 static void test_last_hart_stops(void **state)
 {
     (void)state;
@@ -340,6 +412,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_console_at_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_debug_console, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_steal_record, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sets_of_counters, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_started_hart_has_its_counters, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_counters_stand_while_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_last_hart_stops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_watchdog_calls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reset_types, set_up, tear_down),
