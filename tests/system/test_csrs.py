@@ -60,7 +60,7 @@ def expected(engine, bare):
 
 
 def results(machine):
-    """(mode or "counter" or "timer", number, what was done): what came of it."""
+    """(mode or "entry" or "counter" or "timer", number, what was done): what came of it."""
     output = machine.wait_end().replace(f"{PRINTS} for CSR read/write instruction", "")
     lines = re.findall(r"^csrs: (.*)", output, re.MULTILINE)
     assert lines and lines[-1] == "done", output[-2000:]
@@ -72,7 +72,9 @@ def results(machine):
             seen["timer", len([key for key in seen if key[0] == "timer"]), what] = came
         elif words[0] == "counter":
             seen["counter", int(words[1]), " ".join(words[2:-1])] = words[-1]
-        elif words[0] != "entry":
+        elif words[0] == "entry":
+            seen["entry", 0, ""] = line
+        else:
             last = 3 if "trap" in words else -1
             seen[words[0], int(words[1], 16), " ".join(words[2:last])] = " ".join(words[last:])
     assert len(seen) > 150
