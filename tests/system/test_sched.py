@@ -243,6 +243,17 @@ def test_nobody_else_there_a_guest_waits_on_its_hart(tmp_path):
         assert int(after) <= int(count) + 1
 
 
+def test_a_hart_whose_guest_waits_on_it_takes_work(tmp_path):
+    """Two busy VMs begin on the other one; they don't take turns there while this one has nothing to do."""
+    path = bundle(tmp_path, sleeper("first", harts="<1>"), loop("a", autostart="<0>"), loop("b", autostart="<0>"))
+    with Machine(path, smp=2, append="", extra=ICOUNT) as machine:
+        machine.expect("mini> ")
+        machine.wish("start a", "vm a: started")
+        machine.wish("start b", "vm b: started")
+        got = shares(machine, 4)
+    assert got["a"] > 0.9 and got["b"] > 0.9, got
+
+
 @needs_h
 def test_top_knows_how_idle_a_hart_is_whose_guest_waits_on_it(tmp_path):
     with Machine(bundle(tmp_path, sleeper("first")), smp=1, append="") as machine:
