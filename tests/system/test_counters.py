@@ -5,7 +5,7 @@ import os
 import re
 
 import pytest
-from caldarium import BUILD, ENGINE, Machine, bundle, vm
+from caldarium import BUILD, ENGINE, IMAGES, Machine, bundle, vm
 
 ICOUNT = ["-icount", "shift=0,sleep=off"] # instructions are the clock
 LOOP_INSTRUCTIONS = 40_000_000
@@ -60,3 +60,25 @@ def test_time_that_others_took(tmp_path, place):
     lines = run(tmp_path, f"steal area={area}", NEIGHBOUR, memory=memory)
     assert lines == ["printed from there", "console: error 0, 29 bytes", "steal: error 0",
                      "time was stolen, sequence even"]
+
+
+def perf(text):
+    return {what: [int(number) for number in re.findall(r" (\d+)", values)]
+            for what, values in re.findall(r"counters: (\w+): (.*)", text)}
+
+
+def test_perf_in_linux_as_on_bare(tmp_path):
+    """guests/linux/counters.c: without Sstc, so that set_timer is a call to count."""
+    node = vm("linux", mib=128, ramdisk="programs", run="counters")
+    arguments = re.search(r'bootargs = "([^"]*)"', node).group(1)
+    with Machine(IMAGES["programs"], smp=1, memory="128M", append=arguments, extra=ICOUNT, cpu="rv64,sstc=off",
+                 kernel=IMAGES["linux"]) as machine:
+        bare = perf(machine.expect("counters: done"))
+    with Machine(bundle(tmp_path, node), smp=1, extra=ICOUNT, cpu="rv64,sstc=off") as machine:
+        ours = perf(machine.expect("counters: done"))
+    assert bare.keys() == ours.keys() == {"perf", "firmware", "page", "legacy"}
+    for what in ("perf", "page", "legacy"):
+        for there, here in zip(bare[what], ours[what], strict=True):
+            # A timer tick, its exits and the firmware's share of it are instructions too.
+            assert LOOP_INSTRUCTIONS <= here and abs(there - here) < there // (50 if ENGINE == "h" else 20), (bare, ours)
+    assert bare["firmware"][0] >= 20 and ours["firmware"][0] >= 20
