@@ -229,6 +229,12 @@ void vm_restart(struct vm *vm)
     vm_request(vm, VM_WISH_RESET);
 }
 
+void vm_hurry(struct vm *vm)
+{
+    atomic_store(&vm->hurried, true);
+    host_wake(&vm->vcpus[0]);
+}
+
 static void follow(struct vm *vm, enum config_on what)
 {
     if (what == ON_RESTART)

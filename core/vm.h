@@ -54,6 +54,7 @@ struct vm {
     _Atomic enum vm_state state;
     _Atomic enum vm_wish wish;
     _Atomic enum vm_wish building; /* RESET or STOP: its memory is being made or given back */
+    _Atomic bool hurried;          /* and that waits for no turn: vm_hurry() */
     _Atomic unsigned vcpus_out;    /* vCPUs that noticed the wish and left the guest */
     bool has_plic;                 /* the interrupt controller that its guest sees */
     bool start_at_boot;
@@ -127,6 +128,10 @@ void vm_guest_fault(struct vcpu *vcpu, const char *format, ...)
 
 /* A restart, unless the VM has used up its restart-limit: then it is stopped, with a line. */
 void vm_restart(struct vm *vm);
+
+/* The operator wants the VM stopped: what that takes doesn't wait for the VM's turns, which may
+ * never come beside a busy VM of higher priority. A guest's own end does. Until it has ended. */
+void vm_hurry(struct vm *vm);
 
 /*
  * The guest's time stands still, and goes on from where it stood. False: it runs on, although

@@ -52,10 +52,16 @@ static void run_start(struct vm *vm)
     }
 }
 
+static void ask_to_stop(struct vm *vm)
+{
+    ask(vm, "stop", VM_WISH_STOP);
+    vm_hurry(vm);
+}
+
 static void run_stop(struct vm *vm)
 {
     if (alive(vm))
-        ask(vm, "stop", VM_WISH_STOP);
+        ask_to_stop(vm);
     else
         not_possible(vm, "stop", ": it doesn't run");
 }

@@ -12,11 +12,13 @@ static _Atomic uint64_t sched_alone;
 static atomic_bool account_waits;
 
 /* To leave the guest, and to be let in again, is short. What is between, making and ending a VM,
- * may be long: that is an ordinary turn, with the VM's own priority and budget. */
+ * may be long: that is an ordinary turn, with the VM's own priority and budget, unless the operator
+ * stops it. */
 static bool is_urgent(const struct seat *seat)
 {
     const struct vm *vm = seat->vcpu->vm;
-    return atomic_load(&vm->wish) != VM_WISH_NONE && atomic_load(&vm->building) == VM_WISH_NONE;
+    return atomic_load(&vm->wish) != VM_WISH_NONE &&
+           (atomic_load(&vm->building) == VM_WISH_NONE || atomic_load(&vm->hurried));
 }
 
 void sched_nudge(struct hart *hart)

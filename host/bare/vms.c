@@ -119,6 +119,7 @@ int vms_start(struct vm *vm)
     bool placed = sched_place(vm);
     if (placed) {
         vm->restarts = 0;
+        atomic_store(&vm->hurried, false);
         vm->ended_by_fault = false;
         for (unsigned n = 0; n < vm->vcpu_count; n++)
             atomic_store(&vm->vcpus[n].out, true);

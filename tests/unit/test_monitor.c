@@ -85,6 +85,11 @@ enum vm_wish vm_request(struct vm *vm, enum vm_wish what)
     return VM_WISH_NONE;
 }
 
+void vm_hurry(struct vm *vm)
+{
+    atomic_store(&vm->hurried, true);
+}
+
 void monitor_host_harts(void)
 {
     monitor_print("the harts");
