@@ -28,3 +28,12 @@ ifeq ($(TESTS),tests/system)
 else
 	@$(PYTEST) $(TESTS)
 endif
+
+.PHONY: setup-machines machines
+setup-machines: setup-test
+	@tools/setup.sh qemu
+
+# Half an hour and more. MACHINES="virt shadow": only rows with these words.
+machines: setup-machines ## the newest QEMU's machines and CPU models, other firmware; a table
+	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin guests own-guests
+	@$(PYTHON) tests/machines.py $(MACHINES)

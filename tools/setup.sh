@@ -8,11 +8,12 @@
 #   tools/setup.sh run     QEMU 10 or later and OpenSBI
 #   tools/setup.sh guest   Debian's riscv64 kernel and busybox, for the guests (and its device trees)
 #   tools/setup.sh firmware  Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64, for the tests
+#   tools/setup.sh qemu    the newest QEMU that Debian has, beside this machine's own, for make machines
 #   tools/setup.sh test    cmocka, pytest, pexpect, clang, the device trees of Debian's riscv64 kernel
 #   tools/setup.sh all     all of these
 #
-# Tools become packages of this machine. libfdt, the guests' files and the
-# firmware are only unpacked, into the cache: ${CALDARIUM_CACHE:-~/.cache/caldarium}. apt's own
+# Tools become packages of this machine. libfdt, the guests' files, the
+# firmware and the newest QEMU are only unpacked, into the cache: ${CALDARIUM_CACHE:-~/.cache/caldarium}. apt's own
 # source files stay as they are: what this script adds (backports, riscv64,
 # other suites) lives in a private apt configuration that derives its servers
 # and keys from them. When nothing is missing it touches no network.
@@ -27,6 +28,7 @@ qemu_major=10
 # Where the guests' kernel, libfdt's source and the firmware may come from, best first.
 guest_suites=(forky sid trixie trixie-backports)
 firmware_suites=(forky sid trixie)
+qemu_suites=(forky sid)
 libfdt_suites=(trixie forky sid bookworm)
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -76,6 +78,8 @@ why_build='the cross compiler, its C library, the device tree compiler'
 why_run="QEMU $qemu_major or later and its firmware, to run in"
 why_guest='to pack the initramfs and the bundles'
 why_firmware=
+needs_qemu=''
+why_qemu=
 why_test='unit tests, sanitizers, fuzzing, system tests'
 }
 
@@ -114,6 +118,7 @@ missing_packages() { # STEP
 has_libfdt() { [ -e "$cache/libfdt/libfdt.h" ]; }
 has_guest() { [ -e "$cache/guest/Image" ] && [ -e "$cache/guest/busybox" ]; }
 has_boards() { [ -e "$cache/boards/VERSION" ]; }
+has_newest_qemu() { [ -e "$cache/qemu/VERSION" ]; }
 has_firmware() { [ -e "$cache/firmware/VERSION" ]; }
 
 # Package, the file in it, and its name in the cache. All are for riscv64, whatever this machine is.
@@ -534,6 +539,45 @@ fetch_firmware() { # CONF SUITE
 	end_unpacking firmware
 }
 
+# A program of another Debian release runs here with that release's own libraries and their loader.
+fetch_qemu() { # CONF SUITE
+	local conf=$1 suite=$2 root=${1%/*} package loader libraries version
+	if ! logged apt-get -c "$conf" -q -y --download-only --no-install-recommends \
+		-o Debug::NoLocking=true install qemu-system-riscv; then
+		note_failure "$suite" "$(last_error)"
+		return 1
+	fi
+	begin_unpacking qemu
+	for package in "$root"/cache/archives/*.deb; do
+		if ! quietly dpkg-deb -x "$package" "$unpacking"; then
+			note_failure "$suite" "${package##*/} cannot be unpacked"
+			return 1
+		fi
+	done
+	version=$(dpkg-deb -f "$root"/cache/archives/qemu-system-riscv_*.deb Version)
+	loader=$(cd "$unpacking" && compgen -G 'usr/lib*/ld-linux*.so.*' | head -n 1)
+	libraries=$(cd "$unpacking" && dirname "$(compgen -G 'usr/lib/*/qemu')")
+	if [ -z "$loader" ] || [ -z "$libraries" ]; then
+		note_failure "$suite" "its libc6 has no loader, or its QEMU no libraries"
+		return 1
+	fi
+	cat >"$unpacking/qemu-system-riscv64" <<-EOF
+		#!/bin/sh
+		# QEMU $version of Debian $suite; made by tools/setup.sh
+		root=\$(dirname "\$(readlink -f "\$0")")
+		export QEMU_MODULE_DIR="\$root/$libraries/qemu"
+		exec "\$root/$loader" --library-path "\$root/$libraries" \\
+		    "\$root/usr/bin/qemu-system-riscv64" -L "\$root/usr/share/qemu" "\$@"
+	EOF
+	chmod 755 "$unpacking/qemu-system-riscv64"
+	if ! quietly "$unpacking/qemu-system-riscv64" --version; then
+		note_failure "$suite" "its QEMU does not run here"
+		return 1
+	fi
+	printf 'QEMU %s, from Debian %s\n' "$version" "$suite" >"$unpacking/VERSION"
+	end_unpacking qemu
+}
+
 # ---------------------------------------------------------------------------
 
 usage() {
@@ -541,15 +585,15 @@ usage() {
 }
 
 main() {
-	local step packages=() plan=() libfdt="" guest="" boards="" firmware="" list
+	local step packages=() plan=() libfdt="" guest="" boards="" firmware="" qemu="" list
 	local -a steps=()
 	[ $# -gt 0 ] || { usage >&2; exit 2; }
 	for step in "$@"; do
 		case $step in
-		build | run | guest | firmware | test) steps+=("$step") ;;
+		build | run | guest | firmware | qemu | test) steps+=("$step") ;;
 		all) steps+=(build run guest firmware test) ;;
 		-h | --help | help) usage; exit 0 ;;
-		*) die "there is no step '$step'; the steps are build, run, guest, firmware, test and all" ;;
+		*) die "there is no step '$step'; the steps are build, run, guest, firmware, qemu, test and all (all but qemu)" ;;
 		esac
 	done
 
@@ -562,7 +606,7 @@ main() {
 	fi
 
 	# What a run that was killed may have left.
-	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.* "$cache"/.boards.*
+	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.* "$cache"/.qemu.* "$cache"/.boards.*
 
 	for step in "${steps[@]}"; do
 		list=$(missing_packages "$step" | tr '\n' ' ')
@@ -576,6 +620,7 @@ main() {
 		build) has_libfdt || { libfdt=1; plan+=("for 'build', into $cache: libfdt's source - reads device trees inside Caldarium"); } ;;
 		guest) has_guest || { guest=1; plan+=("for 'guest', into $cache: Debian's riscv64 kernel and busybox (about 130 MB to fetch) - what the VMs run"); } ;;
 		test) has_boards || { boards=1; plan+=("for 'test', into $cache: the device trees of Debian's riscv64 kernel (less than 1 MB to fetch) - what boards are like"); } ;;
+		qemu) has_newest_qemu || { qemu=1; plan+=("for 'qemu', into $cache: Debian's newest QEMU for riscv64 and its libraries (about 45 MB to fetch) - what make machines runs"); } ;;
 		firmware) has_firmware || { firmware=1; plan+=("for 'firmware', into $cache: Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64 (about 20 MB to fetch) - what tests start Caldarium with"); } ;;
 		esac
 	done
@@ -615,6 +660,12 @@ main() {
 		from_suites deb riscv64 fetch_firmware "${firmware_suites[@]}" ||
 			die "riscv64 firmware could not be had from $archive_uri ($tried; see $log)"
 		say "have $(cat "$cache/firmware/VERSION")"
+	fi
+	if [ -n "$qemu" ]; then
+		say "fetching the newest QEMU"
+		from_suites deb "$(dpkg --print-architecture)" fetch_qemu "${qemu_suites[@]}" ||
+			die "a newer QEMU could not be had from $archive_uri ($tried; see $log)"
+		say "have $(cat "$cache/qemu/VERSION")"
 	fi
 }
 
