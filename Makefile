@@ -109,8 +109,8 @@ $(addprefix $(OBJ)/core/,report.o watchdog.o trace.o vm.o memory.o \
 $(addprefix $(OBJ)/,riscv/isa.o engine/h/probe.o engine/h/gstage.o engine/shadow/probe.o engine/common/units.o \
 	engine/shadow/hole.o): CFLAGS += $(SMALL)
 
-# These run at each switch from one vCPU to another.
-$(addprefix $(OBJ)/host/bare/,runqueue.o sched.o): CFLAGS := $(filter-out $(SMALL),$(CFLAGS))
+# These run at each switch from one vCPU to another, or for each byte on the console.
+$(addprefix $(OBJ)/host/bare/,runqueue.o sched.o console_ring.o console_line.o): CFLAGS := $(filter-out $(SMALL),$(CFLAGS))
 
 $(OBJ)/%.o: %.S
 	@mkdir -p $(@D)

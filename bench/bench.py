@@ -20,6 +20,7 @@ BUDGETS = {
     "ipi-self": 150,
     "fence-self": 150,
     "plic-read": 250,
+    "uart-status": 250,
     "first-touch": 3,
     "timer-asleep": 60,
 }

@@ -20,6 +20,7 @@ static const char *const exit_names[EXIT_REASONS] = {
     [EXIT_HOT_KICK] = "kick (hot)",
     [EXIT_HOT_TIMER] = "timer (hot)",
     [EXIT_HOT_IRQCHIP] = "interrupt controller (hot)",
+    [EXIT_HOT_UART] = "serial port (hot)",
     [EXIT_HOT_FILE] = "interrupt file (hot)",
     [EXIT_HOT_PRIVILEGED] = "privileged instruction (hot)",
     [EXIT_HOT_FILL] = "shadow fill (hot)",

@@ -13,6 +13,7 @@
  * that is AWAY or BLOCKED runs no guest code: it is left a full flush to do before it runs again,
  * and nobody waits for it.
  */
+#include "core/dev/uart_hot.h"
 #include "core/sbi/sbi.h"
 #include "core/vcpu.h"
 #include "core/vm.h"
@@ -159,17 +160,18 @@ static __attribute__((noinline)) bool aia_register(struct vcpu *vcpu, uint64_t g
             gpr[access->reg] = riscv_load_value(access, raw);
     }
     end(vcpu);
+    vcpu->eng.exits[EXIT_HOT_IRQCHIP] += served;
     return served;
 }
 
-bool hot_irqchip(struct engine_vcpu *eng, uint64_t gpa, const struct riscv_access *access)
+bool hot_device(struct engine_vcpu *eng, uint64_t gpa, const struct riscv_access *access)
 {
     struct vcpu *vcpu = vcpu_of(eng);
     uint64_t offset = gpa - GUEST_PLIC_BASE;
     if (!vcpu->vm->has_plic)
-        return aia_register(vcpu, gpa, access);
+        return aia_register(vcpu, gpa, access) || uart_hot(vcpu, gpa, access);
     if (offset >= GUEST_PLIC_SIZE)
-        return false;
+        return uart_hot(vcpu, gpa, access);
     bool served;
     if (access->store) {
         begin(vcpu);
@@ -183,6 +185,7 @@ bool hot_irqchip(struct engine_vcpu *eng, uint64_t gpa, const struct riscv_acces
             eng->gpr[access->reg] = riscv_load_value(access, raw);
     }
     end(vcpu);
+    eng->exits[EXIT_HOT_IRQCHIP] += served;
     return served;
 }
 

@@ -44,7 +44,12 @@ static size_t uart_room(void *owner)
 
 static void uart_sent(void *owner)
 {
-    host_console_flush(owner);
+    host_console_sent(owner);
+}
+
+static bool uart_hurry(void *owner, uint8_t byte)
+{
+    return host_console_hurry(owner, byte);
 }
 
 static void uart_taken(void *owner)
@@ -69,6 +74,7 @@ static bool init_devices(struct vm *vm)
     vm->uart.send = uart_send;
     vm->uart.room = uart_room;
     vm->uart.sent = uart_sent;
+    vm->uart.hurry = uart_hurry;
     vm->uart.taken = uart_taken;
     vm->uart.irq = uart_irq;
     lock_release(&vm->uart.lock);

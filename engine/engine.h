@@ -52,6 +52,7 @@ enum exit_reason {
     EXIT_HOT_FILE,       /* a CSR of an interrupt file that is in memory */
     EXIT_HOT_PRIVILEGED, /* a privileged instruction; under engine h one on senvcfg, or on a
                             counter */
+    EXIT_HOT_UART,       /* the serial port's status, or a byte to send */
     /* Engine shadow's own. */
     EXIT_HOT_FILL, /* a shadow entry was missing */
     EXIT_HOT_TRAP, /* an exception that is the guest's own */

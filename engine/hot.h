@@ -16,9 +16,10 @@
 /* A kick arrived. Carries the mailbox out; false: bits are left that need the slow path. */
 bool hot_mail(struct engine_vcpu *v);
 
-/* A load or store at gpa. Answers it if it is an interrupt controller's register: gpr[] is updated,
- * the pc is the engine's to move. False: not ours. */
-bool hot_irqchip(struct engine_vcpu *v, uint64_t gpa, const struct riscv_access *access);
+/* A load or store at gpa. Answers it if it is a register of an interrupt controller, or one of the
+ * serial port's that polled output uses: gpr[] is updated, the exit is counted, the pc is the
+ * engine's to move. False: not ours. */
+bool hot_device(struct engine_vcpu *v, uint64_t gpa, const struct riscv_access *access);
 
 /* The guest's S-mode executes a CSR instruction on stopei, or on sireg while its siselect holds
  * `select`, and its interrupt file is in memory. Answers it: gpr[] is updated, the pc is the

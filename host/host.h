@@ -137,6 +137,15 @@ size_t host_console_write(struct vm *vm, const char *bytes, size_t count);
 size_t host_console_room(struct vm *vm);
 void host_console_flush(struct vm *vm);
 
+/*
+ * For what comes byte by byte. host_console_sent() in the place of host_console_flush(), on the
+ * vCPU's hart: a line has it sent now, less than that within a millisecond. Until then
+ * host_console_hurry() takes bytes from inside a run, and nothing need be called after it; false:
+ * it did not, try host_console_write().
+ */
+void host_console_sent(struct vm *vm);
+bool host_console_hurry(struct vm *vm, uint8_t byte);
+
 /* ns16550a_receive() had to refuse a byte for the VM, and there is room again. Its port's lock is
  * held. */
 void host_console_taken(struct vm *vm);

@@ -365,6 +365,31 @@ enum ns16550a_answer ns16550a_write(struct ns16550a *uart, uint32_t offset, unsi
     return done == REFUSED ? NS16550A_AGAIN : NS16550A_DONE;
 }
 
+int ns16550a_status_now(struct ns16550a *uart)
+{
+    if (__atomic_load_n(&uart->lsr_errors, __ATOMIC_RELAXED) ||
+        atomic_load_explicit(&uart->full, memory_order_relaxed)) {
+        return -1;
+    }
+    bool data = __atomic_load_n(&uart->fifo_count, __ATOMIC_RELAXED) != 0;
+    return LSR_THRE | LSR_TEMT | (data ? LSR_DR : 0);
+}
+
+bool ns16550a_send_now(struct ns16550a *uart, uint8_t byte)
+{
+    if (!lock_try(&uart->lock)) {
+        return false;
+    }
+    bool plain = !((uart->lcr & LCR_DLAB) | (uart->mcr & MCR_LOOP) | (uart->ier & IER_THRI)) &&
+                 !atomic_load_explicit(&uart->full, memory_order_relaxed);
+    bool done = plain && uart->hurry(uart->owner, byte);
+    if (done) {
+        uart->thre_pending = true;
+    }
+    lock_release(&uart->lock);
+    return done;
+}
+
 void ns16550a_ready(struct ns16550a *uart)
 {
     lock_take(&uart->lock);

@@ -47,6 +47,7 @@ struct ns16550a {
      * for now (false); `room` tells how many more. `sent` comes afterwards, without the lock. */
     bool (*send)(void *owner, uint8_t byte);
     size_t (*room)(void *owner);
+    bool (*hurry)(void *owner, uint8_t byte); /* as `send`, if `sent` need not be called after it */
     void (*sent)(void *owner);
     void (*taken)(void *owner); /* with the lock held: there is room for received bytes again */
     /* Set by the owner, called with the lock held: `data` is a level. */
@@ -66,6 +67,16 @@ bool ns16550a_read(struct ns16550a *uart, uint32_t offset, unsigned width, uint6
 enum ns16550a_answer { NS16550A_NONE, NS16550A_DONE, NS16550A_AGAIN };
 enum ns16550a_answer ns16550a_write(struct ns16550a *uart, uint32_t offset, unsigned width,
                                     uint64_t value);
+
+/*
+ * The plain cases of two registers, for callers that may not wait. The line status: -1: it takes
+ * the long way. A byte to send: false: the long way, nothing has happened. `hurry` answers whether
+ * the owner has taken it, with nothing more to be done.
+ */
+#define NS16550A_DATA 0
+#define NS16550A_LSR 5
+int ns16550a_status_now(struct ns16550a *uart);
+bool ns16550a_send_now(struct ns16550a *uart, uint8_t byte);
 
 /* The owner has room again: the transmitter is empty, if it was not. Any hart. */
 void ns16550a_ready(struct ns16550a *uart);

@@ -123,10 +123,9 @@ bool h_hot_fault(struct engine_vcpu *v)
     } else if (!riscv_decode_transformed(htinst, &access)) {
         return false;
     }
-    if (!hot_irqchip(v, fault_gpa(), &access))
+    if (!hot_device(v, fault_gpa(), &access))
         return false;
     csr_write(CSR_SEPC, csr_read(CSR_SEPC) + access.insn_bytes);
-    v->exits[EXIT_HOT_IRQCHIP]++;
     return true;
 }
 

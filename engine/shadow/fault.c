@@ -137,9 +137,8 @@ static bool device(struct engine_vcpu *v, uint64_t gpa, enum s_access access, st
         exit->reason = EXIT_UNDECODED;
         return false;
     }
-    if (hot_irqchip(v, gpa, &exit->access)) {
+    if (hot_device(v, gpa, &exit->access)) {
         v->pc += exit->access.insn_bytes;
-        v->exits[EXIT_HOT_IRQCHIP]++;
         return true;
     }
     exit->reason = EXIT_MMIO;

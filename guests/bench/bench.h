@@ -39,6 +39,7 @@ void loop_empty(uint64_t count);
 void loop_timer(uint64_t count);
 void loop_load(uint64_t count, uintptr_t at);
 void loop_load_byte(uint64_t count, uintptr_t at);
+void loop_store_byte(uint64_t count, uintptr_t at, uint64_t byte);
 void loop_touch(uint64_t pages, uintptr_t at);
 void loop_user(uint64_t count);
 void loop_faults(uint64_t count, uintptr_t at, uint64_t user);

@@ -61,6 +61,14 @@ loop_load_byte:
     bnez    a0, 1b
     ret
 
+/* void loop_store_byte(uint64_t count, void *at, uint64_t byte): sb. */
+    .globl  loop_store_byte
+loop_store_byte:
+1:  sb      a2, 0(a1)
+    addi    a0, a0, -1
+    bnez    a0, 1b
+    ret
+
 /* void loop_touch(uint64_t pages, void *at): a store into each page. */
     .globl  loop_touch
 loop_touch:

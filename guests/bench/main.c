@@ -137,6 +137,9 @@ void guest_main(uint64_t hart, uint64_t tree)
     MEASURE("plic-read", ROUNDS, loop_load(ROUNDS, 0x0c000004));
     MEASURE("plic-claim", ROUNDS, loop_load(ROUNDS, 0x0c201004 + 0x2000 * me));
     MEASURE("uart-read", ROUNDS, loop_load_byte(ROUNDS, 0x10000007));
+    MEASURE("uart-status", ROUNDS, loop_load_byte(ROUNDS, 0x10000005));
+    MEASURE("uart-send", ROUNDS / 10, loop_store_byte(ROUNDS / 10, 0x10000000, '.'));
+    guest_print("\n");
     timer_latency("timer-latency", false);
     timer_latency("timer-asleep", true);
     other_hart();

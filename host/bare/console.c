@@ -93,6 +93,24 @@ void host_console_flush(struct vm *vm)
     out_pump();
 }
 
+void console_flush(void)
+{
+    out_pump();
+}
+
+void host_console_sent(struct vm *vm)
+{
+    if (out_later(vm->index))
+        hart_flush_soon();
+    else
+        out_pump();
+}
+
+bool host_console_hurry(struct vm *vm, uint8_t byte)
+{
+    return out_hurry(vm->index, (char)byte);
+}
+
 /* Messages among them are marked by control characters, which the monitor has no use for. */
 void monitor_host_write(const char *bytes, size_t count)
 {

@@ -44,6 +44,9 @@ uint64_t console_serve(void);
 /* One received byte. For console_serve() and tests: only one hart at a time. */
 void console_key(uint8_t key);
 
+/* hart.c's timer, when host_console_sent() has put something off. */
+void console_flush(void);
+
 /* Puts a VM in front, or the monitor (NULL). */
 void console_front(struct vm *vm);
 

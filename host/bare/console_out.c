@@ -16,9 +16,10 @@
 #define STAGE 4096 /* a turn's worth: a line, and the front's unfinished one twice */
 #define ROW 79 /* a longer line has wrapped on the usual terminal and can't be erased in place */
 
-#define FRONT_TURN 256  /* bytes of a turn of the front's, if no line ends before */
-#define BEHIND_TURN 512 /* bytes that are looked through for a line of another VM */
-#define PUMP_BYTES 2048 /* of output in one call of out_pump() */
+#define FRONT_TURN 256             /* bytes of a turn of the front's, if no line ends before */
+#define BEHIND_TURN 512            /* bytes that are looked through for a line of another VM */
+#define PUMP_BYTES 2048            /* of output in one call of out_pump() */
+#define LATER_ROOM (VM_RING - 512) /* with more than that in a ring it is time to send */
 #define PANIC_TRIES 1000000
 #define PUMP_TURNS 2             /* of somebody else's asking meanwhile */
 #define READY_ROOM (VM_RING / 2) /* from here on a VM that was told to wait writes again */
@@ -35,6 +36,9 @@ static _Atomic unsigned front = OUT_MONITOR; /* changed with the lock held */
 static struct uart *port;
 static _Atomic bool begun, closing, panicking;
 static _Atomic uint64_t moved; /* when the line took something, or had nothing to take */
+
+/* Bit n: out_pump() is going to be called for what VM n writes. Cleared before it looks. */
+static _Atomic uint64_t pump_due;
 
 /* Somebody has put something in since the holder of `lock` looked. */
 static _Atomic bool asked;
@@ -286,6 +290,30 @@ static unsigned choose_writer(void)
     return OUT_WRITERS;
 }
 
+bool out_later(unsigned vm)
+{
+    if (!port || !begun || console_ring_hot_room(&rings[vm]) < LATER_ROOM)
+        return false;
+    atomic_fetch_or(&pump_due, 1ULL << vm);
+    return true;
+}
+
+/* The byte first, then a look at whether the pump is still to come: it clears the bit, then looks.
+ */
+bool out_hurry(unsigned vm, char byte)
+{
+    uint64_t bit = 1ULL << vm;
+
+    if (closing || !(atomic_load_explicit(&pump_due, memory_order_relaxed) & bit) ||
+        !console_ring_hurry(&rings[vm], byte, LATER_ROOM))
+        return false;
+    if (!(atomic_load(&pump_due) & bit)) { /* it was faster */
+        atomic_fetch_or(&waiting, bit);
+        out_pump();
+    }
+    return true;
+}
+
 /* A VM's ring has less in it than before. */
 static void taken_from(unsigned vm)
 {
@@ -402,6 +430,7 @@ void out_pump(void)
 {
     if (!port)
         return;
+    atomic_store(&pump_due, 0);
     atomic_store(&asked, true);
     for (unsigned n = 0; atomic_load(&asked); n++) {
         /* Whoever has the lock looks at `asked` after giving it back. */

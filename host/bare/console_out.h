@@ -46,6 +46,14 @@ size_t out_write(unsigned vm, const char *bytes, size_t count);
 /* How many bytes of that VM out_write() would take now. */
 size_t out_room(unsigned vm);
 
+/* What that VM has written need not be out at once: out_pump() will be called soon. False: better
+ * now, it is a line, or much. */
+bool out_later(unsigned vm);
+
+/* A byte of a VM for which such a call is still to come. False: it was not taken. Waits for nobody.
+ */
+bool out_hurry(unsigned vm, char byte);
+
 /* Bytes of the monitor's own, escape sequences included. If there is no room it waits: the answer
  * to a person's command is not cut. */
 void out_monitor(const char *bytes, size_t count);

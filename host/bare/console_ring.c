@@ -113,6 +113,25 @@ size_t console_ring_room(struct console_ring *ring)
     return left;
 }
 
+size_t console_ring_hot_room(struct console_ring *ring)
+{
+    lock_take(&ring->lock);
+    size_t left = ring->gap || ring->skips || ring->line == ring->head ? 0 : room(ring);
+    lock_release(&ring->lock);
+    return left;
+}
+
+bool console_ring_hurry(struct console_ring *ring, char byte, size_t least)
+{
+    if (!lock_try(&ring->lock))
+        return false;
+    bool fits = !ring->gap && !ring->skips && room(ring) >= least;
+    if (fits)
+        ring->bytes[ring->head++ & (ring->size - 1)] = byte;
+    lock_release(&ring->lock);
+    return fits;
+}
+
 bool console_ring_is_empty(struct console_ring *ring)
 {
     lock_take(&ring->lock);

@@ -49,6 +49,12 @@ unsigned console_ring_lost(struct console_ring *ring);
 /* Bytes that console_ring_put() would take. */
 size_t console_ring_room(struct console_ring *ring);
 
+/* Bytes of room, 0 if what was put in last ended a line. */
+size_t console_ring_hot_room(struct console_ring *ring);
+
+/* Puts a byte in that ends no line, if the lock is free and there are `least` bytes of room. */
+bool console_ring_hurry(struct console_ring *ring, char byte, size_t least);
+
 /* Neither bytes nor a gap to tell of. */
 bool console_ring_is_empty(struct console_ring *ring);
 

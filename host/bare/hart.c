@@ -46,6 +46,8 @@ static uint64_t next_deadline(const struct hart *hart)
         when = hart->watch_deadline;
     if (hart->tick_deadline < when)
         when = hart->tick_deadline;
+    if (hart->flush_deadline < when)
+        when = hart->flush_deadline;
     return when;
 }
 
@@ -179,6 +181,15 @@ static void tick(struct hart *hart, uint64_t now)
     top_tick();
 }
 
+void hart_flush_soon(void)
+{
+    struct hart *hart = &harts[hart_this()];
+    if (hart->flush_deadline != UINT64_MAX)
+        return;
+    hart->flush_deadline = host_time() + host_timebase() / 1000;
+    timer_program(hart);
+}
+
 /* A port that can't interrupt: there is output to see to by time. */
 static _Atomic uint32_t console_waits, console_asked; /* a byte has no exchange of its own */
 
@@ -215,6 +226,10 @@ static void on_timer(struct hart *hart)
         watch(hart, now);
     if (hart->tick_deadline <= now)
         tick(hart, now);
+    if (hart->flush_deadline <= now) {
+        hart->flush_deadline = UINT64_MAX;
+        console_flush();
+    }
     if (hart->loaded && hart->loaded->eng.loaded)
         hart->loaded->eng.ops->timer_check(&hart->loaded->eng);
     if (hart->poll_deadline <= now) {
@@ -344,6 +359,7 @@ static void hart_begin(struct hart *hart)
     hart->sched_deadline = UINT64_MAX;
     hart->watch_deadline = UINT64_MAX;
     hart->tick_deadline = UINT64_MAX;
+    hart->flush_deadline = UINT64_MAX;
     hart->rq.slice_end = UINT64_MAX;
     hart->rq.slice = host_timebase() / RUNQUEUE_SLICE_HZ;
     hart->irq_context = -1;

@@ -31,6 +31,7 @@ struct hart {
     _Atomic uint64_t idle_ticks, idle_since; /* time with nobody to run; since: 0, or from when */
     atomic_bool tick;                        /* the monitor wants to be called each second */
     uint64_t tick_deadline;
+    uint64_t flush_deadline; /* when to call console_flush() */
     uint64_t watch_deadline; /* when a watchdog may be due */
     uint64_t sched_deadline; /* when a turn, a budget or a sleep ends here */
     uint64_t timer;          /* what the hart's timer is set to */
@@ -63,6 +64,9 @@ void harts_start(uint64_t boot_id);
 
 /* Makes a hart leave the guest or its wait soon. On any hart. */
 void hart_kick(const struct hart *hart);
+
+/* console_flush() is called on this hart within a millisecond. */
+void hart_flush_soon(void);
 
 /* Reads and writes the console's port; on the console's hart. Has that done soon; on any hart. */
 void hart_serve_console(void);

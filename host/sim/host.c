@@ -264,6 +264,23 @@ SIM void host_console_flush(struct vm *vm)
     (void)vm;
 }
 
+SIM void host_console_sent(struct vm *vm)
+{
+    (void)vm;
+}
+
+SIM bool host_console_hurry(struct vm *vm, uint8_t byte)
+{
+    (void)vm;
+    (void)byte;
+    return false;
+}
+
+SIM void hart_flush_soon(void);
+SIM void hart_flush_soon(void)
+{
+}
+
 SIM void host_console_taken(struct vm *vm)
 {
     (void)vm;

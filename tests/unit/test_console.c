@@ -498,6 +498,37 @@ static void the_end_waits_for_the_line(void **state)
     assert_null(strstr(out, "more"));
 }
 
+/* Byte by byte: sent when a line ends, when it is much, or when the hart's timer says so. */
+static void bytes_are_put_off(void **state)
+{
+    (void)state;
+    assert_false(host_console_hurry(&vms[0], 'a')); /* nobody would come for it */
+    host_console_write(&vms[0], "a", 1);
+    host_console_sent(&vms[0]);
+    assert_true(host_console_hurry(&vms[0], 'b'));
+    assert_true(host_console_hurry(&vms[0], 'c'));
+    assert_string_equal(out, "");
+    console_flush();
+    assert_string_equal(out, "abc");
+    assert_false(host_console_hurry(&vms[0], 'd'));
+    host_console_write(&vms[0], "d", 1);
+    host_console_sent(&vms[0]);
+    host_print("a message"); /* comes after what was written before it */
+    assert_string_equal(out, "abcd\r\ncaldarium: a message\r\nabcd");
+    host_console_write(&vms[0], "\n", 1);
+    host_console_sent(&vms[0]);
+    forget();
+    unsigned much = 0;
+    host_console_write(&vms[1], "x", 1);
+    host_console_sent(&vms[1]);
+    while (host_console_hurry(&vms[1], 'x'))
+        assert_true(++much < 1000);
+    assert_true(much > 100);
+    host_console_write(&vms[1], "x", 1);
+    host_console_sent(&vms[1]);
+    assert_true(out_used > 256);
+}
+
 static void ending_on_a_slow_line(void **state)
 {
     (void)state;
@@ -676,6 +707,7 @@ int main(void)
         cmocka_unit_test_setup(a_paste_waits_for_the_vm, setup),
         cmocka_unit_test_setup(leaving_a_vm_that_takes_nothing, setup),
         cmocka_unit_test_setup(a_vm_that_never_reads, setup),
+        cmocka_unit_test_setup(bytes_are_put_off, setup),
         cmocka_unit_test_setup(ending, setup),
         cmocka_unit_test_setup(bell_when_nobody_listens, setup),
         cmocka_unit_test_setup(colours, setup),

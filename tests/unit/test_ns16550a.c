@@ -24,6 +24,11 @@ static bool send(void *owner, uint8_t byte)
     return true;
 }
 
+static bool hurry(void *owner, uint8_t byte)
+{
+    return send(owner, byte);
+}
+
 static size_t room(void *owner)
 {
     assert_ptr_equal(owner, &uart);
@@ -73,6 +78,7 @@ static int setup(void **state)
     uart.send = send;
     uart.room = room;
     uart.sent = after;
+    uart.hurry = hurry;
     uart.taken = taken_again;
     room_again = 0;
     owner_room = SIZE_MAX;
@@ -257,6 +263,42 @@ static void owner_has_no_room(void **state)
     assert_int_equal(rd(LSR), 0x00);
     owner_room = 4000; /* nobody says so, as when nobody reads what goes out */
     assert_int_equal(rd(LSR), 0x60);
+}
+
+/* What is answered without waiting is what the registers would say; anything odd is not. */
+static void plain_cases(void **state)
+{
+    (void)state;
+    assert_int_equal(ns16550a_status_now(&uart), rd(LSR));
+    ns16550a_receive(&uart, 'r');
+    assert_int_equal(ns16550a_status_now(&uart), rd(LSR));
+    assert_true(ns16550a_send_now(&uart, 'a'));
+    assert_int_equal(sent_count, 1);
+    wr(IER, 0x02);
+    assert_false(ns16550a_send_now(&uart, 'b'));
+    wr(IER, 0);
+    wr(LCR, 0x83);
+    assert_false(ns16550a_send_now(&uart, 'b'));
+    wr(LCR, 0x03);
+    wr(MCR, 0x10);
+    assert_false(ns16550a_send_now(&uart, 'b'));
+    for (unsigned n = 0; n < 20; n++)
+        wr(DATA, 'l'); /* overrun */
+    assert_int_equal(ns16550a_status_now(&uart), -1);
+    rd(LSR);
+    wr(MCR, 0);
+    lock_take(&uart.lock);
+    assert_false(ns16550a_send_now(&uart, 'b'));
+    lock_release(&uart.lock);
+    owner_room = 0;
+    assert_false(ns16550a_send_now(&uart, 'b'));
+    ns16550a_write(&uart, DATA, 1, 'b');
+    assert_int_equal(ns16550a_status_now(&uart), -1); /* full */
+    owner_room = 4000;
+    assert_false(ns16550a_send_now(&uart, 'b')); /* not before it is known to have room */
+    rd(LSR);
+    assert_true(ns16550a_send_now(&uart, 'b'));
+    assert_int_equal(sent_count, 2);
 }
 
 static void transmit(void **state)
@@ -454,6 +496,7 @@ int main(void)
         cmocka_unit_test_setup(linux_thre_test, setup_without_fifo),
         cmocka_unit_test_setup(empty_is_told_once, setup),
         cmocka_unit_test_setup(owner_has_no_room, setup),
+        cmocka_unit_test_setup(plain_cases, setup),
         cmocka_unit_test_setup(transmit, setup),
         cmocka_unit_test_setup(receive_without_fifo, setup_without_fifo),
         cmocka_unit_test_setup(receive_with_fifo, setup),
