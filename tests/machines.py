@@ -35,7 +35,8 @@ NO_MACHINE = {
     "amd-microblaze-v-generic": "no SBI firmware and no tree", "k230": "a tree and firmware of its SDK's",
     "boston-aia": "QEMU starts it with a FIT image and no SBI console",
     "xiangshan-kunminghu": "QEMU makes no tree for it; its CPU model is above",
-    "microchip-icicle-kit": "QEMU makes no tree for it: the row after this table starts it with Linux' own",
+    "microchip-icicle-kit": "QEMU 11 makes no tree for it and tells no bundle in one that it is given; "
+                            "test_boards.py starts it with QEMU 10",
 }
 BOARDS = {  # smp, memory
     "sifive_u": (5, "2G"), "spike": (2, "1G"),
@@ -44,13 +45,12 @@ BOARDS = {  # smp, memory
 LACKS = {
     r"spike \|.*": ("sbi_trap_error", "OpenSBI takes the tree's word for Sstc; this board has no clock for it, "
                     "so its own write of stimecmp traps"),
-    r"spike rv64,sstc=off \| .* \| mini": ("mini>|ok", "HTIF: keys that come at once are lost"),
+    r"spike rv64,sstc=off \| .* \| mini": ("mini>|opcode_insn|ok", "HTIF: keys that come at once are lost, "
+                                              "or OpenSBI prints a line for each sret"),
     r"sifive_u \| shadow \| linux": ("opcode_insn|ok", "OpenSBI from 1.6 on prints a line for each sret of such a guest"),
 }
 # On engine shadow a Linux takes minutes: these are enough.
 LINUX_ON_SHADOW = ("virt rv64, this QEMU, its own OpenSBI", "sifive_u")
-# Board, and the system test that starts it with the newest QEMU.
-TESTS = {"microchip-icicle-kit": "tests/system/test_boards.py -k polarfire"}
 GUESTS = {"mini": "mini> ", "linux": "machines: riscv64"}
 
 
@@ -72,7 +72,7 @@ def rows():
     yield "spike rv64,sstc=off", NEWEST, "spike", "rv64,sstc=off", None, 2, "1G"
     for machine in ("virt,aia=aplic", "virt,aia=aplic-imsic,aia-guests=3"):
         yield machine, NEWEST, machine, "rv64", None, 2, "1G"
-    listed = re.findall(r"^(\S+) +\S", output(NEWEST, "-M", "help"), re.MULTILINE)
+    listed = re.findall(r"^(\S+) +\S", output(NEWEST, "-M", "help").split("\n", 1)[1], re.MULTILINE)
     for machine in sorted(listed):
         if machine not in NO_MACHINE and machine != "virt":
             smp, memory = BOARDS.get(machine, (2, "2G"))
@@ -126,12 +126,6 @@ def main(words):
                     wrong += not as_expected
                     print(f"{name} | {got}{'' if as_expected else '  <- not as expected'}"
                           f"{f' ({why})' if why else ''}", flush=True)
-    for board, test in TESTS.items():
-        if all(word in board for word in words):
-            done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", *test.split()],
-                                  cwd=caldarium.ROOT, env={**os.environ, "QEMU": NEWEST}, capture_output=True)
-            wrong += done.returncode != 0
-            print(f"{board:<42} | {test}: {done.stdout.decode().strip().splitlines()[-1]}")
     for table, kind in ((NO_CPU, "CPU"), (NO_MACHINE, "machine")):
         for name, why in table.items():
             print(f"not run: {kind} {name}: {why}")
