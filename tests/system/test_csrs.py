@@ -49,6 +49,8 @@ SV57 = {H: {}, SHADOW: {(mode, 0x180, "mode 10"): "0" for mode in "sS"}}
 def expected(engine, bare):
     """What a VM has to print, from what the bare machine did."""
     lines = {**bare, **SV57[engine], **TIME[engine]}
+    # OpenSBI 1.5 enters with CY, TM and IR open, and so does a VM; 1.9 with TM alone.
+    lines["entry", 0, ""] = lines["entry", 0, ""].replace("scounteren 2", "scounteren 7")
     for key, text in list(lines.items()):
         mode, number, _ = key
         absent, _ = ABSENT_BITS.get((engine, number), (0, ""))
