@@ -7,12 +7,25 @@
 #include "core/tree/edit.h"
 #include "host/host.h"
 
-/* The user's interrupt controller nodes refer to harts by phandle: those of the user's cpus stay
- * valid, so they are carried over to the generated ones. */
+/* Phandles for the generated cpus, above those of the user's nodes. */
+static void choose_phandles(struct tree *t)
+{
+    const uint32_t span = TREE_PHANDLE_INTC - TREE_PHANDLE_CPU;
+    uint32_t last;
+    t->error = fdt_find_max_phandle(t->fdt, &last);
+    if (!t->error && last > FDT_MAX_PHANDLE - 2 * span)
+        t->error = -FDT_ERR_NOPHANDLES;
+    if (t->error)
+        return;
+    t->cpu = last < TREE_PHANDLE_CPU ? TREE_PHANDLE_CPU : last + 1;
+    for (unsigned n = 0; n < t->vm->config->vcpus; n++)
+        t->intc[n] = t->cpu + span + n;
+}
+
+/* Nodes of the user's refer to harts' interrupt controllers by phandle: those of the user's cpus
+ * stay valid, so they are carried over to the generated ones. */
 static void keep_intc(struct tree *t)
 {
-    for (unsigned n = 0; n < t->vm->config->vcpus; n++)
-        t->intc[n] = TREE_PHANDLE_INTC + n;
     int cpu, child;
     fdt_for_each_subnode(cpu, t->fdt, fdt_path_offset(t->fdt, "/cpus"))
     {
@@ -24,7 +37,8 @@ static void keep_intc(struct tree *t)
         fdt_for_each_subnode(child, t->fdt, cpu)
         {
             uint32_t phandle = fdt_get_phandle(t->fdt, child);
-            if (id < t->vm->config->vcpus && phandle && phandle != (uint32_t)-1)
+            if (id < t->vm->config->vcpus && phandle && phandle != (uint32_t)-1 &&
+                fdt_getprop(t->fdt, child, "interrupt-controller", NULL))
                 t->intc[id] = phandle;
         }
     }
@@ -71,6 +85,9 @@ void tree_edit(struct tree *t, size_t size)
         t->error = fdt_open_into(t->fdt, t->fdt, (int)size);
     if (t->error)
         return;
+    choose_phandles(t);
+    if (t->error)
+        return;
     keep_intc(t);
     int cpus = fdt_path_offset(t->fdt, "/cpus");
     if (cpus >= 0)
@@ -82,4 +99,5 @@ void tree_edit(struct tree *t, size_t size)
     if (chosen < 0)
         chosen = tree_node(t, 0, "chosen");
     tree_fill_chosen(t, chosen);
+    tree_wire_irqchip(t);
 }

@@ -13,6 +13,7 @@ struct tree {
     void *fdt;
     int error;
     unsigned clocks;             /* copied so far */
+    uint32_t cpu;                /* phandle of the first hart; the others' follow */
     uint32_t intc[VM_MAX_VCPUS]; /* phandles of the harts' interrupt controllers */
 };
 
@@ -41,6 +42,10 @@ void tree_interrupts(struct tree *t, int node, const struct tree_irq *irqs, unsi
 /* The guest's interrupt controller, irqchip.c. */
 void tree_add_irqchip(struct tree *t, int soc);
 
+/* In a tree of the user's own: connects the controller that lies where Caldarium's does with the
+ * harts, as Caldarium's is. */
+void tree_wire_irqchip(struct tree *t);
+
 void tree_add_devices(struct tree *t, int soc);
 void tree_add_shared(struct tree *t, int soc);
 void tree_add_reserved(struct tree *t);
@@ -48,7 +53,8 @@ void tree_add_cpus(struct tree *t);
 void tree_add_memory(struct tree *t);
 void tree_fill_chosen(struct tree *t, int chosen);
 
-/* The user's own tree (`fdt`) with memory, cpus and chosen filled in. */
+/* The user's own tree (`fdt`) with memory, cpus, chosen and the interrupt controller's wiring
+ * filled in. */
 void tree_edit(struct tree *t, size_t size);
 
 #endif

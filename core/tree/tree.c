@@ -78,7 +78,7 @@ static void add_cpu_map(struct tree *t, int cpus)
     int cluster = tree_node(t, tree_node(t, cpus, "cpu-map"), "cluster0");
     for (unsigned n = t->vm->config->vcpus; n-- > 0;) {
         snprintf(name, sizeof(name), "core%u", n);
-        tree_u32(t, tree_node(t, cluster, name), "cpu", TREE_PHANDLE_CPU + n);
+        tree_u32(t, tree_node(t, cluster, name), "cpu", t->cpu + n);
     }
 }
 
@@ -102,7 +102,7 @@ static void add_cpu(struct tree *t, int cpus, unsigned n, const struct riscv_isa
     char text[1024];
     snprintf(text, sizeof(text), "cpu@%x", n);
     int cpu = tree_node(t, cpus, text);
-    tree_u32(t, cpu, "phandle", TREE_PHANDLE_CPU + n);
+    tree_u32(t, cpu, "phandle", t->cpu + n);
     unsigned levels =
         t->vm->config->engine == ENGINE_SHADOW ? board.satp_levels_shadow : board.satp_levels;
     snprintf(text, sizeof(text), "riscv,sv%u", 9 * levels + 12);
@@ -181,6 +181,7 @@ void tree_fill_chosen(struct tree *t, int chosen)
 static void generate(struct tree *t, size_t size)
 {
     t->error = fdt_create_empty_tree(t->fdt, (int)size);
+    t->cpu = TREE_PHANDLE_CPU;
     for (unsigned n = 0; n < t->vm->config->vcpus; n++)
         t->intc[n] = TREE_PHANDLE_INTC + n;
     tree_u32(t, 0, "#address-cells", 2);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The device tree a guest is given: generated from the board's facts and the VM's description, or
- * the user's own (`fdt`) with memory, cpus and chosen filled in. */
+ * the user's own (`fdt`) with memory, cpus, chosen and the interrupt controller's wiring filled in.
+ */
 #ifndef CORE_TREE_TREE_H
 #define CORE_TREE_TREE_H
 

@@ -235,6 +235,114 @@ static void test_tree_of_64_vcpus(void **state)
     assert_true(fdt_path_offset(fdt, "/cpus/cpu@3f/interrupt-controller") > 0);
 }
 
+#define OWN_CPU 7 /* phandle of the only hart's interrupt controller */
+#define OWN_OTHER 0x1101
+
+/* A tree of the user's own: one hart, with a cache, and a controller that is wired to it alone. */
+static void own_tree(const char *compatible, uint64_t base, uint64_t size)
+{
+    static uint8_t own[4096] __attribute__((aligned(8)));
+    const fdt32_t lines[] = {cpu_to_fdt32(OWN_CPU), cpu_to_fdt32(9)};
+    const fdt64_t reg[] = {cpu_to_fdt64(base), cpu_to_fdt64(size)};
+    assert_int_equal(fdt_create(own, sizeof(own)), 0);
+    fdt_finish_reservemap(own);
+    fdt_begin_node(own, "");
+    fdt_property_u32(own, "#address-cells", 2);
+    fdt_property_u32(own, "#size-cells", 2);
+    fdt_begin_node(own, "cpus");
+    fdt_begin_node(own, "cpu@0");
+    fdt_property_u32(own, "reg", 0);
+    fdt_begin_node(own, "interrupt-controller");
+    fdt_property_u32(own, "phandle", OWN_CPU);
+    fdt_property(own, "interrupt-controller", "", 0);
+    fdt_end_node(own);
+    fdt_begin_node(own, "l2-cache");
+    fdt_property_u32(own, "phandle", OWN_CPU + 1);
+    fdt_end_node(own);
+    fdt_end_node(own);
+    fdt_end_node(own);
+    fdt_begin_node(own, "irqchip");
+    fdt_property_string(own, "compatible", compatible);
+    fdt_property(own, "interrupt-controller", "", 0);
+    fdt_property(own, "reg", reg, sizeof(reg));
+    fdt_property_u32(own, "phandle", OWN_OTHER);
+    fdt_property_u32(own, "riscv,hart-index-bits", 1);
+    fdt_property(own, "interrupts-extended", lines, sizeof(lines));
+    fdt_end_node(own);
+    fdt_end_node(own);
+    assert_int_equal(fdt_finish(own), 0);
+    guest_config.fdt = (struct config_image){"own", own, fdt_totalsize(own)};
+}
+
+static const void *load_own_tree(void)
+{
+    linux_header(0x200000, 0x300000);
+    guest_config.irqchip = tree_irqchip(&guest_config);
+    assert_true(load_images(&guest, &loaded));
+    const void *fdt =
+        vm_ram(&guest, loaded.fdt, fdt_totalsize(vm_ram(&guest, loaded.fdt, GUEST_MIB / 16)));
+    assert_non_null(fdt);
+    assert_string_equal(fdt_get_name(fdt, fdt_node_offset_by_phandle(fdt, OWN_OTHER), NULL),
+                        "irqchip");
+    return fdt;
+}
+
+/* Every hart has `lines` entries, in the harts' order; the last of them is S-mode's. */
+static void wired(const void *fdt, unsigned lines)
+{
+    int bytes;
+    const fdt32_t *cells = prop(fdt, "/irqchip", "interrupts-extended", &bytes);
+    assert_int_equal(bytes, 8 * lines * guest_config.vcpus);
+    for (unsigned n = 0; n < lines * guest_config.vcpus; n++) {
+        char path[48];
+        snprintf(path, sizeof(path), "/cpus/cpu@%x/interrupt-controller", n / lines);
+        int intc = fdt_node_offset_by_phandle(fdt, fdt32_ld(cells + 2 * n));
+        assert_true(intc > 0);
+        assert_int_equal(intc, fdt_path_offset(fdt, path));
+        assert_int_equal(fdt32_ld(cells + 2 * n + 1), (n + 1) % lines ? 11 : 9);
+    }
+    assert_int_equal(fdt32_ld(cells), OWN_CPU);
+}
+
+/* The controller is wired as Caldarium's is, whatever the tree's own says. */
+static void test_own_tree_plic(void **state)
+{
+    (void)state;
+    own_tree("sifive,plic-1.0.0", GUEST_PLIC_BASE, GUEST_PLIC_SIZE);
+    wired(load_own_tree(), 2);
+}
+
+static void test_own_tree_aplic(void **state)
+{
+    (void)state;
+    own_tree("riscv,aplic", GUEST_APLIC_BASE, GUEST_APLIC_SIZE);
+    wired(load_own_tree(), 1);
+}
+
+static void test_own_tree_imsic(void **state)
+{
+    (void)state;
+    int bytes;
+    own_tree("riscv,imsics", GUEST_IMSIC_BASE, GUEST_IMSIC_PAGE);
+    const void *fdt = load_own_tree();
+    wired(fdt, 1);
+    const fdt64_t *reg = prop(fdt, "/irqchip", "reg", &bytes);
+    assert_int_equal(bytes, 16);
+    assert_int_equal(fdt64_ld(reg), GUEST_IMSIC_BASE);
+    assert_int_equal(fdt64_ld(reg + 1), GUEST_VCPUS * GUEST_IMSIC_PAGE);
+    assert_null(prop(fdt, "/irqchip", "riscv,hart-index-bits", &bytes));
+}
+
+/* Somebody else's, M-mode's for instance: left as it is. */
+static void test_own_tree_other_controller(void **state)
+{
+    (void)state;
+    int bytes;
+    own_tree("riscv,imsics", 0x24000000, GUEST_IMSIC_PAGE);
+    prop(load_own_tree(), "/irqchip", "interrupts-extended", &bytes);
+    assert_int_equal(bytes, 8);
+}
+
 static void test_ramdisk_too_large(void **state)
 {
     (void)state;
@@ -261,6 +369,10 @@ int main(void)
         TEST(test_damaged_headers),
         TEST(test_tree_of_64_vcpus),
         TEST(test_ramdisk_place),
+        TEST(test_own_tree_plic),
+        TEST(test_own_tree_aplic),
+        TEST(test_own_tree_imsic),
+        TEST(test_own_tree_other_controller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
