@@ -653,6 +653,9 @@ void out_close(bool closed)
         return;
     take();
     flush();
+    interrupt(); /* who prints next, such as the shell around QEMU, finds the start of a row */
+    lines[front].started = false;
+    flush();
     release();
 }
 

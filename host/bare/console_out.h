@@ -69,7 +69,8 @@ void out_pump(void);
  * many ticks it wants to be called again; UINT64_MAX: when somebody asks (console_look()). */
 uint64_t out_serve(void);
 
-/* Waits until everything is out, and takes nothing more from VMs until `false`. */
+/* Waits until everything is out and the cursor at the start of a row, and takes nothing more from
+ * VMs until `false`. */
 void out_close(bool closed);
 
 /* A bell. */

@@ -498,6 +498,19 @@ static void the_end_waits_for_the_line(void **state)
     assert_null(strstr(out, "more"));
 }
 
+static void the_end_leaves_no_prompt(void **state)
+{
+    (void)state;
+    say(0, "# ");
+    host_print("the machine is powered off");
+    console_close(true);
+    assert_string_equal(out, "# \r\ncaldarium: the machine is powered off\r\n# \r\033[K");
+    console_close(false);
+    forget();
+    host_error("it goes on");
+    assert_string_equal(out, "caldarium: it goes on\r\n# ");
+}
+
 /* Byte by byte: sent when a line ends, when it is much, or when the hart's timer says so. */
 static void bytes_are_put_off(void **state)
 {
@@ -703,6 +716,7 @@ int main(void)
         cmocka_unit_test_setup(front_waits, setup),
         cmocka_unit_test_setup(a_dead_line_holds_nobody, setup),
         cmocka_unit_test_setup(the_end_waits_for_the_line, setup),
+        cmocka_unit_test_setup(the_end_leaves_no_prompt, setup),
         cmocka_unit_test_setup(ending_on_a_slow_line, setup),
         cmocka_unit_test_setup(a_paste_waits_for_the_vm, setup),
         cmocka_unit_test_setup(leaving_a_vm_that_takes_nothing, setup),
