@@ -264,7 +264,7 @@ apt_root() { # NAME
 logged() {
 	printf '\n$ %s\n' "$*" >>"$log"
 	"$@" 2>&1 </dev/null | tee -a "$log" |
-		sed -u -n -e 's/^Get:[0-9]* [^ ]* \([^ ]*\) [^ ]* \([^ ]* [^ ]* [^ ]*\) .*\(\[.*\]\)$/  \2 \3/p' -e 's/^Setting up/  &/p'
+		sed -u -n -e 's/^Get:[0-9]* [^ ]* \([^ ]*\) [^ ]* \([^ ]* [^ ]* [^ ]*\) .*\(\[.*\]\)$/  \2 \3/p' -e 's/^\(Setting up\|Need to get\|After this operation\)/  &/p'
 }
 quietly() {
 	printf '\n$ %s\n' "$*" >>"$log"
