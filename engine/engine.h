@@ -248,6 +248,16 @@ static inline uint64_t engine_counter_value(const struct engine_vcpu *v, unsigne
     return (engine_counter(which) & counter->mask) + counter->offset;
 }
 
+/* From now on the counter follows this hart's, or stands at its value. */
+static inline void engine_counter_follow(struct engine_vcpu *v, unsigned which, bool follows)
+{
+    struct engine_counter *counter = &v->counter[which / 2];
+    uint64_t now = engine_counter(which);
+    counter->offset += now & counter->mask;
+    counter->mask = follows ? UINT64_MAX : 0;
+    counter->offset -= now & counter->mask;
+}
+
 /* The instruction reads `cycle` or `instret`, and writes neither: the plain form (csrrs from x0),
  * which is what compilers make of rdcycle and rdinstret. */
 static inline bool engine_reads_counter(uint32_t insn)

@@ -109,18 +109,10 @@ static void set_value(struct vcpu *vcpu, unsigned n, uint64_t value)
     vcpu->pmu.counter[n].offset = value - events(vcpu, n);
 }
 
-/* A fixed counter follows the hart's, or stands at its value. */
-static void follow(struct vcpu *vcpu, unsigned n, bool follows)
-{
-    uint64_t value = value_of(vcpu, n);
-    vcpu->eng.counter[n / 2].mask = follows ? UINT64_MAX : 0;
-    set_value(vcpu, n, value);
-}
-
 static void run(struct vcpu *vcpu, unsigned n)
 {
     if (is_fixed(n))
-        follow(vcpu, n, true);
+        engine_counter_follow(&vcpu->eng, n, true);
     else
         set_value(vcpu, n, vcpu->pmu.counter[n].value);
     vcpu->pmu.counter[n].running = true;
@@ -129,22 +121,10 @@ static void run(struct vcpu *vcpu, unsigned n)
 static void halt(struct vcpu *vcpu, unsigned n)
 {
     if (is_fixed(n))
-        follow(vcpu, n, false);
+        engine_counter_follow(&vcpu->eng, n, false);
     else
         vcpu->pmu.counter[n].value = value_of(vcpu, n);
     vcpu->pmu.counter[n].running = false;
-}
-
-void sbi_pmu_away(struct vcpu *vcpu)
-{
-    for (unsigned n = CYCLE; n <= INSTRET; n += INSTRET - CYCLE)
-        follow(vcpu, n, false);
-}
-
-void sbi_pmu_back(struct vcpu *vcpu)
-{
-    for (unsigned n = CYCLE; n <= INSTRET; n += INSTRET - CYCLE)
-        follow(vcpu, n, vcpu->pmu.counter[n].running);
 }
 
 void sbi_pmu_reset(struct vcpu *vcpu)

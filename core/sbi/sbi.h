@@ -96,7 +96,16 @@ void sbi_sta_reset(struct vcpu *vcpu);
 void sbi_sta_update(struct vcpu *vcpu);
 
 /* The vCPU loses its hart, or gets one: its cycle and instret stand in between. On that hart. */
-void sbi_pmu_away(struct vcpu *vcpu);
-void sbi_pmu_back(struct vcpu *vcpu);
+static inline void sbi_pmu_away(struct vcpu *vcpu)
+{
+    engine_counter_follow(&vcpu->eng, 0, false);
+    engine_counter_follow(&vcpu->eng, 2, false);
+}
+
+static inline void sbi_pmu_back(struct vcpu *vcpu)
+{
+    engine_counter_follow(&vcpu->eng, 0, vcpu->pmu.counter[0].running);
+    engine_counter_follow(&vcpu->eng, 2, vcpu->pmu.counter[2].running);
+}
 
 #endif
