@@ -121,8 +121,8 @@ struct engine_vcpu {
     const _Atomic bool *attention;
     unsigned hart; /* index of the host's hart; set before load() */
     bool loaded;
-    bool
-        trap_wfi; /* EXIT_WFI; else it may wait on the hart itself. Its hart sets it before run() */
+    /* WFI is EXIT_WFI; else it may wait on the hart itself. Its hart sets it before run(). */
+    bool trap_wfi;
     union {
         struct h_vcpu h;
         struct s_vcpu s;
