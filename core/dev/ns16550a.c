@@ -25,6 +25,8 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 #define FCR_TRIGGER_SHIFT 6
 
 #define LCR_8N1 0x03
+#define LCR_PARITY 0x08
+#define LCR_EVEN 0x10
 #define LCR_DLAB 0x80
 
 #define MCR_DTR 0x01
@@ -41,9 +43,12 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 
 #define LSR_DR 0x01
 #define LSR_OE 0x02
-#define LSR_ERRORS 0x1e
+#define LSR_PE 0x04
+#define LSR_FE 0x08
+#define LSR_BI 0x10
 #define LSR_THRE 0x20
 #define LSR_TEMT 0x40
+#define LSR_FIFO_ERROR 0x80 /* one of PE, FE, BI in the FIFO */
 
 #define MSR_CTS 0x10
 #define MSR_DSR 0x20
@@ -138,11 +143,36 @@ static uint8_t fifo_get(struct ns16550a *uart)
     return byte;
 }
 
+/*
+ * A break is one zero byte, without the stop bit that it should have, and without the parity bit
+ * where that should be one: with odd parity, or stuck at one (data sheet, "Line Control Register").
+ * The errors are there before the byte is: ns16550a_status_now().
+ */
+static void put_break(struct ns16550a *uart)
+{
+    bool parity = (uart->lcr & (LCR_PARITY | LCR_EVEN)) == LCR_PARITY;
+    uint8_t errors = uart->lsr_errors | LSR_BI | LSR_FE | (parity ? LSR_PE : 0);
+    __atomic_store_n(&uart->lsr_errors, errors, __ATOMIC_RELAXED);
+    atomic_thread_fence(memory_order_release);
+    fifo_put(uart, 0);
+}
+
+/* Errors are shown when their byte is on top: a break waits until it would be. */
+static bool may_enter(const struct ns16550a *uart, uint16_t next)
+{
+    return uart->fifo_count < (next == NS16550A_BREAK ? 1 : capacity(uart));
+}
+
 /* Lets in what was typed ahead, as flow control would. In loopback the outside is cut off. */
 static void refill(struct ns16550a *uart)
 {
-    while (uart->rx_count > 0 && uart->fifo_count < capacity(uart) && !(uart->mcr & MCR_LOOP)) {
-        fifo_put(uart, uart->rx[uart->rx_head]);
+    while (uart->rx_count > 0 && may_enter(uart, uart->rx[uart->rx_head]) &&
+           !(uart->mcr & MCR_LOOP)) {
+        uint16_t next = uart->rx[uart->rx_head];
+        if (next == NS16550A_BREAK)
+            put_break(uart);
+        else
+            fifo_put(uart, (uint8_t)next);
         uart->rx_head = (uart->rx_head + 1) % NS16550A_BACKLOG;
         uart->rx_count--;
     }
@@ -207,6 +237,9 @@ static uint8_t read_lsr(struct ns16550a *uart)
     uint8_t lsr = uart->lsr_errors | (uart->fifo_count > 0 ? LSR_DR : 0);
     if (!is_full(uart)) {
         lsr |= LSR_THRE | LSR_TEMT;
+    }
+    if (uart->fcr & FCR_ENABLE && uart->lsr_errors & (LSR_PE | LSR_FE | LSR_BI)) {
+        lsr |= LSR_FIFO_ERROR; /* no byte behind the top has errors: refill() */
     }
     uart->lsr_errors = 0;
     return lsr;
@@ -274,6 +307,7 @@ static void write_fcr(struct ns16550a *uart, uint8_t value)
     }
     if (value & FCR_RESET_RX) {
         uart->fifo_head = uart->fifo_count = 0;
+        uart->lsr_errors &= LSR_OE; /* the others were those of a byte that is gone */
     }
     if (value & FCR_RESET_TX) {
         uart->thre_pending = !is_full(uart);
@@ -367,11 +401,12 @@ enum ns16550a_answer ns16550a_write(struct ns16550a *uart, uint32_t offset, unsi
 
 int ns16550a_status_now(struct ns16550a *uart)
 {
+    /* First the byte, then its errors; put_break() has it the other way round. */
+    bool data = __atomic_load_n(&uart->fifo_count, __ATOMIC_ACQUIRE) != 0;
     if (__atomic_load_n(&uart->lsr_errors, __ATOMIC_RELAXED) ||
         atomic_load_explicit(&uart->full, memory_order_relaxed)) {
         return -1;
     }
-    bool data = __atomic_load_n(&uart->fifo_count, __ATOMIC_RELAXED) != 0;
     return LSR_THRE | LSR_TEMT | (data ? LSR_DR : 0);
 }
 
@@ -400,7 +435,7 @@ void ns16550a_ready(struct ns16550a *uart)
     lock_release(&uart->lock);
 }
 
-bool ns16550a_receive(struct ns16550a *uart, uint8_t byte)
+bool ns16550a_receive(struct ns16550a *uart, uint16_t byte)
 {
     lock_take(&uart->lock);
     bool room = uart->rx_count < NS16550A_BACKLOG;

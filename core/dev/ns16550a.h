@@ -18,6 +18,7 @@
 
 #define NS16550A_FIFO 16
 #define NS16550A_BACKLOG 4096 /* typed ahead of the 16-byte FIFO */
+#define NS16550A_BREAK 0x100  /* received instead of a byte: a break on the line */
 
 /*
  * What the wire shows of the transmitter. A kernel that never reads IIR is interrupted once each
@@ -38,7 +39,7 @@ struct ns16550a {
     bool line_data, line_empty; /* the two reasons to interrupt, as last told */
     uint8_t fifo[NS16550A_FIFO];
     unsigned fifo_head, fifo_count;
-    uint8_t rx[NS16550A_BACKLOG];
+    uint16_t rx[NS16550A_BACKLOG]; /* bytes, or NS16550A_BREAK */
     unsigned rx_head, rx_count;
     bool rx_refused;       /* somebody had a byte for which there was no room */
     _Atomic uint32_t full; /* the owner has no room: the transmitter is not empty */
@@ -81,9 +82,9 @@ bool ns16550a_send_now(struct ns16550a *uart, uint8_t byte);
 /* The owner has room again: the transmitter is empty, if it was not. Any hart. */
 void ns16550a_ready(struct ns16550a *uart);
 
-/* A byte from the outside. False: the backlog is full and the byte was not taken; taken() is called
- * when half of the backlog has been read. */
-bool ns16550a_receive(struct ns16550a *uart, uint8_t byte);
+/* A byte from the outside, or NS16550A_BREAK. False: the backlog is full and the byte was not
+ * taken; taken() is called when half of the backlog has been read. */
+bool ns16550a_receive(struct ns16550a *uart, uint16_t byte);
 
 /* Takes a received byte past the registers, for the SBI console. False: there is none. */
 bool ns16550a_take(struct ns16550a *uart, uint8_t *byte);

@@ -26,6 +26,7 @@ enum reg {
 #define LCR_DLAB 0x80
 #define MCR_DTR_RTS_OUT2 0x0b /* OUT2 gates the interrupt on PC-like boards */
 #define LSR_DATA 0x01
+#define LSR_BREAK 0x10
 #define LSR_THRE 0x20
 #define FIFO_DEPTH 16 /* or more */
 #define IIR_FIFO 0xc0 /* both bits: FIFOs work */
@@ -93,10 +94,30 @@ static bool xscale_init(struct uart *uart)
     return init(uart, IER_UNIT);
 }
 
+/*
+ * Reading the line status clears its error bits (data sheet, "Line Status Register"), and who sends
+ * reads it too, on any hart: a break is noted until its byte is taken. That byte is a zero, and may
+ * come behind others: some ports show a break at once, not when it is on top of the FIFO.
+ */
+static uint8_t line_status(struct uart *uart)
+{
+    uint8_t lsr = reg_read(uart, REG_LSR);
+    if (lsr & LSR_BREAK)
+        atomic_store(&uart->broken, 1);
+    return lsr;
+}
+
+/* The byte on top, after line_status() has shown that there is one. */
+static int take(struct uart *uart)
+{
+    uint8_t byte = reg_read(uart, REG_DATA);
+    return !byte && atomic_exchange(&uart->broken, 0) ? UART_BREAK : byte;
+}
+
 /* THRE says that the FIFO is empty, where there is one (data sheet, "Line Status Register"). */
 static unsigned ns16550a_room(struct uart *uart)
 {
-    return reg_read(uart, REG_LSR) & LSR_THRE ? uart->depth : 0;
+    return line_status(uart) & LSR_THRE ? uart->depth : 0;
 }
 
 static void ns16550a_send(struct uart *uart, uint8_t byte)
@@ -106,9 +127,7 @@ static void ns16550a_send(struct uart *uart, uint8_t byte)
 
 static int ns16550a_get(struct uart *uart)
 {
-    if (!(reg_read(uart, REG_LSR) & LSR_DATA))
-        return -1;
-    return reg_read(uart, REG_DATA);
+    return line_status(uart) & LSR_DATA ? take(uart) : -1;
 }
 
 /*
@@ -127,8 +146,8 @@ static int dw_apb_get(struct uart *uart)
         break;
     case IIR_TIMEOUT:
         /* A byte may have come between the two looks. */
-        if (reg_read(uart, REG_LSR) & LSR_DATA)
-            return reg_read(uart, REG_DATA);
+        if (line_status(uart) & LSR_DATA)
+            return take(uart);
         reg_read(uart, REG_DATA);
         break;
     }

@@ -7,6 +7,7 @@
 #ifndef DRIVERS_UART_UART_H
 #define DRIVERS_UART_UART_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +15,8 @@
 #include "riscv/sbi.h"
 
 struct uart;
+
+#define UART_BREAK 0x100 /* instead of a byte: the line was held low for longer than one */
 
 struct uart_driver {
     const char *name;
@@ -28,7 +31,7 @@ struct uart_driver {
     /* Sends a byte, for which there is room. */
     void (*send)(struct uart *uart, uint8_t byte);
 
-    /* A byte that came in, or -1 if there is none. */
+    /* A byte that came in, UART_BREAK where the port can tell, or -1 if there is neither. */
     int (*get)(struct uart *uart);
 
     /* Lets the port interrupt while a byte is there to be taken, and while there is room for all it
@@ -44,12 +47,13 @@ typedef struct sbi_ret (*uart_sbi_call)(uint64_t extension, uint64_t function, u
 
 struct uart {
     const struct uart_driver *driver;
-    volatile void *base; /* mapped registers */
-    unsigned reg_shift;  /* registers are 1 << reg_shift bytes apart */
-    unsigned reg_width;  /* bytes of one access: 1 (also if 0), 2 or 4 */
-    unsigned depth;      /* bytes that an empty transmitter takes */
-    bool interrupts;     /* the host's: its interrupt line is connected */
-    bool stuck;          /* output timed out: don't wait again until the port moves on */
+    volatile void *base;     /* mapped registers */
+    unsigned reg_shift;      /* registers are 1 << reg_shift bytes apart */
+    unsigned reg_width;      /* bytes of one access: 1 (also if 0), 2 or 4 */
+    unsigned depth;          /* bytes that an empty transmitter takes */
+    bool interrupts;         /* the host's: its interrupt line is connected */
+    bool stuck;              /* output timed out: don't wait again until the port moves on */
+    _Atomic uint32_t broken; /* the driver's: a break was seen, its byte has not been taken */
 
     /* For uart_sbi alone, set by the host: the call, and the physical address of `sbi_byte`, into
      * which the firmware reads. With 0 there, input comes from the legacy call. */

@@ -24,7 +24,7 @@ static struct uart *port;
 static atomic_flag reading = ATOMIC_FLAG_INIT;
 static bool begun;
 static bool choosing;
-static uint8_t ahead[AHEAD]; /* read from the port, and not taken by the VM yet */
+static uint16_t ahead[AHEAD]; /* read from the port, and not taken by the VM yet */
 static unsigned ahead_first, ahead_count;
 static struct vm *ahead_vm;  /* whose they are */
 static uint64_t ahead_since; /* when it took one last, or they began to wait */
@@ -199,7 +199,7 @@ static void send_ahead(void)
     }
 }
 
-static void keep_ahead(struct vm *vm, uint8_t key)
+static void keep_ahead(struct vm *vm, uint16_t key)
 {
     if (vm != ahead_vm) {
         drop_ahead();
@@ -223,12 +223,14 @@ static bool holds(void)
     return ahead_count == AHEAD && out_front() == ahead_vm->index;
 }
 
-static void send_front(uint8_t key)
+/* A key, or a break: that is for VMs alone. */
+static void send_front(uint16_t key)
 {
     unsigned to = out_front();
 
     if (to == OUT_MONITOR) {
-        monitor_key(key);
+        if (key != NS16550A_BREAK)
+            monitor_key((uint8_t)key);
         return;
     }
     struct vm *vm = &vms[to];
@@ -341,13 +343,15 @@ static void choose(uint8_t key)
     choose_by_name(false);
 }
 
-void console_key(uint8_t key)
+void console_key(uint16_t key)
 {
     if (!begun)
         return;
     atomic_store(&key_hart, hart_this());
-    if (choosing) {
-        choose(key);
+    if (key == NS16550A_BREAK) {
+        send_front(key); /* no choice, even after Ctrl-A */
+    } else if (choosing) {
+        choose((uint8_t)key);
     } else if (key == KEY_LEAD) {
         choosing = true;
         chosen_length = 0;
@@ -366,7 +370,7 @@ static uint64_t read_keys(void)
     for (unsigned i = 0; i < KEYS_PER_POLL && byte >= 0 && !holds(); i++) {
         byte = port->driver->get(port);
         if (byte >= 0)
-            console_key((uint8_t)byte);
+            console_key(byte == UART_BREAK ? NS16550A_BREAK : (uint8_t)byte);
     }
     if (byte < 0)
         tell_lost();

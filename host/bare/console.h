@@ -41,8 +41,8 @@ bool console_interrupts(void);
  */
 uint64_t console_serve(void);
 
-/* One received byte. For console_serve() and tests: only one hart at a time. */
-void console_key(uint8_t key);
+/* One received byte, or NS16550A_BREAK. For console_serve() and tests: only one hart at a time. */
+void console_key(uint16_t key);
 
 /* hart.c's timer, when host_console_sent() has put something off. */
 void console_flush(void);

@@ -116,9 +116,9 @@ class Machine:
     """QEMU with its serial port on our pipe."""
 
     def __init__(self, initrd=None, *, smp=4, memory="1G", cpu="rv64", machine=MACHINE,
-                 append="when-done=poweroff", kernel=IMAGE, firmware=FIRMWARE, port=0, extra=()):
+                 append="when-done=poweroff", kernel=IMAGE, firmware=FIRMWARE, port=0, serial="stdio", extra=()):
         args = ["-M", machine, "-smp", str(smp), "-m", memory, "-display", "none",
-                "-monitor", "none", *["-serial", "null"] * port, "-serial", "stdio"]
+                "-monitor", "none", *["-serial", "null"] * port, "-serial", serial]
         if kernel:
             args += ["-kernel", kernel]
         if cpu:

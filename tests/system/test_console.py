@@ -99,3 +99,20 @@ def test_a_paste_arrives_whole(tmp_path):
         machine.send("poweroff -f\r")
         machine.wait_end()
         assert "dropped" not in machine.output
+
+
+def test_a_break_is_the_kernels_sysrq(tmp_path):
+    """A break on the board's line reaches the VM in front as one: Linux takes the key after it for
+    SysRq, and no other. QEMU's Ctrl-T b (-echr) sends it."""
+    with Machine(bundle(tmp_path, vm("linux", mib=128)), smp=1, serial="mon:stdio", extra=["-echr", "0x14"]) as machine:
+        machine.expect(r"linux:~#")
+        machine.send("echo be")
+        machine.expect(r"echo be") # QEMU's break overtakes what its port has no room for yet
+        machine.send("\x14bh")
+        machine.expect(r"sysrq: HELP : loglevel")
+        machine.send("fore\r")
+        machine.expect(r"before\r*\n")
+        machine.send("\x01m")
+        machine.expect(r"caldarium> ")
+        machine.send("\x14blist\r") # the monitor has no use for one
+        machine.expect(r"linux +running")

@@ -20,6 +20,7 @@
 static char out[1 << 20], in_vm[2][8192], in_monitor[64];
 static size_t out_used;
 static const char *typed = "";
+#define BREAK '\036' /* typed: a break, and so it is shown in in_vm */
 static bool vm_deaf;
 static size_t vm_takes = SIZE_MAX; /* bytes that VMs take yet */
 
@@ -50,6 +51,8 @@ static void port_send(struct uart *uart, uint8_t byte)
 static int port_get(struct uart *uart)
 {
     (void)uart;
+    if (*typed == BREAK)
+        return typed++, UART_BREAK;
     return *typed ? (uint8_t)*typed++ : -1;
 }
 
@@ -87,14 +90,14 @@ static void append(char *to, size_t room, uint8_t key)
     }
 }
 
-bool ns16550a_receive(struct ns16550a *uart, uint8_t byte)
+bool ns16550a_receive(struct ns16550a *uart, uint16_t byte)
 {
     if (vm_deaf || !vm_takes)
         return false;
     vm_takes -= vm_takes != SIZE_MAX;
     for (unsigned i = 0; i < 2; i++) {
         if (uart == &vms[i].uart)
-            append(in_vm[i], sizeof(in_vm[i]), byte);
+            append(in_vm[i], sizeof(in_vm[i]), byte == NS16550A_BREAK ? BREAK : (uint8_t)byte);
     }
     return true;
 }
@@ -648,6 +651,22 @@ static void leaving_a_vm_that_takes_nothing(void **state)
     assert_string_equal(in_vm[1] + strlen(in_vm[1]) - 1, "x");
 }
 
+/* In its place among the bytes, also where they wait; the monitor has no use for one, and
+ * Ctrl-A's choice goes on. */
+static void a_break(void **state)
+{
+    (void)state;
+    type("a\036b");
+    assert_string_equal(in_vm[0], "a\036b");
+    vm_takes = 1;
+    type("c\036d");
+    assert_string_equal(in_vm[0], "a\036bc");
+    vm_takes = SIZE_MAX;
+    type("\036e\001\036mli\036st\r");
+    assert_string_equal(in_monitor, "list\r");
+    assert_string_equal(in_vm[0], "a\036bc\036d\036e\036");
+}
+
 /* It takes nothing for two seconds: then nobody is held up any more, and what is lost is counted.
  */
 static void a_vm_that_never_reads(void **state)
@@ -720,6 +739,7 @@ int main(void)
         cmocka_unit_test_setup(ending_on_a_slow_line, setup),
         cmocka_unit_test_setup(a_paste_waits_for_the_vm, setup),
         cmocka_unit_test_setup(leaving_a_vm_that_takes_nothing, setup),
+        cmocka_unit_test_setup(a_break, setup),
         cmocka_unit_test_setup(a_vm_that_never_reads, setup),
         cmocka_unit_test_setup(bytes_are_put_off, setup),
         cmocka_unit_test_setup(ending, setup),

@@ -397,6 +397,57 @@ static void fifo_reset(void **state)
     assert_int_equal(rd(IIR), 0x01);
 }
 
+/* Shown when its byte is on top, neither earlier nor later, in its place among the bytes. */
+static void a_break(void **state)
+{
+    (void)state;
+    wr(FCR, 0x01);
+    wr(IER, 0x05);
+    ns16550a_receive(&uart, 'a');
+    ns16550a_receive(&uart, NS16550A_BREAK);
+    ns16550a_receive(&uart, 'b');
+    ns16550a_receive(&uart, NS16550A_BREAK);
+    assert_int_equal(ns16550a_status_now(&uart), 0x61);
+    assert_int_equal(rd(LSR), 0x61);
+    assert_int_equal(rd(DATA), 'a');
+    for (unsigned n = 0; n < 2; n++) {
+        assert_true(line);
+        assert_int_equal(rd(IIR), 0xc6); /* receiver line status */
+        assert_int_equal(ns16550a_status_now(&uart), -1);
+        assert_int_equal(rd(LSR), 0xf9); /* an error in the FIFO, BI, FE, and data */
+        assert_int_equal(rd(LSR), 0x61); /* reading it clears them */
+        assert_int_equal(rd(IIR), 0xc4);
+        assert_int_equal(rd(DATA), 0);
+        if (!n) {
+            assert_int_equal(rd(LSR), 0x61);
+            assert_int_equal(rd(DATA), 'b');
+        }
+    }
+    assert_int_equal(rd(LSR), 0x60);
+    assert_false(line);
+    ns16550a_receive(&uart, 0); /* a zero byte is none */
+    assert_int_equal(rd(LSR), 0x61);
+    assert_int_equal(rd(DATA), 0);
+}
+
+/* A zero byte has the wrong parity where the bit should be one. No bit 7 without FIFO. */
+static void a_break_with_parity(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t lcr, lsr;
+    } modes[] = {{0x03, 0x79}, {0x0b, 0x7d}, {0x1b, 0x79}, {0x2b, 0x7d}, {0x3b, 0x79}};
+    for (unsigned n = 0; n < 5; n++) {
+        wr(LCR, modes[n].lcr);
+        ns16550a_receive(&uart, NS16550A_BREAK);
+        assert_int_equal(rd(LSR), modes[n].lsr);
+        assert_int_equal(rd(DATA), 0);
+    }
+    ns16550a_receive(&uart, NS16550A_BREAK);
+    wr(FCR, 0x03); /* emptied: the error goes with its byte */
+    assert_int_equal(rd(LSR), 0x60);
+}
+
 static void loopback(void **state)
 {
     (void)state;
@@ -479,7 +530,7 @@ static void noise(void **state)
             rd(bits & 7);
         }
         if ((bits & 0x600) == 0) {
-            ns16550a_receive(&uart, (uint8_t)(bits >> 24));
+            ns16550a_receive(&uart, bits & 0x3800 ? (uint8_t)(bits >> 24) : NS16550A_BREAK);
         }
         assert_true(uart.fifo_count <= NS16550A_FIFO && uart.rx_count <= NS16550A_BACKLOG);
     }
@@ -502,6 +553,8 @@ int main(void)
         cmocka_unit_test_setup(receive_with_fifo, setup),
         cmocka_unit_test_setup(typed_ahead, setup),
         cmocka_unit_test_setup(fifo_reset, setup),
+        cmocka_unit_test_setup(a_break, setup),
+        cmocka_unit_test_setup(a_break_with_parity, setup_without_fifo),
         cmocka_unit_test_setup(loopback, setup_without_fifo),
         cmocka_unit_test_setup(interrupt_order, setup),
         cmocka_unit_test_setup(widths_and_offsets, setup_without_fifo),
