@@ -18,7 +18,7 @@ OBJ := $(BUILD)/obj-clang
 else
 CC := $(CROSS_COMPILE)gcc
 SMALL := -Os -msave-restore
-TEXT_KIB := 148
+TEXT_KIB := 152
 ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64
 OBJ := $(BUILD)/obj
 endif

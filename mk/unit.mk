@@ -68,6 +68,7 @@ unit: $(UNIT_BINS) $(BOARD_TREES)
 
 # Kept, so that the next build is quick; a source that is gone must not live on in the library.
 $(UNIT_LIB): $(UNIT_OBJS) $(UNIT_FDT_OBJS)
+	@echo "  UNIT  $@"
 	@rm -f $@
 	@ar rcs $@ $^
 
@@ -77,9 +78,11 @@ $(UNIT_DIR)/libfdt/%.o: $(LIBFDT)/%.c
 
 $(UNIT_DIR)/%.o: %.c
 	@mkdir -p $(@D)
+	@echo "  UNIT  $<"
 	@$(UNIT_CC) $(UNIT_CFLAGS) -c $< -o $@
 
 $(UNIT_BINS): $(UNIT_DIR)/%: $(UNIT_DIR)/tests/unit/%.o $(UNIT_LIB)
+	@echo "  UNIT  $@"
 	@$(UNIT_CC) $(UNIT_SAN) -Wl,--gc-sections $< $(UNIT_LIB) -lcmocka -o $@
 
 .SECONDARY: $(addprefix $(UNIT_DIR)/tests/unit/,$(addsuffix .o,$(UNIT_TESTS)))
