@@ -430,7 +430,9 @@ void out_pump(void)
 {
     if (!port)
         return;
-    atomic_store(&pump_due, 0);
+    /* Their rings were empty if out_serve() came in between; what was put in since is not marked.
+     */
+    atomic_fetch_or(&waiting, atomic_exchange(&pump_due, 0));
     atomic_store(&asked, true);
     for (unsigned n = 0; atomic_load(&asked); n++) {
         /* Whoever has the lock looks at `asked` after giving it back. */

@@ -39,7 +39,7 @@ def test_port_without_a_driver_without_sstc(tmp_path):
 
 
 def test_spike_without_sstc(tmp_path):
-    """Its port is one for simulators that takes no keys under QEMU: the guest needs none."""
+    """Its port is one for simulators whose QEMU model holds one key and loses those before it: the guest needs none."""
     path = bundle(tmp_path, vm("bench", kernel="bench", mib=64))
     with Machine(path, machine="spike", smp=1, cpu="rv64,sstc=off") as machine:
         machine.expect("timer through firmware")

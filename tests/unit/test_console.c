@@ -545,6 +545,19 @@ static void bytes_are_put_off(void **state)
     assert_true(out_used > 256);
 }
 
+/* The port's own turn empties the ring before the hart's timer comes: the timer still looks. */
+static void bytes_put_off_across_a_turn(void **state)
+{
+    (void)state;
+    host_console_write(&vms[0], "m", 1);
+    host_console_sent(&vms[0]);
+    console_serve();
+    assert_string_equal(out, "m");
+    assert_true(host_console_hurry(&vms[0], 'i'));
+    console_flush();
+    assert_string_equal(out, "mi");
+}
+
 static void ending_on_a_slow_line(void **state)
 {
     (void)state;
@@ -742,6 +755,7 @@ int main(void)
         cmocka_unit_test_setup(a_break, setup),
         cmocka_unit_test_setup(a_vm_that_never_reads, setup),
         cmocka_unit_test_setup(bytes_are_put_off, setup),
+        cmocka_unit_test_setup(bytes_put_off_across_a_turn, setup),
         cmocka_unit_test_setup(ending, setup),
         cmocka_unit_test_setup(bell_when_nobody_listens, setup),
         cmocka_unit_test_setup(colours, setup),
