@@ -206,7 +206,7 @@ bool vm_time_stop(struct vm *vm)
 {
     if (vm->stopped_at || vm->config->pause_time_runs)
         return true;
-    if (!vm->eng.ops->time_stood)
+    if (vm->eng.ops->time_can_stand && !vm->eng.ops->time_can_stand())
         return false;
     vm->stopped_at = host_time();
     return true;

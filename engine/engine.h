@@ -196,9 +196,12 @@ struct engine_ops {
     uint64_t (*timer_deadline)(const struct engine_vcpu *v);
 
     /* The VM's time stood still for so many ticks, and its time_delta says so already: what this
-     * vCPU waits for in host time comes so much later. No hart has it loaded. NULL: its time can't
-     * stand still. (Engine shadow: where reads of `time` trap, firmware gets them and answers.) */
+     * vCPU waits for in host time comes so much later. No hart has it loaded. */
     void (*time_stood)(struct engine_vcpu *v, uint64_t ticks);
+
+    /* Whether a VM's time can stand still: whether reads of `time` can be made to reach us. NULL:
+     * they always can. */
+    bool (*time_can_stand)(void);
 
     /* The guest's CSRs as it would read them. */
     void (*state)(const struct engine_vcpu *v, struct engine_state *state);

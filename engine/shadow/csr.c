@@ -69,10 +69,14 @@ static void write_satp(struct s_vcpu *s, uint64_t value)
     s_root_changed(s);
 }
 
-static uint64_t read_stimecmp(const struct s_vcpu *s)
+/* `timer` is host time. */
+static uint64_t read_stimecmp(const struct engine_vcpu *v)
 {
+    const struct s_vcpu *s = &v->s;
     bool passed = s->timer == UINT64_MAX && s->sip & IRQ_BIT(IRQ_S_TIMER);
-    return passed ? s->stimecmp : s->timer;
+    if (passed)
+        return s->stimecmp;
+    return s->timer == UINT64_MAX ? s->timer : s->timer + v->vm->time_delta;
 }
 
 /* One that has passed already is pending at once (privileged manual, "Supervisor Timer (stimecmp)
@@ -170,7 +174,7 @@ static bool read(const struct engine_vcpu *v, unsigned csr, uint64_t *value)
         return true;
     case CSR_STIMECMP: /* whatever the hart has; see docs/shadow.md for why the tree doesn't say so
                         */
-        *value = read_stimecmp(s);
+        *value = read_stimecmp(v);
         return !v->vm->isa_disable[ISA_SSTC];
     case CSR_SATP:
         *value = s->satp;

@@ -67,8 +67,8 @@ static void irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
 struct sbi_ret s_set_timer(struct engine_vcpu *v, uint64_t when)
 {
     v->s.sip &= ~IRQ_BIT(IRQ_S_TIMER);
-    v->s.timer = when;
-    host_timer_arm((struct vcpu *)v, when);
+    v->s.timer = engine_host_time(v->vm, when);
+    host_timer_arm((struct vcpu *)v, v->s.timer);
     return (struct sbi_ret){SBI_SUCCESS, 0};
 }
 
@@ -131,6 +131,18 @@ static bool counter_open(const struct engine_vcpu *v, unsigned which)
     return !v->s.user || v->s.scounteren >> which & 1;
 }
 
+static void time_stood(struct engine_vcpu *v, uint64_t ticks)
+{
+    struct s_vcpu *s = &v->s;
+    s->timer = s->timer < UINT64_MAX - ticks ? s->timer + ticks : UINT64_MAX;
+}
+
+/* Reads of `time` that scounteren closes are the firmware's first. */
+static bool time_can_stand(void)
+{
+    return s_features.time_closes;
+}
+
 static void vector_room(struct engine_vcpu *v, void *room)
 {
     v->s.vector = room;
@@ -158,6 +170,8 @@ const struct engine_ops engine_shadow = {
     .fence = fence,
     .irq_waiting = irq_waiting,
     .timer_deadline = timer_deadline,
+    .time_stood = time_stood,
+    .time_can_stand = time_can_stand,
     .state = state,
     .in_user = in_user,
     .counter_open = counter_open,

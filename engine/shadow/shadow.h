@@ -18,6 +18,7 @@ struct s_features {
     uint64_t envcfg;     /* its bits that stick */
     uint32_t scounteren; /* bits that stick */
     uint32_t counters;   /* that firmware lets S-mode read, by their place in scounteren */
+    bool time_closes; /* where scounteren closes `time`, firmware hands reads on: the host tells */
     bool h; /* there is an H extension, whose hstatus has to be told that this is no guest */
     unsigned levels; /* 3, 4: Sv39, Sv48; what satp takes, and a guest is shown */
     bool asids;      /* enough ASIDs to tell shadow roots apart; else every switch flushes */
@@ -215,7 +216,7 @@ struct sbi_ret s_set_timer(struct engine_vcpu *v, uint64_t when);
 void s_timer_check(struct engine_vcpu *v);
 static inline void s_timer_due(struct engine_vcpu *v)
 {
-    v->s.stimecmp = v->s.timer;
+    v->s.stimecmp = v->s.timer + v->vm->time_delta;
     v->s.timer = UINT64_MAX;
     v->s.sip |= IRQ_BIT(IRQ_S_TIMER);
     v->s.due = true;

@@ -64,7 +64,9 @@ void s_mode_registers(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
     s->mode_shown = s_mode(s);
-    csr_write(CSR_SCOUNTEREN, s->user ? s->scounteren & COUNTEREN_TM : COUNTEREN_TM);
+    /* The guest's time is the hart's, but for what it stood still: then reads of it are exits. */
+    uint32_t open = v->vm->time_delta ? 0 : COUNTEREN_TM;
+    csr_write(CSR_SCOUNTEREN, s->user ? s->scounteren & open : open);
     if (!s_features.senvcfg)
         return;
     uint64_t envcfg = s->user ? s->senvcfg : v->vm->s.envcfg & ~ENVCFG_FIOM;

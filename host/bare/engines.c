@@ -18,7 +18,8 @@
 #define BASE_IMPL_ID 1
 #define BASE_IMPL_VERSION 2
 #define IMPL_OPENSBI 1
-#define OPENSBI_PRINTS (1UL << 16 | 6)
+#define OPENSBI_PRINTS (1UL << 16 | 6)      /* from then on; see machine_warn_of_firmware() */
+#define OPENSBI_TIME_CLOSES (1UL << 16 | 6) /* a closed `time` is an illegal instruction */
 
 uint64_t machine_vlenb;
 static bool has_h, has_shadow, prefer_shadow;
@@ -61,6 +62,19 @@ static void shadow_isa(struct riscv_isa *isa)
         isa_clear(isa, ISA_ZICBOZ);
 }
 
+static uint64_t firmware_base(unsigned function)
+{
+    struct sbi_ret ret = firmware_call(SBI_EXT_BASE, function, 0, 0, 0);
+    return ret.error ? UINT64_MAX : ret.value;
+}
+
+/* OpenSBI's version, major << 16 | minor; 0: the firmware is another. */
+static uint64_t opensbi_version(void)
+{
+    uint64_t version = firmware_base(BASE_IMPL_VERSION);
+    return firmware_base(BASE_IMPL_ID) == IMPL_OPENSBI && version != UINT64_MAX ? version : 0;
+}
+
 bool machine_find_engines(void)
 {
     char option[8];
@@ -70,6 +84,7 @@ bool machine_find_engines(void)
     prefer_shadow = board_option("engine", option, sizeof(option)) && !strcmp(option, "shadow");
     has_h = h_probe(&board.isa);
     has_shadow = s_probe(board_tree.hart_count, &board.isa);
+    s_features.time_closes = opensbi_version() >= OPENSBI_TIME_CLOSES;
     if (!has_shadow)
         host_error("no memory for engine shadow");
     board.satp_levels_shadow = s_features.levels;
@@ -159,19 +174,12 @@ void machine_describe_engines(char *text, size_t bytes)
              hart_has_sstc ? "Sstc" : "through firmware");
 }
 
-static uint64_t firmware_base(unsigned function)
-{
-    struct sbi_ret ret = firmware_call(SBI_EXT_BASE, function, 0, 0, 0);
-    return ret.error ? UINT64_MAX : ret.value;
-}
-
 /* A guest's sret, wfi and sfence.vma are illegal instructions on engine shadow. OpenSBI gets them
  * first and hands them on; since 1.6 it prints a line about each. */
 void machine_warn_of_firmware(void)
 {
-    uint64_t version = firmware_base(BASE_IMPL_VERSION);
-    if (firmware_base(BASE_IMPL_ID) != IMPL_OPENSBI || version == UINT64_MAX ||
-        version < OPENSBI_PRINTS)
+    uint64_t version = opensbi_version();
+    if (version < OPENSBI_PRINTS)
         return;
     for (unsigned n = 0; n < vm_count; n++) {
         if (vms[n].eng.ops != &engine_shadow || atomic_load(&vms[n].state) == VM_REFUSED)

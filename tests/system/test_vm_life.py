@@ -6,7 +6,8 @@ import os
 import re
 import struct
 
-from caldarium import BUILD, Machine, bundle, needs_h, vm
+import pytest
+from caldarium import BUILD, FIRMWARE, Machine, bundle, guest_image, needs_h, vm
 
 BOARD = "rv64,v=true"
 HZ = 10_000_000 # of `time`, on virt
@@ -67,12 +68,12 @@ def test_linux_boots_in_each_size(tmp_path):
 
 
 @needs_h
-def test_a_pause_stops_time(tmp_path, cpu="rv64"):
+def test_a_pause_stops_time(tmp_path, cpu="rv64", firmware=FIRMWARE):
     """Two seconds pass in another VM. No step of `time` is as long, in either mode or on another hart,
     and no timer is early, or late by as much."""
     path = bundle(tmp_path, life("a", "time", vcpus=2), life("run", "time", vcpus=2, pause_time='"run"'),
                   life("b", "wait", words=f"ticks={2 * HZ}", autostart='"false"'))
-    with Machine(path, smp=3, cpu=cpu) as machine:
+    with Machine(path, smp=3, cpu=cpu, firmware=firmware) as machine:
         machine.expect("life: time goes.*life: time goes")
         machine.wish("pause a", "vm a: paused")
         machine.wish("pause run", "vm run: paused")
@@ -95,6 +96,12 @@ def test_a_pause_stops_time_without_sstc(tmp_path):
     test_a_pause_stops_time(tmp_path, "rv64,sstc=off")
 
 
+def test_a_pause_stops_time_on_engine_shadow(tmp_path):
+    """Where firmware hands a closed `time` on, as OpenSBI does from 1.6 on."""
+    test_a_pause_stops_time(tmp_path, "rv64,h=off", guest_image("opensbi.bin"))
+
+
+@pytest.mark.skipif(FIRMWARE is not None, reason="it is about OpenSBI 1.5")
 def test_a_pause_says_so_where_time_runs_on(tmp_path):
     path = bundle(tmp_path, vm("a", kernel="minikernel", mib=16, engine='"shadow"'),
                   vm("b", kernel="minikernel", mib=16, engine='"shadow"', pause_time='"run"'))
