@@ -80,11 +80,13 @@ def test_a_pause_stops_time(tmp_path, cpu="rv64", firmware=FIRMWARE):
         machine.wish("start b", "life: waited")
         machine.wish("resume a", "vm a: goes on")
         machine.wish("resume run", "vm run: goes on")
-        for key, runs in ((1, False), (2, True)):
+        for key, runs, other in ((1, False, "run"), (2, True, "a")):
             machine.front(key)
             machine.send("x")
-            # The whole line: one that somebody else's line came into is shown once more.
-            told = r"largest step (\d+), timer late by (\d+), early (\d+) times, clocks apart (\d+) times"
+            # The whole line, and its own: one that another line came into is shown once more, and from
+            # behind with its VM's name.
+            told = (rf"(?<!\[{other}\] )life: largest step (\d+), timer late by (\d+), early (\d+) times, "
+                    r"clocks apart (\d+) times")
             text = machine.expect(told)
             step, late, early, apart = map(int, re.findall(told, text)[-1])
             assert (step >= 2 * HZ) == runs, text
