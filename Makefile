@@ -29,8 +29,8 @@ CFLAGS := $(ARCH) -mcmodel=medany -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing $(WARN) -I. -I$(CACHE)/libfdt \
 	-isystem $(PICOLIBC)/include -D_POSIX_C_SOURCE=200809L -MMD -MP
 
-SRCS := $(wildcard riscv/*.c engine/*/*.c core/*.c core/*/*.c drivers/*/*.c host/bare/*.c host/efi/*.c)
-ASMS := $(wildcard engine/*/*.S host/bare/*.S host/efi/*.S)
+SRCS := $(wildcard riscv/*.c lib/*/*.c lib/*/*/*.c appliance/*.c appliance/*/*.c drivers/*/*.c host/bare/*.c host/efi/*.c)
+ASMS := $(wildcard lib/engine/*/*.S host/bare/*.S host/efi/*.S)
 FDT := fdt fdt_ro fdt_rw fdt_sw fdt_wip fdt_addresses fdt_check fdt_empty_tree fdt_strerror
 OBJS := $(patsubst %.c,$(OBJ)/%.o,$(SRCS)) $(patsubst %.S,$(OBJ)/%.o,$(ASMS)) \
 	$(patsubst %,$(OBJ)/libfdt/%.o,$(FDT))
@@ -101,13 +101,11 @@ $(OBJ)/%.o: %.c
 	@$(CC) $(CFLAGS) -c -o $@ $<
 
 # Slower than it need be is fine for what runs once; it makes room in the text budget.
-$(OBJ)/core/bundle/%.o $(OBJ)/core/tree/%.o $(OBJ)/core/load/%.o $(OBJ)/core/monitor/%.o \
-$(OBJ)/host/bare/%.o $(OBJ)/host/efi/%.o $(OBJ)/drivers/%.o: CFLAGS += $(SMALL)
-$(addprefix $(OBJ)/core/,report.o watchdog.o trace.o vm.o memory.o \
-	dev/coherence.o dev/passthrough.o dev/pci.o dev/shared_memory.o sbi/hsm.o \
-	sbi/pmu.o sbi/legacy.o sbi/susp.o sbi/sta.o sbi/dbcn.o sbi/srst.o): CFLAGS += $(SMALL)
-$(addprefix $(OBJ)/,riscv/isa.o engine/h/probe.o engine/h/gstage.o engine/shadow/probe.o engine/common/units.o \
-	engine/shadow/hole.o): CFLAGS += $(SMALL)
+$(OBJ)/appliance/%.o $(OBJ)/host/bare/%.o $(OBJ)/host/efi/%.o $(OBJ)/drivers/%.o: CFLAGS += $(SMALL)
+$(addprefix $(OBJ)/lib/,vcpu/report.o vcpu/trace.o vm/vm.o vm/memory.o dev/pci.o sbi/hsm.o \
+	sbi/pmu.o sbi/legacy.o sbi/susp.o sbi/sta.o sbi/dbcn.o sbi/srst.o engine/h/probe.o \
+	engine/h/gstage.o engine/shadow/probe.o engine/common/units.o engine/shadow/trampoline.o): CFLAGS += $(SMALL)
+$(OBJ)/riscv/isa.o: CFLAGS += $(SMALL)
 
 # These run at each switch from one vCPU to another, or for each byte on the console.
 $(addprefix $(OBJ)/host/bare/,runqueue.o sched.o console_ring.o console_line.o): CFLAGS := $(filter-out $(SMALL),$(CFLAGS))

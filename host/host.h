@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct vm;
-struct vcpu;
+struct cald_vm;
+struct cald_vcpu;
 struct vm_config;
 struct passthrough;
 struct pci_function;
@@ -60,7 +60,7 @@ uint64_t host_timebase(void);
  * Makes the hart that `vcpu` is placed on leave the guest or its idle loop soon, so that it looks
  * at its mailboxes. Nothing is lost if the hart is already on its way out.
  */
-void host_kick(struct vcpu *vcpu);
+void host_kick(struct cald_vcpu *vcpu);
 
 /*
  * Between these two the calling hart's kicks, host_wake()'s too, are collected; the second one
@@ -71,36 +71,37 @@ void host_kicks_begin(void);
 void host_kicks_end(void);
 
 /*
- * Ends a vCPU's sleep: there is mail for it, or its VM has a wish. Has its hart leave the guest if
- * it runs. Does nothing for a vCPU that is ready to run anyway.
+ * Ends a vCPU's sleep: there is mail for it, or its VM has a request. Has its hart leave the guest
+ * if it runs. Does nothing for a vCPU that is ready to run anyway.
  */
-void host_wake(struct vcpu *vcpu);
+void host_wake(struct cald_vcpu *vcpu);
 
 /* The vCPU's one-shot timer where the guest's can't be armed in hardware: UINT64_MAX disarms. */
-void host_timer_arm(struct vcpu *vcpu, uint64_t deadline);
+void host_timer_arm(struct cald_vcpu *vcpu, uint64_t deadline);
 
-/* There is something for core/watchdog.h to look at: watchdog_check() is called soon, on some hart.
+/* There is something for appliance/watchdog.h to look at: watchdog_check() is called soon, on some
+ * hart.
  */
 void host_watch(void);
 
 /* Interrupts of devices that a VM has. A forwarded source pulses at the VM's interrupt controller
  * and stays shut at the board's until the guest has completed it. `type`: how its wire tells, as
  * the device tree has it (rising 1, falling 2, high 4, low 8); 0: the board's tree doesn't say. */
-void host_irq_attach(struct vm *vm, unsigned source, unsigned type);
-void host_irq_detach(struct vm *vm, unsigned source);
-void host_irq_complete(struct vm *vm, unsigned source);
+void host_irq_attach(struct cald_vm *vm, unsigned source, unsigned type);
+void host_irq_detach(struct cald_vm *vm, unsigned source);
+void host_irq_complete(struct cald_vm *vm, unsigned source);
 
 /* Interrupt files of harts for vCPUs: gives the vCPU that has just been loaded one, if its hart has
  * one free; takes it back before it is put; moves what has come into its file in memory into it.
  * All on the vCPU's hart. vcpu->imsic.file tells. */
-void host_file_load(struct vcpu *vcpu);
-void host_file_put(struct vcpu *vcpu);
-void host_file_collect(struct vcpu *vcpu);
+void host_file_load(struct cald_vcpu *vcpu);
+void host_file_put(struct cald_vcpu *vcpu);
+void host_file_collect(struct cald_vcpu *vcpu);
 
 /* Messages of the vCPU's devices go to the interrupt file in this page from now on; 0: to where
  * they are handed on by software. On the vCPU's hart; it may come with the run queue's lock held.
  */
-void host_msi_retarget(struct vcpu *vcpu, uint64_t file_pa);
+void host_msi_retarget(struct cald_vcpu *vcpu, uint64_t file_pa);
 
 /* A VM has this device from now on, once: the host does what host_device_stop() will need. */
 void host_device_adopt(struct passthrough *device);
@@ -109,9 +110,9 @@ void host_device_adopt(struct passthrough *device);
  * is mapped, in between, and only in between. Start: false after one line. Stop ends its DMA;
  * false: nobody knows how to, or it does not answer. host_devices_stopped() comes after all of
  * them. */
-bool host_device_start(struct vm *vm, const struct passthrough *device);
-bool host_device_stop(struct vm *vm, const struct passthrough *device);
-void host_devices_stopped(struct vm *vm);
+bool host_device_start(struct cald_vm *vm, const struct passthrough *device);
+bool host_device_stop(struct cald_vm *vm, const struct passthrough *device);
+void host_devices_stopped(struct cald_vm *vm);
 
 /* A PCI function that device->path names: fills device->pci and its registers in. 0: the path names
  * none; -1: it can't be given, and the VM has been refused; 1: here it is. Boot hart. */
@@ -133,9 +134,9 @@ bool host_uses_device(uint64_t base);
  * after one or several of them, and may have it sent. host_console_room(): how many it would take;
  * ns16550a_ready() is called when there is room again, if the VM's port is marked full.
  */
-size_t host_console_write(struct vm *vm, const char *bytes, size_t count);
-size_t host_console_room(struct vm *vm);
-void host_console_flush(struct vm *vm);
+size_t host_console_write(struct cald_vm *vm, const char *bytes, size_t count);
+size_t host_console_room(struct cald_vm *vm);
+void host_console_flush(struct cald_vm *vm);
 
 /*
  * For what comes byte by byte. host_console_sent() in the place of host_console_flush(), on the
@@ -143,12 +144,12 @@ void host_console_flush(struct vm *vm);
  * host_console_hurry() takes bytes from inside a run, and nothing need be called after it; false:
  * it did not, try host_console_write().
  */
-void host_console_sent(struct vm *vm);
-bool host_console_hurry(struct vm *vm, uint8_t byte);
+void host_console_sent(struct cald_vm *vm);
+bool host_console_hurry(struct cald_vm *vm, uint8_t byte);
 
 /* ns16550a_receive() had to refuse a byte for the VM, and there is room again. Its port's lock is
  * held. */
-void host_console_taken(struct vm *vm);
+void host_console_taken(struct cald_vm *vm);
 
 /* A line of Caldarium's own. printf's format; a newline is added. Whole lines, never mixed. */
 void host_print(const char *format, ...) __attribute__((format(printf, 1, 2)));

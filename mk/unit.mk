@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# `make unit`: core and riscv compiled for the build machine under ASan and UBSan, and one binary for
+# `make unit`: lib, appliance and riscv compiled for the build machine under ASan and UBSan, and one binary for
 # each tests/unit/test_*.c, linked with them. Stands alone too: make -f mk/unit.mk unit
 #
 # What is compiled goes into one static library, so a test takes from it only the objects that it
@@ -15,11 +15,12 @@ LIBFDT ?= $(CACHE)/libfdt
 
 # Of host/bare and engine only what is free of assembly; add a file here when a test wants it. What
 # host/sim defines is weak, so that the same function in host/bare, or in the test, takes its place.
-UNIT_SRCS += $(wildcard host/sim/*.c riscv/*.c core/*.c core/*/*.c drivers/*/*.c) \
-	$(addprefix host/bare/,board.c board_devices.c console.c console_line.c console_out.c console_ring.c device_irq.c pages.c ram.c runqueue.c sched.c sched_place.c vms.c) \
+UNIT_SRCS += $(wildcard host/sim/*.c riscv/*.c appliance/*.c appliance/*/*.c drivers/*/*.c \
+	$(addprefix lib/,common/*.c vcpu/*.c vm/*.c sbi/*.c irq/*.c dev/*.c)) \
+	$(addprefix host/bare/,board.c board_devices.c console.c console_line.c console_out.c console_ring.c device_irq.c heap.c pages.c ram.c runqueue.c sched.c sched_place.c vms.c) \
 	$(addprefix host/efi/,bundle.c options.c stub.c tree.c) \
-	engine/h/gstage.c engine/h/vmid.c \
-	$(addprefix engine/shadow/,memory.c privileged.c sequence.c source.c trap.c walk.c)
+	lib/engine/h/gstage.c lib/engine/h/vmid.c \
+	$(addprefix lib/engine/shadow/,memory.c privileged.c sequence.c source.c trap.c walk.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/$(UNIT).c)))
 
 UNIT_DIR := $(BUILD)/unit

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One S-level interrupt domain of the board's advanced platform-level interrupt controller, for
- * Caldarium's own interrupts. (The guest's is core/irq/aplic.h.) Source: RISC-V AIA specification
+ * Caldarium's own interrupts. (The guest's is lib/irq/aplic.h.) Source: RISC-V AIA specification
  * 1.0, chapter 4. The domain delivers either straight to harts, through an IDC (interrupt delivery
  * control) structure each, or as MSIs to their IMSICs. Only one hart at a time may set up; claim
  * belongs to the IDC's own hart; masking and retriggering are single stores of any hart.

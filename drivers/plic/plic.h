@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The board's platform-level interrupt controller, for Caldarium's own interrupts. (The guest's is
- * core/irq/plic.h.) Source: RISC-V PLIC specification 1.0.0, "Memory Map". Only one hart at a time
+ * lib/irq/plic.h.) Source: RISC-V PLIC specification 1.0.0, "Memory Map". Only one hart at a time
  * may set up or enable in one context; claim and complete belong to the context's own hart.
  */
 #ifndef DRIVERS_PLIC_PLIC_H

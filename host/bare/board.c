@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/tree/blob.h"
-#include "core/tree/fdt_reg.h"
+#include "appliance/tree/blob.h"
+#include "appliance/tree/fdt_reg.h"
 #include "host/bare/board_node.h"
 #include "host/host.h"
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/config.h"
+#include "appliance/config.h"
 #include "drivers/imsic/imsic.h"
 #include "drivers/uart/uart.h"
 #include "host/bare/ram.h"

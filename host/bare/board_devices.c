@@ -4,7 +4,7 @@
 #include <libfdt.h>
 #include <string.h>
 
-#include "core/tree/fdt_reg.h"
+#include "appliance/tree/fdt_reg.h"
 #include "host/bare/board.h"
 #include "host/bare/board_node.h"
 #include "host/host.h"

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "core/config.h"
+#include "appliance/config.h"
 
 /* The first string of a property; NULL: it isn't there, or has no end. */
 static inline const char *node_text(int node, const char *name)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "host/bare/builder.h"
 
-#include "core/bundle/bundle.h"
+#include "appliance/bundle/bundle.h"
 #include "host/bare/hart.h"
 #include "host/bare/layout.h"
 #include "host/bare/paging.h"
@@ -18,8 +18,8 @@ struct frame {
 struct builder {
     uint64_t sp, harts_sp; /* of whom does not run now: the work, or the hart's loop */
     uint64_t stack;        /* its top */
-    struct vm *vm;
-    void (*work)(struct vm *vm);
+    struct cald_vm *vm;
+    void (*work)(struct cald_vm *vm);
     const struct hart *hart; /* where the work runs */
     bool busy;
 };
@@ -31,7 +31,7 @@ void builder_begin(void);
 _Noreturn void builder_main(struct builder *builder);
 
 /* Behind the harts' stacks. */
-bool builder_define(struct vm *vm)
+bool builder_define(struct cald_vm *vm)
 {
     struct builder *builder = &builders[vm->index];
     builder->vm = vm;
@@ -48,7 +48,7 @@ void builder_main(struct builder *builder)
     __builtin_unreachable();
 }
 
-bool builder_run(struct vm *vm, void (*work)(struct vm *vm))
+bool builder_run(struct cald_vm *vm, void (*work)(struct cald_vm *vm))
 {
     struct builder *builder = &builders[vm->index];
     /* The stack was mapped when this hart was up: it may still know that nothing is there. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/monitor/monitor.h"
+#include "appliance/monitor/monitor.h"
 #include "host/bare/console_out.h"
 #include "host/bare/hart.h"
 #include "host/host.h"
@@ -26,11 +26,11 @@ static bool begun;
 static bool choosing;
 static uint16_t ahead[AHEAD]; /* read from the port, and not taken by the VM yet */
 static unsigned ahead_first, ahead_count;
-static struct vm *ahead_vm;  /* whose they are */
-static uint64_t ahead_since; /* when it took one last, or they began to wait */
-static bool deaf;            /* it took none for too long */
-static bool shut;            /* the port does not interrupt for what it receives */
-static unsigned ahead_lost;  /* dropped because of that */
+static struct cald_vm *ahead_vm; /* whose they are */
+static uint64_t ahead_since;     /* when it took one last, or they began to wait */
+static bool deaf;                /* it took none for too long */
+static bool shut;                /* the port does not interrupt for what it receives */
+static unsigned ahead_lost;      /* dropped because of that */
 static char chosen[VM_NAME_MAX];
 static unsigned chosen_length;
 
@@ -77,17 +77,17 @@ void host_error(const char *format, ...)
 
 /* ---- Writers --------------------------------------------------------------------------------- */
 
-size_t host_console_write(struct vm *vm, const char *bytes, size_t count)
+size_t host_console_write(struct cald_vm *vm, const char *bytes, size_t count)
 {
     return out_write(vm->index, bytes, count);
 }
 
-size_t host_console_room(struct vm *vm)
+size_t host_console_room(struct cald_vm *vm)
 {
     return out_room(vm->index);
 }
 
-void host_console_flush(struct vm *vm)
+void host_console_flush(struct cald_vm *vm)
 {
     (void)vm;
     out_pump();
@@ -98,7 +98,7 @@ void console_flush(void)
     out_pump();
 }
 
-void host_console_sent(struct vm *vm)
+void host_console_sent(struct cald_vm *vm)
 {
     if (out_later(vm->index))
         hart_flush_soon();
@@ -106,7 +106,7 @@ void host_console_sent(struct vm *vm)
         out_pump();
 }
 
-bool host_console_hurry(struct vm *vm, uint8_t byte)
+bool host_console_hurry(struct cald_vm *vm, uint8_t byte)
 {
     return out_hurry(vm->index, (char)byte);
 }
@@ -128,7 +128,7 @@ void monitor_host_write(const char *bytes, size_t count)
 
 /* ---- Who is in front ------------------------------------------------------------------------- */
 
-void console_front(struct vm *vm)
+void console_front(struct cald_vm *vm)
 {
     char said[OUT_MESSAGE_MAX];
 
@@ -142,12 +142,12 @@ void console_front(struct vm *vm)
     out_set_front(vm->index, said);
 }
 
-void monitor_host_console(struct vm *vm)
+void monitor_host_console(struct cald_vm *vm)
 {
     console_front(vm);
 }
 
-void console_vm_ended(struct vm *vm)
+void console_vm_ended(struct cald_vm *vm)
 {
     char said[OUT_MESSAGE_MAX];
 
@@ -158,7 +158,7 @@ void console_vm_ended(struct vm *vm)
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
-static bool takes_keys(struct vm *vm)
+static bool takes_keys(struct cald_vm *vm)
 {
     enum vm_state state = atomic_load(&vm->state);
 
@@ -199,7 +199,7 @@ static void send_ahead(void)
     }
 }
 
-static void keep_ahead(struct vm *vm, uint16_t key)
+static void keep_ahead(struct cald_vm *vm, uint16_t key)
 {
     if (vm != ahead_vm) {
         drop_ahead();
@@ -233,7 +233,7 @@ static void send_front(uint16_t key)
             monitor_key((uint8_t)key);
         return;
     }
-    struct vm *vm = &vms[to];
+    struct cald_vm *vm = &vms[to];
     bool waits = ahead_count && vm == ahead_vm; /* those before it come first */
     if (!takes_keys(vm))
         out_bell();
@@ -273,7 +273,7 @@ static void choose_by_name(bool done)
     char names[OUT_MESSAGE_MAX / 2];
     size_t used = 0;
     unsigned fits = 0;
-    struct vm *first = NULL;
+    struct cald_vm *first = NULL;
 
     names[0] = 0;
     for (unsigned i = 0; i < vm_count; i++) {
@@ -393,7 +393,7 @@ uint64_t console_serve(void)
     return line < patience ? line : patience;
 }
 
-void host_console_taken(struct vm *vm)
+void host_console_taken(struct cald_vm *vm)
 {
     (void)vm;
     hart_serve_console_soon();

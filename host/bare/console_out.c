@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/lock.h"
-#include "core/vm.h"
+#include "lib/common/lock.h"
+#include "lib/vm/vm.h"
 #include "host/bare/console.h"
 #include "host/bare/console_line.h"
 #include "host/bare/console_ring.h"

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/config.h"
+#include "appliance/config.h"
 #include "drivers/uart/uart.h"
 
 /* Writers: a VM by its index, and these. */

@@ -11,7 +11,7 @@
 
 #include <libfdt.h>
 
-#include "core/vm.h"
+#include "lib/vm/vm.h"
 #include "drivers/mmio.h"
 #include "host/bare/board.h"
 #include "host/bare/console.h"
@@ -26,7 +26,7 @@ static struct uart *port;
 static bool usable;
 
 static struct forward {
-    struct vm *_Atomic vm;
+    struct cald_vm *_Atomic vm;
     _Atomic int claimed; /* and not completed: it is shut */
     unsigned enabled_at; /* the context that takes it, where a completion counts */
 } * forwards;            /* of sources 0..board.irq_sources */
@@ -103,7 +103,7 @@ void device_irq_serve(unsigned context)
         return;
     }
     atomic_store(&forward->claimed, 1);
-    struct vm *vm = atomic_load(&forward->vm);
+    struct cald_vm *vm = atomic_load(&forward->vm);
     if (vm)
         vm_irq_fired(vm, source);
     /* Else nobody's: it stays shut until a VM has it, whatever its wire does. */
@@ -115,14 +115,14 @@ static void complete(struct forward *forward, unsigned source)
         irqchip_complete(source, forward->enabled_at);
 }
 
-void host_irq_complete(struct vm *vm, unsigned source)
+void host_irq_complete(struct cald_vm *vm, unsigned source)
 {
     struct forward *forward = forward_of(source);
     if (forward && atomic_load(&forward->vm) == vm)
         complete(forward, source);
 }
 
-void host_irq_attach(struct vm *vm, unsigned source, unsigned type)
+void host_irq_attach(struct cald_vm *vm, unsigned source, unsigned type)
 {
     /* To the hart where the VM's first vCPU is: most kernels take device interrupts there. */
     const struct hart *hart = &harts[atomic_load(&vm->vcpus[0].hart)];
@@ -141,7 +141,7 @@ void host_irq_attach(struct vm *vm, unsigned source, unsigned type)
         host_error("the board's interrupt controller has no place left for source %u", source);
 }
 
-void host_irq_detach(struct vm *vm, unsigned source)
+void host_irq_detach(struct cald_vm *vm, unsigned source)
 {
     struct forward *forward = forward_of(source);
     if (!forward || atomic_load(&forward->vm) != vm)

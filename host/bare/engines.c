@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/bundle/property.h"
-#include "core/tree/tree.h"
-#include "engine/h/h.h"
-#include "engine/shadow/shadow.h"
+#include "appliance/bundle/property.h"
+#include "appliance/tree/tree.h"
+#include "lib/engine/h/h.h"
+#include "lib/engine/shadow/shadow.h"
 #include "host/bare/board.h"
 #include "host/bare/firmware.h"
 #include "host/bare/hart.h"
@@ -111,7 +111,7 @@ void machine_hart_init(void)
         engine_shadow.hart_init();
 }
 
-void machine_choose_engine(struct vm *vm, struct vm_config *config)
+void machine_choose_engine(struct cald_vm *vm, struct vm_config *config)
 {
     if (config->engine == ENGINE_ANY)
         config->engine = has_h && !(prefer_shadow && has_shadow) ? ENGINE_H : ENGINE_SHADOW;
@@ -121,7 +121,7 @@ void machine_choose_engine(struct vm *vm, struct vm_config *config)
                                 "nothing is expected");
 }
 
-void machine_check_addresses(const struct vm *vm, struct vm_config *config)
+void machine_check_addresses(const struct cald_vm *vm, struct vm_config *config)
 {
     uint64_t end = vm_gpa_end(vm);
     if (config->engine == ENGINE_H && !gstage_levels(end, h_features.gstage_modes))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A vCPU has one of its hart's files from host_file_load() to host_file_put(), if one is free, and
- * keeps its file in memory (core/irq/imsic.h) otherwise. No message may be lost on the way:
+ * keeps its file in memory (lib/irq/imsic.h) otherwise. No message may be lost on the way:
  *
  * in   The file's registers are set, then its page is mapped where the guest has its file. What
  *      came into memory before, or by a store that trapped, is moved into the file by
@@ -14,7 +14,7 @@
  */
 #include "host/bare/guest_file.h"
 
-#include "core/vm.h"
+#include "lib/vm/vm.h"
 #include "drivers/imsic/file.h"
 #include "drivers/mmio.h"
 #include "host/bare/board.h"
@@ -101,11 +101,11 @@ static void add(unsigned reg, uint64_t bits)
  * outside of the guest since, are left in `waits`. */
 static bool drained(struct hart_file *file)
 {
-    struct vm *vm = file->vcpu->vm;
+    struct cald_vm *vm = file->vcpu->vm;
     if (file->life != vm->lives)
         return true; /* all of that life's vCPUs have left the guest */
     for (uint64_t left = file->waits; left; left &= left - 1) {
-        const struct vcpu *other = &vm->vcpus[__builtin_ctzll(left)];
+        const struct cald_vcpu *other = &vm->vcpus[__builtin_ctzll(left)];
         if (atomic_load(&other->mode) != VCPU_GUEST || atomic_load(&other->maps_seen) >= file->maps)
             file->waits &= ~(left & -left);
     }
@@ -115,7 +115,7 @@ static bool drained(struct hart_file *file)
 /* What a draining file has got late goes where its vCPU's messages are now. */
 static void forward(struct hart_file *file, unsigned number)
 {
-    struct vcpu *vcpu = file->vcpu;
+    struct cald_vcpu *vcpu = file->vcpu;
     struct window old = look_at(number);
     uint64_t any = 0;
     for (unsigned w = 0; w < IMSIC_WORDS && w * 64 <= vcpu->imsic.ids; w++) {
@@ -147,7 +147,7 @@ static unsigned find_free(struct hart *hart)
     return 0;
 }
 
-void host_file_load(struct vcpu *vcpu)
+void host_file_load(struct cald_vcpu *vcpu)
 {
     struct hart *hart = &harts[vcpu->eng.hart];
     struct imsic *imsic = &vcpu->imsic;
@@ -183,7 +183,7 @@ void host_file_load(struct vcpu *vcpu)
     host_file_collect(vcpu);
 }
 
-void host_file_collect(struct vcpu *vcpu)
+void host_file_collect(struct cald_vcpu *vcpu)
 {
     struct imsic *imsic = &vcpu->imsic;
     uint64_t select = csr_read(CSR_VSISELECT);
@@ -196,9 +196,9 @@ void host_file_collect(struct vcpu *vcpu)
 }
 
 /* The others' translations go stale: each is told, and forgets before it runs the guest again. */
-static void tell_others(struct vcpu *vcpu, struct hart_file *file)
+static void tell_others(struct cald_vcpu *vcpu, struct hart_file *file)
 {
-    struct vm *vm = vcpu->vm;
+    struct cald_vm *vm = vcpu->vm;
     file->waits = 0;
     for (unsigned n = 0; n < vm->vcpu_count; n++) {
         if (n == vcpu->id)
@@ -208,7 +208,7 @@ static void tell_others(struct vcpu *vcpu, struct hart_file *file)
     }
 }
 
-void host_file_put(struct vcpu *vcpu)
+void host_file_put(struct cald_vcpu *vcpu)
 {
     struct hart *hart = &harts[vcpu->eng.hart];
     struct imsic *imsic = &vcpu->imsic;
@@ -240,7 +240,7 @@ void host_file_put(struct vcpu *vcpu)
         atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL); /* the caller wakes it, if it sleeps */
 }
 
-void guest_file_watch(struct hart *hart, const struct vcpu *vcpu)
+void guest_file_watch(struct hart *hart, const struct cald_vcpu *vcpu)
 {
     if (!vcpu->imsic.file)
         return;

@@ -14,7 +14,7 @@
 void guest_file_begin(struct hart *hart);
 
 /* The loaded vCPU is about to sleep: a message in its file wakes it from now on. */
-void guest_file_watch(struct hart *hart, const struct vcpu *vcpu);
+void guest_file_watch(struct hart *hart, const struct cald_vcpu *vcpu);
 
 /* It is about to run, and gets its interrupts by itself. */
 static inline void guest_file_unwatch(struct hart *hart)

@@ -2,11 +2,11 @@
 /* Bringing harts up, and the loop each of them spends its life in. */
 #include "host/bare/hart.h"
 
-#include "core/monitor/top.h"
-#include "core/report.h"
-#include "core/sbi/sbi.h"
-#include "core/vm.h"
-#include "core/watchdog.h"
+#include "appliance/monitor/top.h"
+#include "lib/vcpu/report.h"
+#include "lib/sbi/sbi.h"
+#include "lib/vm/vm.h"
+#include "appliance/watchdog.h"
 #include "drivers/mmio.h"
 #include "host/bare/console.h"
 #include "host/bare/device_irq.h"
@@ -143,12 +143,12 @@ void host_kicks_end(void)
     kick_by_firmware(set);
 }
 
-void host_kick(struct vcpu *vcpu)
+void host_kick(struct cald_vcpu *vcpu)
 {
     hart_kick(&harts[atomic_load(&vcpu->hart)]);
 }
 
-void host_timer_arm(struct vcpu *vcpu, uint64_t deadline)
+void host_timer_arm(struct cald_vcpu *vcpu, uint64_t deadline)
 {
     struct hart *hart = &harts[vcpu->hart];
     hart->guest_deadline = deadline;
@@ -264,14 +264,14 @@ static void service_interrupts(struct hart *hart)
 }
 
 /* Until an interrupt comes, however it comes. */
-static void sleep(struct vcpu *vcpu, uint64_t until)
+static void sleep(struct cald_vcpu *vcpu, uint64_t until)
 {
     guest_file_watch(&harts[vcpu->eng.hart], vcpu);
     sched_sleep(vcpu, MAIL_ANY, until, VCPU_BLOCKED);
 }
 
 /* A suspended vCPU sleeps until its interrupt comes; mail has to be looked at to know. */
-static void wait_suspended(struct vcpu *vcpu)
+static void wait_suspended(struct cald_vcpu *vcpu)
 {
     const struct engine_ops *ops = vcpu->eng.ops;
     vcpu_take_mail(vcpu);
@@ -282,7 +282,7 @@ static void wait_suspended(struct vcpu *vcpu)
 }
 
 /* A stopped vCPU holds nothing on the hart; its start comes as mail. */
-static void wait_stopped(struct vcpu *vcpu)
+static void wait_stopped(struct cald_vcpu *vcpu)
 {
     vcpu_enter_mode(vcpu, VCPU_AWAY);
     if (vcpu->eng.loaded)
@@ -290,7 +290,7 @@ static void wait_stopped(struct vcpu *vcpu)
     sched_sleep(vcpu, MAIL_CONTROL | MAIL_WAKE | MAIL_REPORT, UINT64_MAX, VCPU_AWAY);
 }
 
-static void run(struct vcpu *vcpu)
+static void run(struct cald_vcpu *vcpu)
 {
     const struct engine_ops *ops = vcpu->eng.ops;
     guest_file_unwatch(&harts[vcpu->eng.hart]);
@@ -303,7 +303,7 @@ static void run(struct vcpu *vcpu)
 }
 
 /* One turn for the vCPU that has this hart. */
-static void turn(struct vcpu *vcpu)
+static void turn(struct cald_vcpu *vcpu)
 {
     /* What these bits announce is read below; taken first, so that later mail counts anew. */
     uint32_t mail = atomic_fetch_and(&vcpu->mailbox, ~(MAIL_CONTROL | MAIL_WAKE | MAIL_REPORT));
@@ -343,7 +343,7 @@ static void hart_loop(struct hart *hart)
 {
     for (;;) {
         service_interrupts(hart);
-        struct vcpu *vcpu = sched_next(hart);
+        struct cald_vcpu *vcpu = sched_next(hart);
         if (vcpu)
             turn(vcpu);
         else if (!atomic_load(&hart->resched))

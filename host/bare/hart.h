@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/vcpu.h"
+#include "lib/vcpu/vcpu.h"
 #include "host/bare/board.h"
 #include "host/bare/runqueue.h"
 
@@ -23,11 +23,11 @@ struct hart {
     struct hart_boot *boot; /* one for each of the board's harts: a late one must find its own */
     _Atomic bool online;
     struct runqueue rq;
-    struct vcpu *loaded;    /* whose state may be in this hart's registers, or NULL */
-    _Atomic bool resched;   /* the queue has changed: decide anew who runs */
-    bool turn_over;         /* somebody's turn among equals has ended: look how others fare */
-    unsigned look;          /* at which of the other harts next */
-    _Atomic unsigned evict; /* a pinned VM has come: everybody else goes elsewhere */
+    struct cald_vcpu *loaded; /* whose state may be in this hart's registers, or NULL */
+    _Atomic bool resched;     /* the queue has changed: decide anew who runs */
+    bool turn_over;           /* somebody's turn among equals has ended: look how others fare */
+    unsigned look;            /* at which of the other harts next */
+    _Atomic unsigned evict;   /* a pinned VM has come: everybody else goes elsewhere */
     _Atomic uint64_t idle_ticks, idle_since; /* time with nobody to run; since: 0, or from when */
     atomic_bool tick;                        /* the monitor wants to be called each second */
     uint64_t tick_deadline;
@@ -43,12 +43,12 @@ struct hart {
     unsigned file_count;     /* guest interrupt files: 1..file_count, see guest_file.h */
     uint64_t files_watched;  /* bit n: its vCPU is loaded here, and sleeps */
     struct hart_file {
-        struct vcpu *vcpu; /* whose it is, or was */
+        struct cald_vcpu *vcpu; /* whose it is, or was */
         uint8_t state;
         unsigned life;        /* of the VM, when it got the file */
         uint64_t maps, waits; /* draining: who has not yet forgotten this */
     } * files;
-    struct vcpu *woken;      /* taken off the hart asleep, with a message for it */
+    struct cald_vcpu *woken; /* taken off the hart asleep, with a message for it */
     bool collects;           /* kicks are collected: host_kicks_begin(). This hart's own */
     uint64_t to_kick;        /* bit n: harts[n], while it collects. This hart's own */
     volatile void *doorbell; /* its interrupt file, where others kick it; NULL: through firmware */

@@ -9,10 +9,10 @@
 
 #include <libfdt.h>
 
-#include "core/lock.h"
-#include "core/print.h"
-#include "core/tree/fdt_reg.h"
-#include "core/vm.h"
+#include "lib/common/lock.h"
+#include "lib/common/print.h"
+#include "appliance/tree/fdt_reg.h"
+#include "lib/vm/vm.h"
 #include "drivers/iommu/iommu.h"
 #include "host/bare/board.h"
 #include "host/bare/device_irq.h"
@@ -43,7 +43,7 @@ static unsigned iommu_count;
 static struct behind {
     struct board_iommu *iommu;
     uint32_t id;
-    struct vm *vm;
+    struct cald_vm *vm;
     const char *path;
     uint64_t quiet_until; /* a fault was told: the next ones are only counted until then */
     uint64_t counted;
@@ -170,7 +170,7 @@ void iommu_adopt(struct passthrough *device)
 }
 
 /* A table of its own for an engine that has none, or one of a mode that the IOMMU lacks. */
-static const struct gstage *own_table(struct vm *vm, const struct iommu_hw *hw)
+static const struct gstage *own_table(struct cald_vm *vm, const struct iommu_hw *hw)
 {
     struct gstage *table = &own_tables[vm->index];
     if (table->root)
@@ -192,7 +192,7 @@ static const struct gstage *own_table(struct vm *vm, const struct iommu_hw *hw)
     return ok ? table : NULL;
 }
 
-bool iommu_start(struct vm *vm, const struct passthrough *device)
+bool iommu_start(struct cald_vm *vm, const struct passthrough *device)
 {
     struct behind *behind = device->iommu;
     struct board_iommu *iommu = behind->iommu;
@@ -229,7 +229,7 @@ bool iommu_start(struct vm *vm, const struct passthrough *device)
     return ok;
 }
 
-bool iommu_stop(struct vm *vm, const struct passthrough *device)
+bool iommu_stop(struct cald_vm *vm, const struct passthrough *device)
 {
     struct behind *behind = device->iommu;
     lock_take(&behind->iommu->lock);
@@ -238,7 +238,7 @@ bool iommu_stop(struct vm *vm, const struct passthrough *device)
     return ok;
 }
 
-void iommu_flush(struct vm *vm)
+void iommu_flush(struct cald_vm *vm)
 {
     uint32_t done = 0;
     for (unsigned n = 0; n < vm->device_count; n++) {
@@ -252,7 +252,7 @@ void iommu_flush(struct vm *vm)
     }
 }
 
-void iommu_forget(struct vm *vm)
+void iommu_forget(struct cald_vm *vm)
 {
     vm->msi_devices = false;
     msi_forget(vm);

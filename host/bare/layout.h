@@ -10,8 +10,8 @@
  *   0xffffffff_40000000  stacks, each with an unmapped page below
  *   0xffffffff_80000000  the image: text r-x, constants r--, data rw-
  *
- * and, only where engine shadow is used, its holes (engine/shadow/hole.c): three in the last GiB,
- * one in the lower half.
+ * and, only where engine shadow is used, its trampolines (lib/engine/shadow/trampoline.c): three in
+ * the last GiB, one in the lower half.
  */
 #ifndef HOST_BARE_LAYOUT_H
 #define HOST_BARE_LAYOUT_H

@@ -2,9 +2,9 @@
 /* The boot hart's way from firmware to the first guest. */
 #include <string.h>
 
-#include "core/bundle/bundle.h"
-#include "core/monitor/monitor.h"
-#include "core/tree/tree.h"
+#include "appliance/bundle/bundle.h"
+#include "appliance/monitor/monitor.h"
+#include "appliance/tree/tree.h"
 #include "host/bare/board.h"
 #include "host/bare/console.h"
 #include "host/bare/device_irq.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the monitor's commands ask of the bare machine. */
-#include "core/monitor/monitor.h"
-#include "core/monitor/show.h"
+#include "appliance/monitor/monitor.h"
+#include "appliance/monitor/show.h"
 
 #include <stdio.h>
 
@@ -30,8 +30,8 @@ void monitor_host_harts(void)
                      rq->current->vcpu->id);
         if (atomic_load(&rq->owner))
             snprintf(rest, sizeof(rest), "; kept for %s", atomic_load(&rq->owner)->config->name);
-        else if (rq->seats)
-            snprintf(rest, sizeof(rest), "; home of %u, %u wait", rq->seats,
+        else if (rq->entities)
+            snprintf(rest, sizeof(rest), "; home of %u, %u wait", rq->entities,
                      atomic_load(&rq->ready));
         lock_release(&rq->lock);
         monitor_print("%-8lu %s%s%s", harts[n].board->id, runs, rest, console);
@@ -43,8 +43,8 @@ void monitor_host_memory(void)
 {
     monitor_print("for VMs    %lu KiB", host_pages_total() >> 10);
     monitor_print("free       %lu KiB", host_pages_available() >> 10);
-    monitor_print("a vCPU     %lu bytes, and %lu for its vector registers", sizeof(struct vcpu),
-                  32 * machine_vlenb);
+    monitor_print("a vCPU     %lu bytes, and %lu for its vector registers",
+                  sizeof(struct cald_vcpu), 32 * machine_vlenb);
     monitor_print("image      %lu KiB at %#lx", image_size() >> 10, image_pa());
 }
 
@@ -68,26 +68,26 @@ void monitor_host_tick(bool on)
         host_watch(); /* its timer is its own to program */
 }
 
-bool monitor_host_share(const struct vm *vm, struct monitor_share *share)
+bool monitor_host_share(const struct cald_vm *vm, struct monitor_share *share)
 {
-    const struct seat *seat = sched_seat(&vm->vcpus[0]);
+    const struct sched_entity *entity = sched_entity(&vm->vcpus[0]);
     uint64_t hz = host_timebase();
     if (vm->config->schedule == SCHEDULE_PINNED)
         return false;
-    share->priority = seat->priority;
-    share->budget_us = (unsigned)(seat->budget * 1000000 / hz);
-    share->period_us = (unsigned)(seat->period * 1000000 / hz);
+    share->priority = entity->priority;
+    share->budget_us = (unsigned)(entity->budget * 1000000 / hz);
+    share->period_us = (unsigned)(entity->period * 1000000 / hz);
     return true;
 }
 
-bool monitor_host_change(struct vm *vm, const struct monitor_share *share)
+bool monitor_host_change(struct cald_vm *vm, const struct monitor_share *share)
 {
     uint64_t hz = host_timebase();
     return sched_change(vm, share->priority, hz * share->budget_us / 1000000,
                         hz * share->period_us / 1000000);
 }
 
-int monitor_host_start(struct vm *vm)
+int monitor_host_start(struct cald_vm *vm)
 {
     return vms_start(vm);
 }

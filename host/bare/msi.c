@@ -3,14 +3,14 @@
  * A device's message goes straight to the guest interrupt file that its vCPU has on its hart. While
  * the vCPU has none, the IOMMU sets a bit in memory and sends a notice to the console's hart, which
  * hands the message on. These bits are the IOMMU's alone, apart from the vCPU's own file in memory
- * (core/irq/imsic.h), so that an IOMMU whose update is no atomic one (QEMU's) loses nothing of what
+ * (lib/irq/imsic.h), so that an IOMMU whose update is no atomic one (QEMU's) loses nothing of what
  * others post there.
  */
 #include "host/bare/msi.h"
 
-#include "core/irq/imsic.h"
-#include "core/lock.h"
-#include "core/vm.h"
+#include "lib/irq/imsic.h"
+#include "lib/common/lock.h"
+#include "lib/vm/vm.h"
 #include "drivers/iommu/msi.h"
 #include "drivers/mmio.h"
 #include "host/bare/hart.h"
@@ -39,7 +39,7 @@ static struct {
 } vm_msi[VM_MAX];
 
 /* What the IOMMU has left for a vCPU, into its own file in memory. True: there was something. */
-static bool move(struct vcpu *vcpu)
+static bool move(struct cald_vcpu *vcpu)
 {
     struct mrif *from = &vm_msi[vcpu->vm->index].files[vcpu->id];
     bool some = false;
@@ -72,7 +72,7 @@ void msi_begin(void)
               irqchip_msi((unsigned)hart->irq_context, on_notice, NULL, &notice);
 }
 
-uint64_t msi_table(struct vm *vm)
+uint64_t msi_table(struct cald_vm *vm)
 {
     if (vm_msi[vm->index].table)
         return host_pa(vm_msi[vm->index].table);
@@ -95,7 +95,7 @@ uint64_t msi_table(struct vm *vm)
     return host_pa(table);
 }
 
-void msi_forget(struct vm *vm)
+void msi_forget(struct cald_vm *vm)
 {
     lock_take(&lock);
     uint64_t *table = vm_msi[vm->index].table;
@@ -107,7 +107,7 @@ void msi_forget(struct vm *vm)
 
 /* No message may fall between two places: the entry changes by one store, and what the IOMMU still
  * put into memory by the old one is moved when its fence has been answered. */
-void host_msi_retarget(struct vcpu *vcpu, uint64_t file_pa)
+void host_msi_retarget(struct cald_vcpu *vcpu, uint64_t file_pa)
 {
     uint64_t *table = vm_msi[vcpu->vm->index].table;
     if (!table) { /* the second stage has the file's page, and the IOMMU may remember it */

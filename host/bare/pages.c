@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "core/bulk.h"
-#include "core/lock.h"
+#include "lib/common/bulk.h"
+#include "lib/common/lock.h"
 #include "host/bare/pages.h"
 #include "host/host.h"
 

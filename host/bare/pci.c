@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/bundle/property.h"
-#include "core/tree/fdt_reg.h"
-#include "core/vm.h"
+#include "appliance/bundle/property.h"
+#include "appliance/tree/fdt_reg.h"
+#include "lib/vm/vm.h"
 #include "drivers/mmio.h"
 #include "drivers/pci/ecam.h"
 #include "host/bare/board.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The board's PCI functions: found, put in their places, given to VMs (core/dev/pci.h shows them to
+/* The board's PCI functions: found, put in their places, given to VMs (lib/dev/pci.h shows them to
  * the guest). */
 #ifndef HOST_BARE_PCI_H
 #define HOST_BARE_PCI_H
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/dev/passthrough.h"
+#include "appliance/device/passthrough.h"
 
 /* Boot hart, once: finds the host bridges of the board's tree. Every function on their first buses
  * is silenced, so that none does DMA or interrupts before somebody owns it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "host/bare/sched.h"
 
-#include "core/sbi/sbi.h"
+#include "lib/sbi/sbi.h"
 #include "host/host.h"
 
 _Atomic uint64_t sched_idle;
@@ -14,11 +14,11 @@ static atomic_bool account_waits;
 /* To leave the guest, and to be let in again, is short. What is between, making and ending a VM,
  * may be long: that is an ordinary turn, with the VM's own priority and budget, unless the operator
  * stops it. */
-static bool is_urgent(const struct seat *seat)
+static bool is_urgent(const struct sched_entity *entity)
 {
-    const struct vm *vm = seat->vcpu->vm;
-    return atomic_load(&vm->wish) != VM_WISH_NONE &&
-           (atomic_load(&vm->building) == VM_WISH_NONE || atomic_load(&vm->hurried));
+    const struct cald_vm *vm = entity->vcpu->vm;
+    return atomic_load(&vm->request) != VM_REQUEST_NONE &&
+           (atomic_load(&vm->building) == VM_REQUEST_NONE || atomic_load(&vm->hurried));
 }
 
 void sched_nudge(struct hart *hart)
@@ -27,12 +27,12 @@ void sched_nudge(struct hart *hart)
     hart_kick(hart);
 }
 
-struct hart *sched_lock_home(struct seat *seat)
+struct hart *sched_lock_home(struct sched_entity *entity)
 {
     for (;;) {
-        struct hart *hart = &harts[atomic_load(&seat->home)];
+        struct hart *hart = &harts[atomic_load(&entity->home)];
         lock_take(&hart->rq.lock);
-        if (atomic_load(&seat->home) == hart->index)
+        if (atomic_load(&entity->home) == hart->index)
             return hart;
         lock_release(&hart->rq.lock);
     }
@@ -81,7 +81,7 @@ static void choose_wait(struct hart *hart)
     const struct runqueue *rq = &hart->rq;
     uint64_t bit = 1ULL << hart->index;
     bool pinned = atomic_load(&rq->owner);
-    bool alone = rq->current && !pinned && rq->seats == 1 && !rq->current->budget;
+    bool alone = rq->current && !pinned && rq->entities == 1 && !rq->current->budget;
     if (alone) {
         atomic_fetch_or(&sched_alone, bit);
         alone = !anybody_waits();
@@ -92,22 +92,22 @@ static void choose_wait(struct hart *hart)
         rq->current->vcpu->eng.trap_wfi = !pinned && !alone;
 }
 
-/* A seat has come into the queue: does its hart, or an idle one, have to look? */
-static void announce(struct hart *hart, const struct seat *seat)
+/* A entity has come into the queue: does its hart, or an idle one, have to look? */
+static void announce(struct hart *hart, const struct sched_entity *entity)
 {
     const struct runqueue *rq = &hart->rq;
-    const struct seat *current = rq->current;
-    if (seat->state != SEAT_READY)
+    const struct sched_entity *current = rq->current;
+    if (entity->state != ENTITY_READY)
         return;
-    if (!current || runqueue_before(seat, current)) {
+    if (!current || runqueue_before(entity, current)) {
         sched_nudge(hart);
         return;
     }
     if (rq->slice_end == UINT64_MAX && runqueue_has_equal(rq, current))
         sched_nudge(hart);
     end_lone_waits();
-    uint64_t idle = atomic_load(&sched_idle) & seat->allowed;
-    if (idle && !seat->budget && !atomic_load(&rq->owner) && hart->loaded != seat->vcpu)
+    uint64_t idle = atomic_load(&sched_idle) & entity->allowed;
+    if (idle && !entity->budget && !atomic_load(&rq->owner) && hart->loaded != entity->vcpu)
         sched_nudge(&harts[__builtin_ctzll(idle)]);
 }
 
@@ -116,7 +116,7 @@ static void announce(struct hart *hart, const struct seat *seat)
 /* What the hart holds of a vCPU goes back into its struct, so that it may run elsewhere. */
 static void unload(struct hart *hart)
 {
-    struct vcpu *vcpu = hart->loaded;
+    struct cald_vcpu *vcpu = hart->loaded;
     if (vcpu && vcpu->eng.loaded)
         vcpu_put(vcpu);
     if (vcpu && atomic_load(&vcpu->mailbox) & MAIL_EXTERNAL)
@@ -124,43 +124,43 @@ static void unload(struct hart *hart)
     hart->loaded = NULL;
 }
 
-/* Takes the running vCPU off; the caller puts its seat somewhere. */
-static struct seat *step_down(struct hart *hart)
+/* Takes the running vCPU off; the caller puts its entity somewhere. */
+static struct sched_entity *step_down(struct hart *hart)
 {
-    struct seat *seat = hart->rq.current;
+    struct sched_entity *entity = hart->rq.current;
     hart->rq.current = NULL;
     hart->rq.slice_end = UINT64_MAX;
-    sbi_pmu_away(seat->vcpu);
-    vcpu_enter_mode(seat->vcpu, VCPU_AWAY);
+    sbi_pmu_away(entity->vcpu);
+    vcpu_enter_mode(entity->vcpu, VCPU_AWAY);
     unload(hart);
-    return seat;
+    return entity;
 }
 
 static void step_up(struct hart *hart, uint64_t now)
 {
     struct runqueue *rq = &hart->rq;
-    struct seat *seat = runqueue_best(rq);
-    if (!seat)
+    struct sched_entity *entity = runqueue_best(rq);
+    if (!entity)
         return;
-    struct vcpu *vcpu = seat->vcpu;
-    runqueue_remove(rq, seat);
+    struct cald_vcpu *vcpu = entity->vcpu;
+    runqueue_remove(rq, entity);
     if (hart->loaded != vcpu)
         unload(hart);
     hart->loaded = vcpu;
     atomic_store(&vcpu->hart, hart->index);
     vcpu->eng.hart = hart->index;
     vcpu->eng.attention = &hart->resched;
-    rq->current = seat;
+    rq->current = entity;
     rq->slice_end = UINT64_MAX;
-    seat->state = SEAT_RUNNING;
-    seat->charged = now;
-    seat->switches++;
-    if (vcpu->asleep_since && seat->woken > vcpu->asleep_since)
-        vcpu->ticks_idle += seat->woken - vcpu->asleep_since;
+    entity->state = ENTITY_RUNNING;
+    entity->charged = now;
+    entity->switches++;
+    if (vcpu->asleep_since && entity->woken > vcpu->asleep_since)
+        vcpu->ticks_idle += entity->woken - vcpu->asleep_since;
     vcpu->asleep_since = 0;
-    if (now > seat->ready_since) {
-        seat->steal += now - seat->ready_since;
-        vcpu->steal_ticks = seat->steal;
+    if (now > entity->ready_since) {
+        entity->steal += now - entity->ready_since;
+        vcpu->steal_ticks = entity->steal;
         sbi_sta_update(vcpu);
     }
     sbi_pmu_back(vcpu);
@@ -171,38 +171,38 @@ static void step_up(struct hart *hart, uint64_t now)
 static void review(struct hart *hart, uint64_t now)
 {
     struct runqueue *rq = &hart->rq;
-    struct seat *seat = rq->current;
-    bool spent = runqueue_charge(rq, seat, now), over = now >= rq->slice_end;
-    struct seat *best = runqueue_best(rq);
-    seat->urgent = is_urgent(seat);
-    if (spent && !seat->urgent)
-        runqueue_sleep(rq, step_down(hart), SEAT_THROTTLED, seat->deadline);
-    else if (best && (over || runqueue_before(best, seat)))
+    struct sched_entity *entity = rq->current;
+    bool spent = runqueue_charge(rq, entity, now), over = now >= rq->slice_end;
+    struct sched_entity *best = runqueue_best(rq);
+    entity->urgent = is_urgent(entity);
+    if (spent && !entity->urgent)
+        runqueue_sleep(rq, step_down(hart), ENTITY_THROTTLED, entity->deadline);
+    else if (best && (over || runqueue_before(best, entity)))
         runqueue_add(rq, step_down(hart), now, !over);
-    seat->in_turn &= !over;
+    entity->in_turn &= !over;
     hart->turn_over |= over;
 }
 
-/* Moves a seat that does not run; both locks are held. */
-static void move(struct seat *seat, struct hart *from, struct hart *to, uint64_t now)
+/* Moves a entity that does not run; both locks are held. */
+static void move(struct sched_entity *entity, struct hart *from, struct hart *to, uint64_t now)
 {
-    uint64_t since = seat->ready_since;
-    bool timed = seat->in_timers;
-    uint64_t when = seat->node.key;
-    if (seat->state == SEAT_READY)
-        runqueue_remove(&from->rq, seat);
+    uint64_t since = entity->ready_since;
+    bool timed = entity->in_timers;
+    uint64_t when = entity->node.key;
+    if (entity->state == ENTITY_READY)
+        runqueue_remove(&from->rq, entity);
     else if (timed)
-        heap_remove(&from->rq.timers, &seat->node);
-    from->rq.seats--;
-    from->rq.reserved_ppm -= seat->reserved_ppm;
-    to->rq.seats++;
-    to->rq.reserved_ppm += seat->reserved_ppm;
-    seat->arrived = now;
-    atomic_store(&seat->home, to->index);
-    if (seat->state == SEAT_READY) {
-        runqueue_add_since(&to->rq, seat, since);
+        heap_remove(&from->rq.timers, &entity->node);
+    from->rq.entities--;
+    from->rq.reserved_ppm -= entity->reserved_ppm;
+    to->rq.entities++;
+    to->rq.reserved_ppm += entity->reserved_ppm;
+    entity->arrived = now;
+    atomic_store(&entity->home, to->index);
+    if (entity->state == ENTITY_READY) {
+        runqueue_add_since(&to->rq, entity, since);
     } else if (timed) {
-        runqueue_sleep(&to->rq, seat, seat->state, when);
+        runqueue_sleep(&to->rq, entity, entity->state, when);
     }
 }
 
@@ -210,14 +210,14 @@ static void move(struct seat *seat, struct hart *from, struct hart *to, uint64_t
  * was given on its hart. A look at a few is enough; the next idle turn looks again. */
 #define STEAL_LOOKS 16
 
-static struct seat *find_work(const struct hart *victim, const struct hart *thief)
+static struct sched_entity *find_work(const struct hart *victim, const struct hart *thief)
 {
     unsigned looks = 0;
     for (unsigned n = PRIORITY_MAX + 1; n-- > 0;) {
-        for (struct seat *seat = victim->rq.level[n].first; seat && looks < STEAL_LOOKS;
-             seat = seat->next, looks++) {
-            if (seat->allowed >> thief->index & 1 && victim->loaded != seat->vcpu)
-                return seat;
+        for (struct sched_entity *entity = victim->rq.level[n].first; entity && looks < STEAL_LOOKS;
+             entity = entity->next, looks++) {
+            if (entity->allowed >> thief->index & 1 && victim->loaded != entity->vcpu)
+                return entity;
         }
     }
     return NULL;
@@ -231,26 +231,27 @@ static bool steal(struct hart *hart)
         if (!atomic_load(&victim->rq.ready))
             continue;
         lock_both(hart, victim);
-        struct seat *seat = NULL;
+        struct sched_entity *entity = NULL;
         if (victim->rq.current && !atomic_load(&hart->rq.owner))
-            seat = find_work(victim, hart);
-        if (seat)
-            move(seat, victim, hart, host_time());
+            entity = find_work(victim, hart);
+        if (entity)
+            move(entity, victim, hart, host_time());
         release_both(hart, victim);
-        if (seat)
+        if (entity)
             return true;
     }
     return false;
 }
 
 /* Of those who wait for a turn at that priority and may go there: who has been here longest. */
-static struct seat *find_mover(const struct hart *from, const struct hart *to, unsigned priority)
+static struct sched_entity *find_mover(const struct hart *from, const struct hart *to,
+                                       unsigned priority)
 {
-    struct seat *seat = from->rq.level[priority].first, *best = NULL;
-    for (unsigned looks = 0; seat && looks < STEAL_LOOKS; seat = seat->next, looks++) {
-        if (seat->allowed >> to->index & 1 && from->loaded != seat->vcpu &&
-            (!best || seat->arrived < best->arrived))
-            best = seat;
+    struct sched_entity *entity = from->rq.level[priority].first, *best = NULL;
+    for (unsigned looks = 0; entity && looks < STEAL_LOOKS; entity = entity->next, looks++) {
+        if (entity->allowed >> to->index & 1 && from->loaded != entity->vcpu &&
+            (!best || entity->arrived < best->arrived))
+            best = entity;
     }
     return best;
 }
@@ -262,7 +263,7 @@ static struct seat *find_mover(const struct hart *from, const struct hart *to, u
 
 static void even_out(struct hart *hart)
 {
-    struct seat *current = hart->rq.current, *mover = NULL, *other = NULL;
+    struct sched_entity *current = hart->rq.current, *mover = NULL, *other = NULL;
     hart->turn_over = false;
     if (!current || current->budget || hart_count < 2)
         return;
@@ -287,13 +288,13 @@ static void even_out(struct hart *hart)
 }
 
 /* A pinned VM has this hart now: everybody else goes to the least crowded one that takes them. */
-static struct hart *refuge(const struct seat *seat)
+static struct hart *refuge(const struct sched_entity *entity)
 {
     struct hart *best = NULL;
     for (unsigned n = 0; n < hart_count; n++) {
         struct hart *hart = &harts[n];
-        if (seat->allowed >> n & 1 && !atomic_load(&hart->rq.owner) &&
-            (!best || hart->rq.seats < best->rq.seats))
+        if (entity->allowed >> n & 1 && !atomic_load(&hart->rq.owner) &&
+            (!best || hart->rq.entities < best->rq.entities))
             best = hart;
     }
     return best;
@@ -301,7 +302,7 @@ static struct hart *refuge(const struct seat *seat)
 
 static void evict(struct hart *hart)
 {
-    struct vm *owner = atomic_load(&hart->rq.owner);
+    struct cald_vm *owner = atomic_load(&hart->rq.owner);
     uint64_t now = host_time();
     lock_take(&hart->rq.lock);
     if (hart->rq.current && hart->rq.current->vcpu->vm != owner) {
@@ -315,15 +316,15 @@ static void evict(struct hart *hart)
         if (&vms[n] == owner)
             continue;
         for (unsigned id = 0; id < vms[n].vcpu_count; id++) {
-            struct seat *seat = sched_seat(&vms[n].vcpus[id]);
-            if (atomic_load(&seat->home) != hart->index)
+            struct sched_entity *entity = sched_entity(&vms[n].vcpus[id]);
+            if (atomic_load(&entity->home) != hart->index)
                 continue;
-            struct hart *to = refuge(seat);
+            struct hart *to = refuge(entity);
             if (!to)
                 continue; /* it has ended meanwhile, or sched_place() would have refused */
             lock_both(hart, to);
-            if (atomic_load(&seat->home) == hart->index && seat->state != SEAT_OFF)
-                move(seat, hart, to, now);
+            if (atomic_load(&entity->home) == hart->index && entity->state != ENTITY_OFF)
+                move(entity, hart, to, now);
             release_both(hart, to);
             sched_nudge(to);
         }
@@ -358,13 +359,13 @@ static void decide(struct hart *hart)
     hart_sched_deadline(hart, runqueue_deadline(rq));
     lock_release(&rq->lock);
     /* Its interrupt file left the hart while it slept, and had a message. */
-    struct vcpu *woken = hart->woken;
+    struct cald_vcpu *woken = hart->woken;
     hart->woken = NULL;
     if (woken && atomic_load(&woken->mode) == VCPU_BLOCKED)
         host_wake(woken);
 }
 
-struct vcpu *sched_next(struct hart *hart)
+struct cald_vcpu *sched_next(struct hart *hart)
 {
     struct runqueue *rq = &hart->rq;
     if (rq->current && !atomic_load_explicit(&hart->resched, memory_order_acquire))
@@ -377,40 +378,40 @@ struct vcpu *sched_next(struct hart *hart)
     return rq->current ? rq->current->vcpu : NULL;
 }
 
-void sched_sleep(struct vcpu *vcpu, uint32_t wake_bits, uint64_t until, enum vcpu_mode mode)
+void sched_sleep(struct cald_vcpu *vcpu, uint32_t wake_bits, uint64_t until, enum vcpu_mode mode)
 {
-    struct seat *seat = sched_seat(vcpu);
-    struct hart *hart = &harts[atomic_load(&seat->home)]; /* running: it stays */
+    struct sched_entity *entity = sched_entity(vcpu);
+    struct hart *hart = &harts[atomic_load(&entity->home)]; /* running: it stays */
     struct runqueue *rq = &hart->rq;
     lock_take(&rq->lock);
     uint64_t now = host_time();
-    if (seat->state != SEAT_RUNNING) { /* its VM ended under it */
+    if (entity->state != ENTITY_RUNNING) { /* its VM ended under it */
         lock_release(&rq->lock);
         return;
     }
-    runqueue_charge(rq, seat, now);
+    runqueue_charge(rq, entity, now);
     /* The mode first, then the mailbox: mail that comes later finds the mode and waits for the lock
-     * (core/mail.c tells the protocol). */
+     * (lib/vcpu/mail.c tells the protocol). */
     vcpu_enter_mode(vcpu, mode);
     if (atomic_load(&vcpu->mailbox) & wake_bits || until <= now) {
         vcpu_enter_mode(vcpu, VCPU_HOST);
         lock_release(&rq->lock);
         return;
     }
-    seat->urgent = false;
+    entity->urgent = false;
     vcpu->asleep_since = now;
     sbi_pmu_away(vcpu);
     rq->current = NULL;
     if (mode == VCPU_AWAY)
         hart->loaded = NULL; /* it was put: its VM may end, and start on other harts */
     atomic_store(&hart->resched, true);
-    runqueue_sleep(rq, seat, SEAT_BLOCKED, until);
+    runqueue_sleep(rq, entity, ENTITY_BLOCKED, until);
     lock_release(&rq->lock);
 }
 
-void sched_yield(struct vcpu *vcpu)
+void sched_yield(struct cald_vcpu *vcpu)
 {
-    struct hart *hart = &harts[atomic_load(&sched_seat(vcpu)->home)];
+    struct hart *hart = &harts[atomic_load(&sched_entity(vcpu)->home)];
     if (hart->rq.slice_end != UINT64_MAX) {
         hart->rq.slice_end = 0;
         atomic_store(&hart->resched, true);
@@ -425,39 +426,39 @@ void sched_timer(struct hart *hart, uint64_t now)
 
 /* ---- Waking; on any hart --------------------------------------------------------------------- */
 
-void host_wake(struct vcpu *vcpu)
+void host_wake(struct cald_vcpu *vcpu)
 {
-    struct seat *seat = sched_seat(vcpu);
-    bool urgent = is_urgent(seat);
-    struct hart *hart = sched_lock_home(seat);
+    struct sched_entity *entity = sched_entity(vcpu);
+    bool urgent = is_urgent(entity);
+    struct hart *hart = sched_lock_home(entity);
     struct runqueue *rq = &hart->rq;
     uint64_t now = host_time();
-    switch (seat->state) {
-    case SEAT_OFF:
+    switch (entity->state) {
+    case ENTITY_OFF:
         break;
-    case SEAT_BLOCKED:
-        seat->urgent = urgent;
-        runqueue_wake(rq, seat, now);
-        announce(hart, seat);
+    case ENTITY_BLOCKED:
+        entity->urgent = urgent;
+        runqueue_wake(rq, entity, now);
+        announce(hart, entity);
         break;
-    case SEAT_READY:
-        if (!urgent || seat->urgent)
+    case ENTITY_READY:
+        if (!urgent || entity->urgent)
             break;
-        runqueue_remove(rq, seat);
-        seat->urgent = true;
-        runqueue_add(rq, seat, now, false);
-        announce(hart, seat);
+        runqueue_remove(rq, entity);
+        entity->urgent = true;
+        runqueue_add(rq, entity, now, false);
+        announce(hart, entity);
         break;
-    case SEAT_THROTTLED:
+    case ENTITY_THROTTLED:
         if (!urgent)
             break; /* its mail waits for it */
-        seat->urgent = true;
-        heap_remove(&rq->timers, &seat->node);
-        seat->in_timers = false;
-        runqueue_add(rq, seat, now, false);
-        announce(hart, seat);
+        entity->urgent = true;
+        heap_remove(&rq->timers, &entity->node);
+        entity->in_timers = false;
+        runqueue_add(rq, entity, now, false);
+        announce(hart, entity);
         break;
-    case SEAT_RUNNING:
+    case ENTITY_RUNNING:
         hart_kick(hart);
         break;
     }

@@ -10,12 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/vm.h"
+#include "lib/vm/vm.h"
 #include "host/bare/hart.h"
 #include "host/bare/runqueue.h"
 
-/* The vCPU's seat, made with the vCPU. */
-static inline struct seat *sched_seat(const struct vcpu *vcpu)
+/* The vCPU's entity, made with the vCPU. */
+static inline struct sched_entity *sched_entity(const struct cald_vcpu *vcpu)
 {
     return vcpu->host;
 }
@@ -23,31 +23,31 @@ static inline struct seat *sched_seat(const struct vcpu *vcpu)
 /* Finds a home for each vCPU of a VM that is on no hart, all of them asleep. False after one line
  * that names VM and property, with nothing changed. Calls of sched_place() and sched_remove() are
  * serialised by the caller. */
-bool sched_place(struct vm *vm);
+bool sched_place(struct cald_vm *vm);
 
 /* Takes a VM off its harts. Its vCPUs are asleep, but for the caller's own. */
-void sched_remove(struct vm *vm);
+void sched_remove(struct cald_vm *vm);
 
 /* Who runs on this hart now, or NULL; called by that hart between turns. The vCPU before it has
  * been taken off the hart. */
-struct vcpu *sched_next(struct hart *hart);
+struct cald_vcpu *sched_next(struct hart *hart);
 
 /*
  * The running vCPU sleeps: until mail with one of `wake_bits` comes, or `until` (host time), in the
  * given mode. Called on its hart; returns at once, and without effect if such mail is there
  * already.
  */
-void sched_sleep(struct vcpu *vcpu, uint32_t wake_bits, uint64_t until, enum vcpu_mode mode);
+void sched_sleep(struct cald_vcpu *vcpu, uint32_t wake_bits, uint64_t until, enum vcpu_mode mode);
 
 /* The running vCPU lets its equals go first. */
-void sched_yield(struct vcpu *vcpu);
+void sched_yield(struct cald_vcpu *vcpu);
 
 /* This hart's time to look again has come. */
 void sched_timer(struct hart *hart, uint64_t now);
 
 /* Gives a VM's vCPUs another priority or reservation, from now on; ticks, budget 0: none. False:
  * the harts have not that much to give. */
-bool sched_change(struct vm *vm, unsigned priority, uint64_t budget, uint64_t period);
+bool sched_change(struct cald_vm *vm, unsigned priority, uint64_t budget, uint64_t period);
 
 /* While it is wanted, vCPUs that wait give their hart away also where nobody else has use for it:
  * so that all of a hart's idle time is known. */
@@ -56,8 +56,8 @@ void sched_account_waits(bool wanted);
 /* Has the hart look at its queue soon. */
 void sched_nudge(struct hart *hart);
 
-/* The hart that is a seat's home, its queue's lock held: until then the home may change. */
-struct hart *sched_lock_home(struct seat *seat);
+/* The hart that is a entity's home, its queue's lock held: until then the home may change. */
+struct hart *sched_lock_home(struct sched_entity *entity);
 
 /* Harts that run nothing, a bit each: for those who look for one. */
 extern _Atomic uint64_t sched_idle;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which harts a VM has, and what share of them: when it starts, ends or is given another. */
-#include "core/print.h"
+#include "lib/common/print.h"
 #include "host/bare/sched.h"
 #include "host/host.h"
 
@@ -42,18 +42,18 @@ static uint64_t allowed_harts(const struct vm_config *config)
 }
 
 /* Could everybody who shares harts now live without those in `taken`? Names who could not. */
-static bool others_can_go(const struct vm *vm, uint64_t taken)
+static bool others_can_go(const struct cald_vm *vm, uint64_t taken)
 {
     for (unsigned n = 0; n < vm_count; n++) {
-        const struct vm *other = &vms[n];
+        const struct cald_vm *other = &vms[n];
         if (other == vm || other->config->schedule != SCHEDULE_SHARED || !other->vcpus ||
-            sched_seat(&other->vcpus[0])->state == SEAT_OFF)
+            sched_entity(&other->vcpus[0])->state == ENTITY_OFF)
             continue;
-        uint64_t left = without_owned(sched_seat(&other->vcpus[0])->allowed) & ~taken;
+        uint64_t left = without_owned(sched_entity(&other->vcpus[0])->allowed) & ~taken;
         if (!left || other->config->budget_us) {
             bool there = false;
             for (unsigned id = 0; id < other->vcpu_count; id++)
-                there |= taken >> atomic_load(&sched_seat(&other->vcpus[id])->home) & 1;
+                there |= taken >> atomic_load(&sched_entity(&other->vcpus[id])->home) & 1;
             if (!left || there) {
                 vm_error(vm->config->name,
                          "property harts: VM %s is on them and can't go elsewhere",
@@ -65,31 +65,32 @@ static bool others_can_go(const struct vm *vm, uint64_t taken)
     return true;
 }
 
-static void take_seat(struct vcpu *vcpu, struct hart *hart, uint64_t allowed)
+static void place_entity(struct cald_vcpu *vcpu, struct hart *hart, uint64_t allowed)
 {
     const struct vm_config *config = vcpu->vm->config;
-    struct seat *seat = sched_seat(vcpu);
-    seat->allowed = allowed;
-    seat->urgent = seat->in_timers = false;
-    seat->budget = seat->budget_left = seat->deadline = 0;
-    seat->steal = seat->switches = 0;
-    seat->credit = 0;
-    seat->in_turn = false;
-    seat->arrived = host_time();
-    seat->priority = config->priority;
-    seat->budget = host_timebase() * config->budget_us / 1000000;
-    seat->period = host_timebase() * config->period_us / 1000000;
-    seat->reserved_ppm = config->budget_us ? config->budget_us * 1000000UL / config->period_us : 0;
+    struct sched_entity *entity = sched_entity(vcpu);
+    entity->allowed = allowed;
+    entity->urgent = entity->in_timers = false;
+    entity->budget = entity->budget_left = entity->deadline = 0;
+    entity->steal = entity->switches = 0;
+    entity->credit = 0;
+    entity->in_turn = false;
+    entity->arrived = host_time();
+    entity->priority = config->priority;
+    entity->budget = host_timebase() * config->budget_us / 1000000;
+    entity->period = host_timebase() * config->period_us / 1000000;
+    entity->reserved_ppm =
+        config->budget_us ? config->budget_us * 1000000UL / config->period_us : 0;
     atomic_store(&vcpu->hart, hart->index);
     lock_take(&hart->rq.lock);
-    atomic_store(&seat->home, hart->index);
-    seat->state = SEAT_BLOCKED;
-    hart->rq.seats++;
-    hart->rq.reserved_ppm += seat->reserved_ppm;
+    atomic_store(&entity->home, hart->index);
+    entity->state = ENTITY_BLOCKED;
+    hart->rq.entities++;
+    hart->rq.reserved_ppm += entity->reserved_ppm;
     lock_release(&hart->rq.lock);
 }
 
-static bool place_pinned(struct vm *vm)
+static bool place_pinned(struct cald_vm *vm)
 {
     const struct vm_config *config = vm->config;
     struct hart *chosen[VM_MAX_VCPUS];
@@ -98,7 +99,7 @@ static bool place_pinned(struct vm *vm)
         struct hart *hart = chosen[n] = hart_by_id(config->harts[n]);
         if (!hart)
             return false; /* allowed_harts() has said so */
-        const struct vm *owner = atomic_load(&hart->rq.owner);
+        const struct cald_vm *owner = atomic_load(&hart->rq.owner);
         if (owner) {
             vm_error(config->name, "property harts: hart %lu is taken by VM %s", config->harts[n],
                      owner->config->name);
@@ -112,7 +113,7 @@ static bool place_pinned(struct vm *vm)
         atomic_store(&chosen[n]->rq.owner, vm);
         atomic_store(&chosen[n]->evict, 1);
         sched_nudge(chosen[n]);
-        take_seat(&vm->vcpus[n], chosen[n], 1ULL << chosen[n]->index);
+        place_entity(&vm->vcpus[n], chosen[n], 1ULL << chosen[n]->index);
     }
     return true;
 }
@@ -125,7 +126,7 @@ static struct hart *least_crowded(uint64_t mask, uint64_t ppm, const uint8_t *gi
     for (; mask; mask &= mask - 1) {
         struct hart *hart = &harts[__builtin_ctzll(mask)];
         if (hart->rq.reserved_ppm + (given[hart->index] + 1) * ppm <= 1000000 &&
-            (!best || hart->rq.seats < best->rq.seats))
+            (!best || hart->rq.entities < best->rq.entities))
             best = hart;
     }
     return best;
@@ -133,7 +134,7 @@ static struct hart *least_crowded(uint64_t mask, uint64_t ppm, const uint8_t *gi
 
 /* Each vCPU on a hart that none of its VM's others has, as long as there is one; then once more
  * around. */
-static bool place_shared(struct vm *vm, uint64_t allowed)
+static bool place_shared(struct cald_vm *vm, uint64_t allowed)
 {
     const struct vm_config *config = vm->config;
     uint64_t open = without_owned(allowed), left = open;
@@ -161,11 +162,11 @@ static bool place_shared(struct vm *vm, uint64_t allowed)
         left &= ~(1ULL << chosen[n]->index);
     }
     for (unsigned n = 0; n < config->vcpus; n++)
-        take_seat(&vm->vcpus[n], chosen[n], allowed);
+        place_entity(&vm->vcpus[n], chosen[n], allowed);
     return true;
 }
 
-bool sched_place(struct vm *vm)
+bool sched_place(struct cald_vm *vm)
 {
     uint64_t allowed = allowed_harts(vm->config);
     if (!allowed)
@@ -173,56 +174,56 @@ bool sched_place(struct vm *vm)
     return vm->config->schedule == SCHEDULE_PINNED ? place_pinned(vm) : place_shared(vm, allowed);
 }
 
-void sched_remove(struct vm *vm)
+void sched_remove(struct cald_vm *vm)
 {
     for (unsigned n = 0; n < vm->vcpu_count; n++) {
-        struct seat *seat = sched_seat(&vm->vcpus[n]);
-        struct hart *hart = sched_lock_home(seat);
+        struct sched_entity *entity = sched_entity(&vm->vcpus[n]);
+        struct hart *hart = sched_lock_home(entity);
         struct runqueue *rq = &hart->rq;
-        if (seat->state == SEAT_READY)
-            runqueue_remove(rq, seat);
-        if (seat->in_timers)
-            heap_remove(&rq->timers, &seat->node);
-        seat->in_timers = false;
-        if (rq->current == seat)
+        if (entity->state == ENTITY_READY)
+            runqueue_remove(rq, entity);
+        if (entity->in_timers)
+            heap_remove(&rq->timers, &entity->node);
+        entity->in_timers = false;
+        if (rq->current == entity)
             rq->current = NULL;
-        if (hart->loaded == seat->vcpu)
-            hart->loaded = NULL; /* the keeper's, on its hart: the others sleep, put away */
-        seat->state = SEAT_OFF;
-        rq->seats--;
-        rq->reserved_ppm -= seat->reserved_ppm;
+        if (hart->loaded == entity->vcpu)
+            hart->loaded = NULL; /* the leader's, on its hart: the others sleep, put away */
+        entity->state = ENTITY_OFF;
+        rq->entities--;
+        rq->reserved_ppm -= entity->reserved_ppm;
         if (atomic_load(&rq->owner) == vm)
             atomic_store(&rq->owner, NULL);
         lock_release(&rq->lock);
     }
 }
 
-bool sched_change(struct vm *vm, unsigned priority, uint64_t budget, uint64_t period)
+bool sched_change(struct cald_vm *vm, unsigned priority, uint64_t budget, uint64_t period)
 {
     uint64_t ppm = budget ? (uint64_t)((unsigned __int128)budget * 1000000 / period) : 0;
     for (unsigned n = 0; n < vm->vcpu_count; n++) {
-        struct seat *seat = sched_seat(&vm->vcpus[n]);
-        struct hart *hart = sched_lock_home(seat);
-        bool fits = hart->rq.reserved_ppm - seat->reserved_ppm + ppm <= 1000000;
-        if (fits && seat->state != SEAT_OFF) {
-            bool ready = seat->state == SEAT_READY;
-            uint64_t since = seat->ready_since, now = host_time();
+        struct sched_entity *entity = sched_entity(&vm->vcpus[n]);
+        struct hart *hart = sched_lock_home(entity);
+        bool fits = hart->rq.reserved_ppm - entity->reserved_ppm + ppm <= 1000000;
+        if (fits && entity->state != ENTITY_OFF) {
+            bool ready = entity->state == ENTITY_READY;
+            uint64_t since = entity->ready_since, now = host_time();
             if (ready)
-                runqueue_remove(&hart->rq, seat);
-            hart->rq.reserved_ppm += ppm - seat->reserved_ppm;
-            seat->reserved_ppm = ppm;
-            seat->priority = priority;
-            seat->budget = seat->budget_left = budget;
-            seat->period = period;
-            seat->deadline = now + period;
-            if (seat->state == SEAT_THROTTLED) {
-                heap_remove(&hart->rq.timers, &seat->node);
-                seat->in_timers = false;
+                runqueue_remove(&hart->rq, entity);
+            hart->rq.reserved_ppm += ppm - entity->reserved_ppm;
+            entity->reserved_ppm = ppm;
+            entity->priority = priority;
+            entity->budget = entity->budget_left = budget;
+            entity->period = period;
+            entity->deadline = now + period;
+            if (entity->state == ENTITY_THROTTLED) {
+                heap_remove(&hart->rq.timers, &entity->node);
+                entity->in_timers = false;
                 ready = true;
             }
             if (ready) {
-                runqueue_add(&hart->rq, seat, now, false);
-                seat->ready_since = since;
+                runqueue_add(&hart->rq, entity, now, false);
+                entity->ready_since = since;
             }
             sched_nudge(hart);
         }

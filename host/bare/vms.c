@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VMs' lives and carrying out wishes. vCPU 0 is its VM's keeper: when all vCPUs are out of the
- * guest and asleep, it alone, in its turn on some hart, does what was wished.
+ * VMs' lives and carrying out requests. vCPU 0 is its VM's leader: when all vCPUs are out of the
+ * guest and asleep, it alone, in its turn on some hart, does what was requested.
  */
 #include "host/bare/vms.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "core/bundle/bundle.h"
-#include "core/memory.h"
-#include "core/print.h"
-#include "core/sbi/sbi.h"
-#include "core/watchdog.h"
+#include "appliance/bundle/bundle.h"
+#include "lib/vm/memory.h"
+#include "lib/common/print.h"
+#include "lib/sbi/sbi.h"
+#include "appliance/watchdog.h"
 #include "host/bare/builder.h"
 #include "host/bare/console.h"
 #include "host/bare/hart.h"
@@ -24,7 +24,7 @@ static struct vm_config *configs;
 static struct lock placement;
 static bool poweroff_when_done;
 
-static bool define(struct vm *vm, unsigned index)
+static bool define(struct cald_vm *vm, unsigned index)
 {
     const struct vm_config *config = &configs[index];
     vm->index = index;
@@ -52,15 +52,16 @@ static bool define(struct vm *vm, unsigned index)
     }
     vm->start_at_boot = config->autostart;
     vm->vcpu_count = config->vcpus;
-    vm->vcpus = host_pages_alloc(sizeof(struct vcpu) * config->vcpus, HOST_PAGE_SIZE);
+    vm->vcpus = host_pages_alloc(sizeof(struct cald_vcpu) * config->vcpus, HOST_PAGE_SIZE);
     if (!vm->vcpus || !vm_irq_define(vm) || !builder_define(vm))
         return false;
-    struct seat *seats = host_pages_alloc(sizeof(struct seat) * config->vcpus, HOST_PAGE_SIZE);
-    if (!seats)
+    struct sched_entity *entities =
+        host_pages_alloc(sizeof(struct sched_entity) * config->vcpus, HOST_PAGE_SIZE);
+    if (!entities)
         return false;
     for (unsigned n = 0; n < config->vcpus; n++) {
-        seats[n].vcpu = &vm->vcpus[n];
-        vm->vcpus[n].host = &seats[n];
+        entities[n].vcpu = &vm->vcpus[n];
+        vm->vcpus[n].host = &entities[n];
         vm->vcpus[n].vm = vm;
         vm->vcpus[n].id = n;
         atomic_store(&vm->vcpus[n].hsm, SBI_HSM_STOPPED);
@@ -107,7 +108,7 @@ void vms_define(const void *blob, size_t bytes)
     }
 }
 
-int vms_start(struct vm *vm)
+int vms_start(struct cald_vm *vm)
 {
     enum vm_state state = atomic_load(&vm->state);
     if (state != VM_DEFINED && state != VM_ENDED) {
@@ -124,7 +125,7 @@ int vms_start(struct vm *vm)
         for (unsigned n = 0; n < vm->vcpu_count; n++)
             atomic_store(&vm->vcpus[n].out, true);
         atomic_store(&vm->vcpus_out, vm->vcpu_count);
-        atomic_store(&vm->wish, VM_WISH_RESET);
+        atomic_store(&vm->request, VM_REQUEST_RESET);
         atomic_store(&vm->state, VM_RUNNING);
         host_wake(&vm->vcpus[0]);
     }
@@ -154,12 +155,12 @@ void vms_autostart(void)
 
 /* The VM is over: its harts are free. What tells of it comes after it is so, and before the VM can
  * start again, perhaps on other harts. */
-static void end(struct vm *vm, const char *said)
+static void end(struct cald_vm *vm, const char *said)
 {
     lock_take(&placement);
     lock_take(&vm->life);
     sched_remove(vm);
-    atomic_store(&vm->wish, VM_WISH_NONE);
+    atomic_store(&vm->request, VM_REQUEST_NONE);
     atomic_store(&vm->state, VM_ENDED);
     lock_release(&vm->life);
     if (said)
@@ -170,16 +171,16 @@ static void end(struct vm *vm, const char *said)
         machine_poweroff();
 }
 
-/* The wish is done; false: a stronger one has come. The line that tells of it comes after this:
- * whoever reads it may wish for something else, and must not find this one still under way. */
-static bool finish(struct vm *vm, enum vm_wish wish)
+/* The request is done; false: a stronger one has come. The line that tells of it comes after this:
+ * whoever reads it may request for something else, and must not find this one still under way. */
+static bool finish(struct cald_vm *vm, enum vm_request request)
 {
-    return atomic_compare_exchange_strong(&vm->wish, &wish, VM_WISH_NONE);
+    return atomic_compare_exchange_strong(&vm->request, &request, VM_REQUEST_NONE);
 }
 
 /* Lets every vCPU back in. The mail is for one that is awake, has looked at `out`, and is about to
  * sleep. */
-static void let_in(struct vm *vm)
+static void admit(struct cald_vm *vm)
 {
     watchdog_arm(vm);
     atomic_store(&vm->vcpus_out, 0);
@@ -190,7 +191,7 @@ static void let_in(struct vm *vm)
     }
 }
 
-static void make_again(struct vm *vm)
+static void make_again(struct cald_vm *vm)
 {
     if (vm->taken) {
         vm->restarts++;
@@ -200,7 +201,7 @@ static void make_again(struct vm *vm)
     vm_create(vm); /* or nothing is taken */
 }
 
-static void unmake(struct vm *vm)
+static void unmake(struct cald_vm *vm)
 {
     if (vm->taken)
         vm_destroy(vm);
@@ -210,60 +211,60 @@ static void unmake(struct vm *vm)
  * The long part of a request, in as many turns as it takes; true: it is done. The first turn is an
  * urgent one, so it only says that those to come are not.
  */
-static bool build(struct vm *vm, enum vm_wish wish)
+static bool build(struct cald_vm *vm, enum vm_request request)
 {
-    if (atomic_load(&vm->building) == VM_WISH_NONE) {
-        atomic_store(&vm->building, wish);
+    if (atomic_load(&vm->building) == VM_REQUEST_NONE) {
+        atomic_store(&vm->building, request);
         return false;
     }
-    if (!builder_run(vm, wish == VM_WISH_RESET ? make_again : unmake))
+    if (!builder_run(vm, request == VM_REQUEST_RESET ? make_again : unmake))
         return false;
-    atomic_store(&vm->building, VM_WISH_NONE);
+    atomic_store(&vm->building, VM_REQUEST_NONE);
     return true;
 }
 
-/* On the keeper, with every vCPU out. What was begun comes to its end before a stronger wish is
+/* On the leader, with every vCPU out. What was begun comes to its end before a stronger request is
  * looked at. */
-static void carry_out(struct vm *vm)
+static void carry_out(struct cald_vm *vm)
 {
-    enum vm_wish wish = atomic_load(&vm->building);
+    enum vm_request request = atomic_load(&vm->building);
     bool done;
-    if (wish == VM_WISH_NONE)
-        wish = atomic_load(&vm->wish);
-    switch (wish) {
-    case VM_WISH_NONE:
+    if (request == VM_REQUEST_NONE)
+        request = atomic_load(&vm->request);
+    switch (request) {
+    case VM_REQUEST_NONE:
         break;
-    case VM_WISH_PAUSE:
+    case VM_REQUEST_PAUSE:
         done = vm_time_stop(vm);
         atomic_store(&vm->state, VM_PAUSED);
-        finish(vm, wish);
+        finish(vm, request);
         vm_info(vm->config->name, "paused%s",
                 done ? "" : "; its time runs on: firmware answers its reads of it");
         break;
-    case VM_WISH_RESUME:
+    case VM_REQUEST_RESUME:
         vm_time_go(vm);
         atomic_store(&vm->state, VM_RUNNING);
-        done = finish(vm, wish);
+        done = finish(vm, request);
         vm_info(vm->config->name, "goes on");
         if (done)
-            let_in(vm);
+            admit(vm);
         break;
-    case VM_WISH_RESET:
-        if (!build(vm, wish))
+    case VM_REQUEST_RESET:
+        if (!build(vm, request))
             break;
         if (!vm->taken) {
             end(vm, NULL);
             break;
         }
         atomic_store(&vm->state, VM_RUNNING);
-        done = finish(vm, wish);
+        done = finish(vm, request);
         vm_info(vm->config->name, "started: %lu MiB of RAM, %lu KiB of page tables",
                 (vm->taken - vm->table_bytes) >> 20, vm->table_bytes >> 10);
         if (done)
-            let_in(vm);
+            admit(vm);
         break;
-    case VM_WISH_STOP:
-        if (!build(vm, wish))
+    case VM_REQUEST_STOP:
+        if (!build(vm, request))
             break;
         end(vm, "stopped; its memory and harts are free");
         break;
@@ -271,30 +272,30 @@ static void carry_out(struct vm *vm)
 }
 
 /*
- * The keeper sleeps with the others and is woken by the last of them. The others are counted when
+ * The leader sleeps with the others and is woken by the last of them. The others are counted when
  * they are off their harts, whatever their mail says, so that all of them have been asleep when the
- * keeper carries a wish out; one that mail wakes after that finds itself out and sleeps again.
+ * leader carries a request out; one that mail wakes after that finds itself out and sleeps again.
  */
-bool vms_leave(struct vcpu *vcpu)
+bool vms_leave(struct cald_vcpu *vcpu)
 {
-    struct vm *vm = vcpu->vm;
-    enum vm_wish wish = atomic_load(&vm->wish);
-    bool out = atomic_load(&vcpu->out), keeper = !vcpu->id;
-    if (!out && wish == VM_WISH_NONE)
+    struct cald_vm *vm = vcpu->vm;
+    enum vm_request request = atomic_load(&vm->request);
+    bool out = atomic_load(&vcpu->out), leader = !vcpu->id;
+    if (!out && request == VM_REQUEST_NONE)
         return false;
     if (!out) {
         vcpu_enter_mode(vcpu, VCPU_AWAY);
         if (vcpu->eng.loaded)
             vcpu_put(vcpu);
         atomic_store(&vcpu->out, true);
-        if (keeper)
+        if (leader)
             atomic_fetch_add(&vm->vcpus_out, 1);
     }
-    if (!keeper) {
+    if (!leader) {
         sched_sleep(vcpu, out ? MAIL_WAKE : 0, UINT64_MAX, VCPU_AWAY);
         if (!out && atomic_fetch_add(&vm->vcpus_out, 1) + 1 == vm->vcpu_count)
             vcpu_mail(&vm->vcpus[0], MAIL_CONTROL);
-    } else if (wish != VM_WISH_NONE && atomic_load(&vm->vcpus_out) == vm->vcpu_count) {
+    } else if (request != VM_REQUEST_NONE && atomic_load(&vm->vcpus_out) == vm->vcpu_count) {
         carry_out(vm); /* there may be more to do: the next turn looks again */
     } else {
         sched_sleep(vcpu, MAIL_CONTROL | MAIL_REPORT, UINT64_MAX, VCPU_AWAY);

@@ -7,7 +7,7 @@
 #include <libfdt.h>
 #include <string.h>
 
-#include "core/tree/blob.h"
+#include "appliance/tree/blob.h"
 #include "host/efi/efi.h"
 
 #define ROOM 0x4000 /* for what is added; a range of memory takes 16 bytes */

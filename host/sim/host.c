@@ -22,7 +22,7 @@ size_t sim_console_room = SIM_CAPTURE;
 unsigned sim_errors, sim_kicks, sim_timer_arms, sim_pci_command;
 bool sim_pci_interrupt;
 uint32_t sim_pci_word[64];
-struct vcpu *sim_kicked, *sim_timer_vcpu;
+struct cald_vcpu *sim_kicked, *sim_timer_vcpu;
 uint64_t sim_timer_deadline;
 
 static uint64_t random_state = 1;
@@ -90,32 +90,32 @@ SIM void host_watch(void)
 {
 }
 
-SIM void host_irq_attach(struct vm *vm, unsigned source, unsigned type)
+SIM void host_irq_attach(struct cald_vm *vm, unsigned source, unsigned type)
 {
     (void)vm, (void)source, (void)type;
 }
 
-SIM void host_irq_detach(struct vm *vm, unsigned source)
+SIM void host_irq_detach(struct cald_vm *vm, unsigned source)
 {
     (void)vm, (void)source;
 }
 
-SIM void host_irq_complete(struct vm *vm, unsigned source)
+SIM void host_irq_complete(struct cald_vm *vm, unsigned source)
 {
     (void)vm, (void)source;
 }
 
-SIM void host_file_load(struct vcpu *vcpu)
+SIM void host_file_load(struct cald_vcpu *vcpu)
 {
     (void)vcpu;
 }
 
-SIM void host_file_put(struct vcpu *vcpu)
+SIM void host_file_put(struct cald_vcpu *vcpu)
 {
     (void)vcpu;
 }
 
-SIM void host_file_collect(struct vcpu *vcpu)
+SIM void host_file_collect(struct cald_vcpu *vcpu)
 {
     (void)vcpu;
 }
@@ -125,19 +125,19 @@ SIM void host_device_adopt(struct passthrough *device)
     (void)device;
 }
 
-SIM bool host_device_start(struct vm *vm, const struct passthrough *device)
+SIM bool host_device_start(struct cald_vm *vm, const struct passthrough *device)
 {
     (void)vm, (void)device;
     return true;
 }
 
-SIM bool host_device_stop(struct vm *vm, const struct passthrough *device)
+SIM bool host_device_stop(struct cald_vm *vm, const struct passthrough *device)
 {
     (void)vm, (void)device;
     return true;
 }
 
-SIM void host_devices_stopped(struct vm *vm)
+SIM void host_devices_stopped(struct cald_vm *vm)
 {
     (void)vm;
 }
@@ -209,7 +209,7 @@ SIM uint64_t host_timebase(void)
     return sim_timebase;
 }
 
-SIM void host_kick(struct vcpu *vcpu)
+SIM void host_kick(struct cald_vcpu *vcpu)
 {
     sim_kicked = vcpu;
     sim_kicks++;
@@ -223,12 +223,12 @@ SIM void host_kicks_end(void)
 {
 }
 
-SIM void host_wake(struct vcpu *vcpu)
+SIM void host_wake(struct cald_vcpu *vcpu)
 {
     host_kick(vcpu);
 }
 
-SIM void host_timer_arm(struct vcpu *vcpu, uint64_t deadline)
+SIM void host_timer_arm(struct cald_vcpu *vcpu, uint64_t deadline)
 {
     sim_timer_vcpu = vcpu;
     sim_timer_deadline = deadline;
@@ -244,7 +244,7 @@ static void capture(char *to, size_t *used, const char *bytes, size_t count)
     *used += taken;
 }
 
-SIM size_t host_console_write(struct vm *vm, const char *bytes, size_t count)
+SIM size_t host_console_write(struct cald_vm *vm, const char *bytes, size_t count)
 {
     (void)vm;
     if (count > sim_console_room)
@@ -253,23 +253,23 @@ SIM size_t host_console_write(struct vm *vm, const char *bytes, size_t count)
     return count;
 }
 
-SIM size_t host_console_room(struct vm *vm)
+SIM size_t host_console_room(struct cald_vm *vm)
 {
     (void)vm;
     return sim_console_room;
 }
 
-SIM void host_console_flush(struct vm *vm)
+SIM void host_console_flush(struct cald_vm *vm)
 {
     (void)vm;
 }
 
-SIM void host_console_sent(struct vm *vm)
+SIM void host_console_sent(struct cald_vm *vm)
 {
     (void)vm;
 }
 
-SIM bool host_console_hurry(struct vm *vm, uint8_t byte)
+SIM bool host_console_hurry(struct cald_vm *vm, uint8_t byte)
 {
     (void)vm;
     (void)byte;
@@ -281,7 +281,7 @@ SIM void hart_flush_soon(void)
 {
 }
 
-SIM void host_console_taken(struct vm *vm)
+SIM void host_console_taken(struct cald_vm *vm)
 {
     (void)vm;
 }

@@ -23,7 +23,7 @@ extern size_t sim_console_room; /* what the host takes of a VM at once */
 extern unsigned sim_errors;     /* lines of host_error() */
 
 /* The last arguments of host_kick() and host_timer_arm(), and how often each was called. */
-extern struct vcpu *sim_kicked, *sim_timer_vcpu;
+extern struct cald_vcpu *sim_kicked, *sim_timer_vcpu;
 extern uint64_t sim_timer_deadline;
 extern unsigned sim_kicks, sim_timer_arms;
 extern unsigned sim_pci_command;        /* the last one that a guest wrote */

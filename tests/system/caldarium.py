@@ -191,7 +191,7 @@ class Machine:
         """Asks until the answer has it: what a line tells of may be done just after it."""
         ask_until(pattern, lambda: self.monitor(command))
 
-    def wish(self, command, event):
+    def request(self, command, event):
         """A command whose effect comes later, or at once: waits for the line that tells of it. (The
         prompt may come before that line or after it.)"""
         self.send("\x01m")

@@ -25,8 +25,8 @@ def test_two_linux_and_a_typist(tmp_path, board):
         machine.front(2)
         machine.expect(r"db:~#")
         assert "db" in machine.guest("hostname; usleep 100000; nproc")
-        machine.wish("stop web", "stopped; its memory and harts are free")
-        machine.wish("stop db", "stopped; its memory and harts are free")
+        machine.request("stop web", "stopped; its memory and harts are free")
+        machine.request("stop db", "stopped; its memory and harts are free")
         machine.wait_end()
 
 

@@ -68,11 +68,11 @@ def test_on_fault_pauses_and_dump_shows_it(tmp_path):
     path = bundle(tmp_path, wild("nowhere", on_fault='"pause"', vcpus=2))
     with Machine(path, append="", smp=2) as machine:
         machine.expect("vm wild: paused")
-        machine.wish("dump wild", "vm wild: vCPU 1, stopped")
+        machine.request("dump wild", "vm wild: vCPU 1, stopped")
         assert "paused" in machine.monitor("list")
-        machine.wish("resume wild", "vCPU 0 at pc 0: double trap")
+        machine.request("resume wild", "vCPU 0 at pc 0: double trap")
         machine.expect("vm wild: paused")
-        machine.wish("reset wild", "vCPU 0 at pc 0: double trap")
+        machine.request("reset wild", "vCPU 0 at pc 0: double trap")
 
 
 def test_dump_of_a_running_vm_disturbs_nobody(tmp_path):
@@ -80,9 +80,9 @@ def test_dump_of_a_running_vm_disturbs_nobody(tmp_path):
     with Machine(path, append="", smp=2) as machine:
         machine.expect("wild: kicked 0 times")
         machine.expect("init: web")
-        machine.wish("dump web", r"vm web: vCPU 1, \w+")
-        machine.wish("dump wild", r"vm wild: vCPU 0, started")
-        machine.wish("dump web", r"vm web: vCPU 0, \w+")
+        machine.request("dump web", r"vm web: vCPU 1, \w+")
+        machine.request("dump wild", r"vm wild: vCPU 0, started")
+        machine.request("dump web", r"vm web: vCPU 0, \w+")
         machine.front(2)
         machine.guest("true")
 
@@ -102,9 +102,9 @@ def test_watchdog_waits_while_the_vm_is_paused(tmp_path):
         "hangs kicks=300 ticks=100000", name="clock"))
     with Machine(path, append="", smp=2) as machine:
         machine.expect("wild: begins")
-        machine.wish("pause wild", "vm wild: paused")
+        machine.request("pause wild", "vm wild: paused")
         machine.expect("kicked 300 times") # three seconds later
-        machine.wish("resume wild", "vm wild: goes on")
+        machine.request("resume wild", "vm wild: goes on")
         assert "watchdog" not in machine.output
 
 

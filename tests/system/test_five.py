@@ -61,7 +61,7 @@ def test_all_reach_their_prompts_and_are_reset_alone(five):
     for name in VMS:
         ask(five, name)
     for name, (number, _, _, begun) in VMS.items():
-        five.wish(f"reset {name}", f"vm {name}: starts again")
+        five.request(f"reset {name}", f"vm {name}: starts again")
         five.front(number)
         five.expect(begun)
         if name == "u-boot":

@@ -83,7 +83,7 @@ def test_a_hostile_guest_hurts_nobody(tmp_path, way):
             last = count
             assert not re.search(BROKEN, machine.output), machine.output[-5000:]
         check(machine)
-        machine.wish("stop hostile", "vm hostile: stopped")
+        machine.request("stop hostile", "vm hostile: stopped")
         check(machine)
     assert "hostile: " in machine.output
     assert not re.search(BROKEN, machine.output), machine.output[-5000:]

@@ -122,7 +122,7 @@ def test_after_the_end_nothing_is_reached(tmp_path):
             machine.expect("dma: own memory: read 112233445566778f, wrote eeeeeeeeeeeeeeee")
             machine.expect("vm evil: stopped; its memory and harts are free")
             free = machine.free_kib()
-            machine.wish("start evil", "vm evil: started")
+            machine.request("start evil", "vm evil: started")
             machine.front(1)
         machine.expect("vm evil: stopped; its memory and harts are free")
         assert machine.free_kib() == free

@@ -37,7 +37,7 @@ def test_trace_shows_what_the_guest_did(machine):
     # until it is paused with its last exits in view.
     machine.send("while :; do echo writes; done &\r")
     machine.expect(r"writes\r*\n")
-    machine.wish("pause web", "vm web: paused")
+    machine.request("pause web", "vm web: paused")
     shown = machine.monitor("trace web")
     machine.monitor("resume web")
     machine.front(1)

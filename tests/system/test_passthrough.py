@@ -114,7 +114,7 @@ def test_devices_survive_resets(tmp_path):
         for _ in range(3):
             machine.expect("ready")
             machine.expect("records out")
-            machine.wish("reset linux", "starts again")
+            machine.request("reset linux", "starts again")
             machine.front(1)
         machine.expect("records out")
 
@@ -170,7 +170,7 @@ def test_rtthread(tmp_path):
         for command, answer in RTTHREAD_COMMANDS.items():
             machine.send(f"{command}\r")
             machine.expect(answer)
-        machine.wish("reset rtthread", "starts again")
+        machine.request("reset rtthread", "starts again")
         machine.front(1)
         machine.expect("msh />")
 

@@ -102,15 +102,15 @@ def test_reset_while_busy(tmp_path, board, disks):
             machine.expect("ready")
             machine.expect("records out")
             machine.expect("records out")
-            machine.wish("reset linux", "starts again")
+            machine.request("reset linux", "starts again")
             machine.front(1)
         machine.expect("records out")
-        machine.wish("stop linux", "its memory and harts are free")
+        machine.request("stop linux", "its memory and harts are free")
         before = machine.free_kib()
-        machine.wish("start linux", "vm linux: started")
+        machine.request("start linux", "vm linux: started")
         machine.front(1)
         machine.expect("records out")
-        machine.wish("stop linux", "its memory and harts are free")
+        machine.request("stop linux", "its memory and harts are free")
         assert machine.free_kib() == before
         assert "is blocked" not in machine.output, machine.output
 

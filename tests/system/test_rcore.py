@@ -55,7 +55,7 @@ def test_file_system_on_a_disk_of_the_board(tmp_path, chapter):
             "-device", "virtio-blk-device,drive=d,bus=virtio-mmio-bus.0"]) as machine:
         output = usertests(machine)
         assert re.search(r"Test huge_write.* exited with code 0", output), output
-        machine.wish("reset rcore", "vm rcore: starts again")
+        machine.request("reset rcore", "vm rcore: starts again")
         machine.front(1)
         machine.expect(">> ")
         machine.send("hello_world\r")

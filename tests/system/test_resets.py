@@ -22,11 +22,11 @@ def test_resets_beside_a_linux_under_load(tmp_path):
         machine.guest(f"{MODULES}; ifconfig eth0 10.0.2.15 up")
         machine.guest("dmesg -c >/dev/null; touch /tmp/passes; (stress 1000000 >/tmp/stress 2>&1 &); (ping -i 0.2 10.0.2.2 >/tmp/ping &)")
         machine.guest("(while dd if=/dev/vda iflag=direct bs=64k of=/dev/null 2>/dev/null; do echo >>/tmp/passes; done &)")
-        machine.wish("reset mini", "vm mini: starts again")
+        machine.request("reset mini", "vm mini: starts again")
         machine.expect(r"minikernel: 1 hart")
         before = machine.free_kib()
         for n in range(RESETS):
-            machine.wish("reset mini", "vm mini: starts again")
+            machine.request("reset mini", "vm mini: starts again")
             machine.expect(r"minikernel: 1 hart")
             if n % 50 == 49:
                 assert machine.free_kib() == before

@@ -149,9 +149,9 @@ def test_higher_priority_goes_first(tmp_path):
         machine.expect("vm high: started")
         got = shares(machine, 2)
         assert got["high"] > 0.98 and got["low"] < 0.01, got
-        # What is wished of a VM doesn't wait for its turn.
-        machine.wish("stop low", "vm low: stopped")
-        machine.wish("stop high", "vm high: stopped")
+        # What is requested of a VM doesn't wait for its turn.
+        machine.request("stop low", "vm low: stopped")
+        machine.request("stop high", "vm high: stopped")
 
 
 def test_an_idle_hart_takes_work(tmp_path):
@@ -161,11 +161,11 @@ def test_an_idle_hart_takes_work(tmp_path):
         machine.expect("vm b: started")
         got = shares(machine, 6)
         assert got["owner"] > 0.98 and abs(got["a"] - got["b"]) < 0.05, got
-        machine.wish("stop owner", "vm owner: stopped")
+        machine.request("stop owner", "vm owner: stopped")
         got = shares(machine, 6)
         assert got["a"] > 0.95 and got["b"] > 0.95, got
         # And gives it up again to the one that it is pinned for.
-        machine.wish("start owner", "vm owner: started")
+        machine.request("start owner", "vm owner: started")
         got = shares(machine, 6)
         assert got["owner"] > 0.98 and abs(got["a"] - got["b"]) < 0.05, got
 
@@ -196,7 +196,7 @@ def test_linux_keeps_its_vcpus_when_a_pinned_vm_takes_a_hart(tmp_path):
                                                      autostart="<0>"))
     with Machine(path, smp=2, append="") as machine:
         machine.expect(r"web:~#")
-        machine.wish("start owner", "vm owner: started")
+        machine.request("start owner", "vm owner: started")
         machine.front(1)
         assert "cpus 2" in machine.guest("echo cpus $(nproc)")
 
@@ -227,14 +227,14 @@ def test_nobody_else_there_a_guest_waits_on_its_hart(tmp_path):
         machine.send("test\r")
         machine.expect("all ok")
         assert "wait for interrupt" not in machine.monitor("stats first")
-        machine.wish("start second", "vm second: started")
+        machine.request("start second", "vm second: started")
         machine.front(2)
         machine.expect("mini> ")
         machine.send("test\r")
         machine.expect("all ok")
         machine.monitor_shows("stats first", r"wait for interrupt +[1-9]")
         # Alone again, it makes no more exits of that kind than the one that it was in.
-        machine.wish("stop second", "vm second: stopped")
+        machine.request("stop second", "vm second: stopped")
         count = re.search(r"wait for interrupt +(\d+)", machine.monitor("stats first")).group(1)
         machine.front(1)
         machine.send("test\r")
@@ -248,8 +248,8 @@ def test_a_hart_whose_guest_waits_on_it_takes_work(tmp_path):
     path = bundle(tmp_path, sleeper("first", harts="<1>"), loop("a", autostart="<0>"), loop("b", autostart="<0>"))
     with Machine(path, smp=2, append="", extra=ICOUNT) as machine:
         machine.expect("mini> ")
-        machine.wish("start a", "vm a: started")
-        machine.wish("start b", "vm b: started")
+        machine.request("start a", "vm a: started")
+        machine.request("start b", "vm b: started")
         got = shares(machine, 4)
     assert got["a"] > 0.9 and got["b"] > 0.9, got
 

@@ -37,7 +37,7 @@ def test_what_is_shared_outlives_a_vm(tmp_path):
         machine.expect(r"web:~#")
         machine.guest("shared 0x77")
         before = machine.free_kib()
-        machine.wish("reset mini", "vm mini: starts again")
+        machine.request("reset mini", "vm mini: starts again")
         machine.front(2)
         machine.expect("I am 1 of 2, rung 0 times, words 77 78")
         assert machine.free_kib() == before

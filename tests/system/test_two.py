@@ -45,18 +45,18 @@ def test_monitor_shows(machine):
 def test_pause_and_resume(machine):
     machine.front(2)
     machine.guest("echo kept > /tmp/kept")
-    machine.wish("pause db", "vm db: paused")
+    machine.request("pause db", "vm db: paused")
     assert "paused" in machine.monitor("list")
     machine.front(1)
     machine.guest("true")
-    machine.wish("resume db", "vm db: goes on")
+    machine.request("resume db", "vm db: goes on")
     machine.front(2)
     assert "kept" in machine.guest("cat /tmp/kept")
 
 
 def test_stop_gives_memory_back_and_start_works(machine):
     before = machine.free_kib()
-    machine.wish("stop db", "vm db: stopped")
+    machine.request("stop db", "vm db: stopped")
     assert "ended" in machine.monitor("list")
     assert machine.free_kib() >= before + 256 * 1024
     machine.front(1)
@@ -72,7 +72,7 @@ def test_reset(machine):
     before = machine.free_kib()
     machine.front(2)
     machine.guest("echo gone > /tmp/gone")
-    machine.wish("reset db", "vm db: starts again")
+    machine.request("reset db", "vm db: starts again")
     machine.front(2)
     machine.expect("init: db: Linux")
     machine.expect(r"db:~#")

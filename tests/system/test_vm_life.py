@@ -75,11 +75,11 @@ def test_a_pause_stops_time(tmp_path, cpu="rv64", firmware=FIRMWARE):
                   life("b", "wait", words=f"ticks={2 * HZ}", autostart='"false"'))
     with Machine(path, smp=3, cpu=cpu, firmware=firmware) as machine:
         machine.expect("life: time goes.*life: time goes")
-        machine.wish("pause a", "vm a: paused")
-        machine.wish("pause run", "vm run: paused")
-        machine.wish("start b", "life: waited")
-        machine.wish("resume a", "vm a: goes on")
-        machine.wish("resume run", "vm run: goes on")
+        machine.request("pause a", "vm a: paused")
+        machine.request("pause run", "vm run: paused")
+        machine.request("start b", "life: waited")
+        machine.request("resume a", "vm a: goes on")
+        machine.request("resume run", "vm run: goes on")
         for key, runs, other in ((1, False, "run"), (2, True, "a")):
             machine.front(key)
             machine.send("x")
@@ -110,8 +110,8 @@ def test_a_pause_says_so_where_time_runs_on(tmp_path):
                   vm("b", kernel="minikernel", mib=16, engine='"shadow"', pause_time='"run"'))
     with Machine(path, smp=2) as machine:
         machine.expect("mini> ")
-        machine.wish("pause a", "vm a: paused; its time runs on")
-        machine.wish("pause b", "vm b: paused\r")
+        machine.request("pause a", "vm a: paused; its time runs on")
+        machine.request("pause b", "vm b: paused\r")
 
 
 def test_compressed_kernels_are_unpacked(tmp_path):
@@ -130,10 +130,10 @@ def test_compressed_kernels_are_unpacked(tmp_path):
         vms.append(vm(f"vm-{name}", kernel=name, mib=16, irqchip='"plic"', autostart='"false"'))
     with Machine(bundle(tmp_path, *vms, images=nodes), smp=2, append="") as machine:
         machine.expect("caldarium> ")
-        machine.wish("start vm-zstd", "vm vm-zstd: property kernel: image zstd: it is compressed with zstd; gzip alone")
-        machine.wish("start vm-cut", "vm vm-cut: property kernel: image cut: gzip: it is ")
-        machine.wish("start vm-gz", "minikernel: 1 hart")
-        machine.wish("start vm-zboot", "minikernel: 1 hart")
+        machine.request("start vm-zstd", "vm vm-zstd: property kernel: image zstd: it is compressed with zstd; gzip alone")
+        machine.request("start vm-cut", "vm vm-cut: property kernel: image cut: gzip: it is ")
+        machine.request("start vm-gz", "minikernel: 1 hart")
+        machine.request("start vm-zboot", "minikernel: 1 hart")
 
 
 def test_making_a_vm_takes_no_time_from_others(tmp_path):
@@ -146,7 +146,7 @@ def test_making_a_vm_takes_no_time_from_others(tmp_path):
     with Machine(bundle(tmp_path, evil, good), smp=1, memory="2G", append="",
                  extra=["-icount", "shift=0,sleep=off"]) as machine:
         machine.expect("vm evil: starts again")
-        machine.wish("start good", "vm good: started")
+        machine.request("start good", "vm good: started")
         away, largest = map(int, re.search(r"away (\d+) of 1000, largest (\d+)",
                                            machine.expect(r"life: away [^\n]*\n")).groups())
     assert away < 230, away # of 1000; 200 is what it hasn't reserved

@@ -5,9 +5,9 @@
 
 #include "tests/unit/unit.h"
 
-#include "core/memory.h"
-#include "core/sbi/sbi.h"
-#include "core/vm.h"
+#include "lib/vm/memory.h"
+#include "lib/sbi/sbi.h"
+#include "lib/vm/vm.h"
 #include "host/host.h"
 
 #define GUEST_RAM 0x80000000UL
@@ -15,8 +15,8 @@
 #define GUEST_VCPUS 4
 
 static struct vm_config guest_config;
-static struct vm guest;
-static struct vcpu guest_vcpus[GUEST_VCPUS];
+static struct cald_vm guest;
+static struct cald_vcpu guest_vcpus[GUEST_VCPUS];
 static struct fence guest_fence; /* the last one that the engine carried out */
 static unsigned guest_fences;
 static uint32_t guest_irqs; /* bit n: interrupt n was shown or taken away */

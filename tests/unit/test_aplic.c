@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* core/irq/aplic.c: registers, wires of both kinds, both ways of delivery, forwarded sources. */
+/* lib/irq/aplic.c: registers, wires of both kinds, both ways of delivery, forwarded sources. */
 #include "tests/unit/unit.h"
 
-#include "core/irq/aplic.h"
+#include "lib/irq/aplic.h"
 
 #define SOURCECFG(source) (4u * (source))
 #define SETIP(word) (0x1c00u + 4u * (word))

@@ -10,8 +10,8 @@
 #include <dirent.h>
 #include <libfdt.h>
 
-#include "core/tree/blob.h"
-#include "core/tree/fdt_reg.h"
+#include "appliance/tree/blob.h"
+#include "appliance/tree/fdt_reg.h"
 #include "drivers/imsic/imsic.h"
 #include "drivers/plic/plic.h"
 #include "host/bare/board.h"

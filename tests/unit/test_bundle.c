@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/unit/unit.h"
 
-#include "core/bundle/bundle.h"
+#include "appliance/bundle/bundle.h"
 #include "tests/unit/bundles.h"
 
 static uint8_t blob[BUNDLE_BYTES];

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/monitor/monitor.h"
+#include "appliance/monitor/monitor.h"
 #include "host/bare/console.h"
 #include "host/bare/console_line.h"
 #include "host/host.h"
@@ -25,8 +25,8 @@ static bool vm_deaf;
 static size_t vm_takes = SIZE_MAX; /* bytes that VMs take yet */
 
 static struct vm_config configs[4];
-static struct vm vm_table[4];
-struct vm *vms = vm_table;
+static struct cald_vm vm_table[4];
+struct cald_vm *vms = vm_table;
 unsigned vm_count;
 
 /* How many bytes the line takes before it has to be waited for. */

@@ -3,7 +3,7 @@
  * none interrupts that is nobody's. The board's controller has one source that is connected. */
 #include "tests/unit/unit.h"
 
-#include "core/vm.h"
+#include "lib/vm/vm.h"
 #include "host/bare/board.h"
 #include "host/bare/console.h"
 #include "host/bare/device_irq.h"
@@ -18,9 +18,9 @@ static unsigned source_of_test = 34;
 
 struct hart harts[BOARD_HARTS];
 unsigned console_hart;
-static struct vm vm;
+static struct cald_vm vm;
 static struct vm_config config = {.name = "vm", .irqchip = IRQCHIP_PLIC};
-static struct vcpu vcpu;
+static struct cald_vcpu vcpu;
 static struct {
     bool enabled, raised, claimed;
     unsigned completions;
@@ -152,7 +152,7 @@ static bool fires(void)
 static void shut_until_the_guest_is_done(void **state)
 {
     (void)state;
-    struct vm other = {0};
+    struct cald_vm other = {0};
     host_irq_attach(&vm, SOURCE, RISING);
     assert_true(fires());
     assert_true(wire.claimed);
@@ -256,7 +256,7 @@ static void source_500_through_an_aplic(void **state)
 static void beyond_the_boards(void **state)
 {
     (void)state;
-    struct vm nobody = {0};
+    struct cald_vm nobody = {0};
     host_irq_attach(&vm, SOURCES + 1, RISING);
     host_irq_detach(&vm, SOURCES + 1);
     host_irq_complete(&nobody, UINT32_MAX);

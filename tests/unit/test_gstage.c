@@ -2,7 +2,7 @@
 /* The second stage: how many levels it needs, and that it translates as the manual says. */
 #include "tests/unit/unit.h"
 
-#include "engine/h/gstage.h"
+#include "lib/engine/h/gstage.h"
 #include "host/host.h"
 #include "riscv/csr.h"
 

@@ -3,8 +3,8 @@
  */
 #include "tests/unit/guests.h"
 
-#include "core/load/gzip.h"
-#include "core/load/load.h"
+#include "appliance/load/gzip.h"
+#include "appliance/load/load.h"
 
 #define PLAIN 200000
 static uint8_t plain[PLAIN], out[PLAIN], packed[PLAIN + 1000], file[PLAIN + 1000];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* core/irq/imsic.c: a guest's interrupt file in memory. */
+/* lib/irq/imsic.c: a guest's interrupt file in memory. */
 #include "tests/unit/unit.h"
 
 #include <pthread.h>
 
-#include "core/irq/imsic.h"
+#include "lib/irq/imsic.h"
 #include "riscv/csr.h"
 
 #define INDIRECT CSR_SIREG

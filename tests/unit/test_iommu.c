@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Links: drivers/iommu, engine/h/gstage.c. The IOMMU is a page of memory and a model that runs
+ * Links: drivers/iommu, lib/engine/h/gstage.c. The IOMMU is a page of memory and a model that runs
  * whenever the driver looks at the time, which it does in every wait. What is shown: which device
  * reaches what, walked as the specification says; what is cached is dropped before it goes; a
  * device that has no answer is not waited for without end.
@@ -9,7 +9,7 @@
 
 #include "drivers/iommu/iommu.h"
 #include "drivers/iommu/msi.h"
-#include "engine/h/gstage.h"
+#include "lib/engine/h/gstage.h"
 #include "host/host.h"
 
 static uint8_t registers[4096] __attribute__((aligned(4096)));

@@ -4,8 +4,8 @@
 
 #include <libfdt.h>
 
-#include "core/load/load.h"
-#include "core/tree/tree.h"
+#include "appliance/load/load.h"
+#include "appliance/tree/tree.h"
 
 #define RAM_BYTES (16 * GUEST_MIB)
 static uint8_t file[0x20000], ramdisk[5000];

@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/monitor/monitor.h"
-#include "core/monitor/show.h"
-#include "core/monitor/top.h"
-#include "core/trace.h"
-#include "core/vm.h"
+#include "appliance/monitor/monitor.h"
+#include "appliance/monitor/show.h"
+#include "appliance/monitor/top.h"
+#include "lib/vcpu/trace.h"
+#include "lib/vm/vm.h"
 #include "host/host.h"
 #include "host/sim/sim.h"
 
@@ -22,14 +22,14 @@ static char out[16384];
 static size_t out_used;
 
 static struct vm_config configs[4];
-static struct vm vm_table[4];
-static struct vcpu web_vcpus[2];
-struct vm *vms = vm_table;
+static struct cald_vm vm_table[4];
+static struct cald_vcpu web_vcpus[2];
+struct cald_vm *vms = vm_table;
 unsigned vm_count;
 
 static int started, powered_off;
-static struct vm *in_front, *asked;
-static enum vm_wish wish, doing;
+static struct cald_vm *in_front, *asked;
+static enum vm_request request, doing;
 static bool ticking;
 static struct monitor_share share;
 
@@ -76,16 +76,16 @@ const char *vm_state_name(enum vm_state state)
     return names[state];
 }
 
-enum vm_wish vm_request(struct vm *vm, enum vm_wish what)
+enum vm_request vm_request(struct cald_vm *vm, enum vm_request what)
 {
     if (what <= doing)
         return doing;
     asked = vm;
-    wish = what;
-    return VM_WISH_NONE;
+    request = what;
+    return VM_REQUEST_NONE;
 }
 
-void vm_hurry(struct vm *vm)
+void vm_hurry(struct cald_vm *vm)
 {
     atomic_store(&vm->hurried, true);
 }
@@ -105,12 +105,12 @@ void monitor_host_poweroff(void)
     powered_off++;
 }
 
-void monitor_host_console(struct vm *vm)
+void monitor_host_console(struct cald_vm *vm)
 {
     in_front = vm;
 }
 
-int monitor_host_start(struct vm *vm)
+int monitor_host_start(struct cald_vm *vm)
 {
     asked = vm;
     started++;
@@ -132,7 +132,7 @@ void monitor_host_tick(bool on)
     ticking = on;
 }
 
-bool monitor_host_share(const struct vm *vm, struct monitor_share *now)
+bool monitor_host_share(const struct cald_vm *vm, struct monitor_share *now)
 {
     if (vm->config->schedule == SCHEDULE_PINNED)
         return false;
@@ -140,7 +140,7 @@ bool monitor_host_share(const struct vm *vm, struct monitor_share *now)
     return true;
 }
 
-bool monitor_host_change(struct vm *vm, const struct monitor_share *next)
+bool monitor_host_change(struct cald_vm *vm, const struct monitor_share *next)
 {
     asked = vm;
     if (next->budget_us > 9000)
@@ -149,7 +149,7 @@ bool monitor_host_change(struct vm *vm, const struct monitor_share *next)
     return true;
 }
 
-void report_request(struct vm *vm)
+void report_request(struct cald_vm *vm)
 {
     asked = vm;
 }
@@ -157,7 +157,7 @@ void report_request(struct vm *vm)
 static void add_vm(const char *name, enum vm_state state)
 {
     struct vm_config *config = &configs[vm_count];
-    struct vm *vm = &vm_table[vm_count];
+    struct cald_vm *vm = &vm_table[vm_count];
 
     memset(config, 0, sizeof(*config));
     memset(vm, 0, sizeof(*vm));
@@ -191,7 +191,7 @@ static int setup(void **state)
     out[0] = 0;
     started = powered_off = 0;
     in_front = asked = NULL;
-    wish = doing = VM_WISH_NONE;
+    request = doing = VM_REQUEST_NONE;
     return 0;
 }
 
@@ -236,19 +236,19 @@ static void wrong_words(void **state)
     assert_int_equal(out_used, 0);
 }
 
-static void wishes(void **state)
+static void requests(void **state)
 {
     (void)state;
     run("stop web"); /* whole, although webmail begins with it */
     assert_ptr_equal(asked, &vms[0]);
-    assert_int_equal(wish, VM_WISH_STOP);
+    assert_int_equal(request, VM_REQUEST_STOP);
     run("pause 1");
-    assert_int_equal(wish, VM_WISH_PAUSE);
+    assert_int_equal(request, VM_REQUEST_PAUSE);
     run("resume webm");
     assert_ptr_equal(asked, &vms[1]);
-    assert_int_equal(wish, VM_WISH_RESUME);
+    assert_int_equal(request, VM_REQUEST_RESUME);
     run("  reset\tweb ");
-    assert_int_equal(wish, VM_WISH_RESET);
+    assert_int_equal(request, VM_REQUEST_RESET);
     run("start d");
     assert_int_equal(started, 1);
     assert_ptr_equal(asked, &vms[2]);
@@ -258,23 +258,23 @@ static void wishes(void **state)
     assert_int_equal(powered_off, 1);
 }
 
-static void wishes_behind_others(void **state)
+static void requests_behind_others(void **state)
 {
     (void)state;
-    doing = VM_WISH_RESET;
+    doing = VM_REQUEST_RESET;
     run("reset web");
     assert_says("reset: web is about to start already");
     run("pause web");
     assert_says("pause: web is about to start already");
     assert_null(asked);
     run("stop web");
-    assert_int_equal(wish, VM_WISH_STOP);
-    doing = VM_WISH_STOP;
+    assert_int_equal(request, VM_REQUEST_STOP);
+    doing = VM_REQUEST_STOP;
     run("resume webm");
     assert_says("resume: webmail is about to stop already");
 }
 
-static void wishes_that_make_no_sense(void **state)
+static void requests_that_make_no_sense(void **state)
 {
     (void)state;
     run("start web");
@@ -359,14 +359,14 @@ static void editing(void **state)
     asked = NULL;
     keys("\033[A\r"); /* the last line again */
     assert_ptr_equal(asked, &vms[0]);
-    assert_int_equal(wish, VM_WISH_STOP);
+    assert_int_equal(request, VM_REQUEST_STOP);
     keys("nonsense\025pause xyz\027web\r"); /* ^U, ^W */
-    assert_int_equal(wish, VM_WISH_PAUSE);
+    assert_int_equal(request, VM_REQUEST_PAUSE);
     keys("\033[A\033[A\033[B\003");                /* up, up, down, then not at all */
     keys("reset wQeb\033[D\033[D\033[D\033[3~\r"); /* left three times, delete */
-    assert_int_equal(wish, VM_WISH_RESET);
+    assert_int_equal(request, VM_REQUEST_RESET);
     keys("stop webRUBBISH\033[H\006\006\006\006\006\006\006\006\013\r"); /* home, ^F, ^K */
-    assert_int_equal(wish, VM_WISH_STOP);
+    assert_int_equal(request, VM_REQUEST_STOP);
 }
 
 static void completion(void **state)
@@ -459,7 +459,7 @@ static void traces(void **state)
     monitor_run("trace web");
     assert_says("'trace on web' begins it");
     monitor_run("trace on web");
-    struct vcpu *vcpu = &web_vcpus[1];
+    struct cald_vcpu *vcpu = &web_vcpus[1];
     assert_true(trace_on(vcpu));
     vcpu->eng.gpr[17] = 0x48534d;
     vcpu->eng.gpr[16] = 2;
@@ -491,9 +491,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(wrong_words, setup),
-        cmocka_unit_test_setup(wishes, setup),
-        cmocka_unit_test_setup(wishes_behind_others, setup),
-        cmocka_unit_test_setup(wishes_that_make_no_sense, setup),
+        cmocka_unit_test_setup(requests, setup),
+        cmocka_unit_test_setup(requests_behind_others, setup),
+        cmocka_unit_test_setup(requests_that_make_no_sense, setup),
         cmocka_unit_test_setup(tables, setup),
         cmocka_unit_test_setup(numbers, setup),
         cmocka_unit_test_setup(editing, setup),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* core/dev/ns16550a.c, above all the sequences that Linux's 8250 driver tries a port with. */
+/* lib/dev/ns16550a.c, above all the sequences that Linux's 8250 driver tries a port with. */
 #include "tests/unit/unit.h"
 
-#include "core/dev/ns16550a.h"
+#include "lib/dev/ns16550a.h"
 
 enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR };
 #define FCR IIR

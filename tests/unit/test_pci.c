@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Links: core/dev/pci.c. What a guest may do to its functions' configuration space, and that it
+/* Links: lib/dev/pci.c. What a guest may do to its functions' configuration space, and that it
  * can't do more, whatever it writes where. */
 #include "tests/unit/unit.h"
 
-#include "core/dev/pci.h"
-#include "core/vm.h"
+#include "lib/dev/pci.h"
+#include "lib/vm/vm.h"
 
 #define HOME 0x40004000UL
 #define HOME_WIDE 0x4000200000UL
 
-static struct vm vm;
+static struct cald_vm vm;
 static struct pci_function function;
 static uint8_t raw[PCI_CONFIG_BYTES];
 

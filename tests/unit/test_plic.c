@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* core/irq/plic.c: registers, gateway, claim and completion, and the reports to the owner. */
+/* lib/irq/plic.c: registers, gateway, claim and completion, and the reports to the owner. */
 #include "tests/unit/unit.h"
 
 #include <pthread.h>
 
-#include "core/irq/plic.h"
+#include "lib/irq/plic.h"
 
 #define PRIORITY(source) (4u * (source))
 #define PENDING(word) (0x1000u + 4u * (word))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Physical memory as trees describe it: odd sizes, overlaps, holes, any address. */
+/* Physical memory as trees describe it: odd sizes, overlaps, trampolines, any address. */
 #include "tests/unit/unit.h"
 
 #include "host/bare/ram.h"

@@ -5,7 +5,7 @@
 #define PC 0x80001000UL
 #define RAM_END (GUEST_RAM + 16 * GUEST_MIB)
 
-static struct vcpu *const caller = &guest_vcpus[0];
+static struct cald_vcpu *const caller = &guest_vcpus[0];
 
 static int set_up(void **state)
 {
@@ -331,11 +331,11 @@ static void test_last_hart_stops(void **state)
     (void)state;
     atomic_store(&guest_vcpus[1].hsm, SBI_HSM_STARTED);
     call(SBI_EXT_HSM, 1, 0, 0, 0);
-    assert_int_equal(atomic_load(&guest.wish), VM_WISH_NONE);
+    assert_int_equal(atomic_load(&guest.request), VM_REQUEST_NONE);
     atomic_store(&caller->hsm, SBI_HSM_STARTED);
     atomic_store(&guest_vcpus[1].hsm, SBI_HSM_STOPPED);
     call(SBI_EXT_HSM, 1, 0, 0, 0);
-    assert_int_equal(atomic_load(&guest.wish), VM_WISH_STOP);
+    assert_int_equal(atomic_load(&guest.request), VM_REQUEST_STOP);
     assert_non_null(strstr(sim_messages, "stopped its last hart"));
 }
 
@@ -357,12 +357,12 @@ static void test_reset_types(void **state)
     (void)state;
     assert_int_equal(call(SBI_EXT_SRST, 0, 3, 0, 0), SBI_ERR_INVALID_PARAM);
     assert_int_equal(call(SBI_EXT_SRST, 0, 0, 2, 0), SBI_ERR_INVALID_PARAM);
-    assert_int_equal(atomic_load(&guest.wish), VM_WISH_NONE);
+    assert_int_equal(atomic_load(&guest.request), VM_REQUEST_NONE);
     guest_config.on_reset = ON_RESTART;
     call(SBI_EXT_SRST, 0, SBI_SRST_COLD_REBOOT, 0, 0);
-    assert_int_equal(atomic_load(&guest.wish), VM_WISH_RESET);
+    assert_int_equal(atomic_load(&guest.request), VM_REQUEST_RESET);
     call(SBI_EXT_SRST, 0, SBI_SRST_SHUTDOWN, 0, 0);
-    assert_int_equal(atomic_load(&guest.wish), VM_WISH_STOP);
+    assert_int_equal(atomic_load(&guest.request), VM_REQUEST_STOP);
 }
 
 /* Any call with any arguments: answered or parked, never more than the guest's own affair. */

@@ -3,7 +3,7 @@
  * page at hand is read. */
 #include "tests/unit/unit.h"
 
-#include "engine/shadow/shadow.h"
+#include "lib/engine/shadow/shadow.h"
 
 #define PAGE 4096
 #define VA 0xffffffff80005000UL

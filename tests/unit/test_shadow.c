@@ -2,7 +2,7 @@
 /* Engine shadow's walker, traps and privileged instructions: what a hart without H would do. */
 #include "tests/unit/unit.h"
 
-#include "engine/shadow/shadow.h"
+#include "lib/engine/shadow/shadow.h"
 #include "riscv/csr.h"
 #include "riscv/thead.h"
 

@@ -3,7 +3,7 @@
  * the next look at them, and nothing else is forgotten. */
 #include "tests/unit/unit.h"
 
-#include "engine/shadow/shadow.h"
+#include "lib/engine/shadow/shadow.h"
 #include "riscv/csr.h"
 
 #define RAM 0x80000000UL
@@ -195,7 +195,7 @@ static void more_than_there_is_room_for(void **state)
         s_source_note(&v, VA, &found, &made, &many[n], &found.pte, 1);
     }
     assert_false(v.s.noting);
-    s_source_forget(&v.s, &made);
+    s_source_drop(&v.s, &made);
     v.s.noting = true;
     note(&made, 1);
     assert_true(v.s.noting);

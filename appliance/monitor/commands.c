@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "appliance/monitor/commands.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "appliance/monitor/monitor.h"
+#include "appliance/monitor/set.h"
+#include "appliance/monitor/show.h"
+#include "appliance/monitor/top.h"
+#include "lib/vcpu/report.h"
+#include "lib/vm/vm.h"
+#include "host/host.h"
+
+static bool alive(const struct cald_vm *vm)
+{
+    enum vm_state state = atomic_load(&vm->state);
+    return state == VM_RUNNING || state == VM_PAUSED;
+}
+
+static void not_possible(const struct cald_vm *vm, const char *what, const char *hint)
+{
+    host_error("%s: %s is %s%s", what, vm->config->name, vm_state_name(atomic_load(&vm->state)),
+               hint);
+}
+
+static void ask(struct cald_vm *vm, const char *what, enum vm_request request)
+{
+    static const char *const names[] = {[VM_REQUEST_RESUME] = "go on",
+                                        [VM_REQUEST_PAUSE] = "pause",
+                                        [VM_REQUEST_RESET] = "start",
+                                        [VM_REQUEST_STOP] = "stop"};
+    enum vm_request doing = vm_request(vm, request);
+    if (doing != VM_REQUEST_NONE)
+        host_error("%s: %s is about to %s already", what, vm->config->name, names[doing]);
+}
+
+static void run_start(struct cald_vm *vm)
+{
+    switch (atomic_load(&vm->state)) {
+    case VM_REFUSED:
+        host_error("start: %s is refused: %s", vm->config->name, vm->refused);
+        break;
+    case VM_RUNNING:
+        not_possible(vm, "start", " already");
+        break;
+    case VM_PAUSED:
+        not_possible(vm, "start", ": 'resume' lets it go on");
+        break;
+    default:
+        monitor_host_start(vm); /* says itself what went wrong */
+    }
+}
+
+static void ask_to_stop(struct cald_vm *vm)
+{
+    ask(vm, "stop", VM_REQUEST_STOP);
+    vm_hurry(vm);
+}
+
+static void run_stop(struct cald_vm *vm)
+{
+    if (alive(vm))
+        ask_to_stop(vm);
+    else
+        not_possible(vm, "stop", ": it doesn't run");
+}
+
+static void run_pause(struct cald_vm *vm)
+{
+    if (atomic_load(&vm->state) == VM_RUNNING)
+        ask(vm, "pause", VM_REQUEST_PAUSE);
+    else
+        not_possible(vm, "pause", ": it doesn't run");
+}
+
+static void run_resume(struct cald_vm *vm)
+{
+    if (atomic_load(&vm->state) == VM_PAUSED)
+        ask(vm, "resume", VM_REQUEST_RESUME);
+    else
+        not_possible(vm, "resume", ", not paused");
+}
+
+static void run_reset(struct cald_vm *vm)
+{
+    if (alive(vm))
+        ask(vm, "reset", VM_REQUEST_RESET);
+    else
+        not_possible(vm, "reset", ": 'start' starts it");
+}
+
+static void run_console(struct cald_vm *vm)
+{
+    if (atomic_load(&vm->state) == VM_REFUSED)
+        host_error("console: %s is refused: %s", vm->config->name, vm->refused);
+    else
+        monitor_host_console(vm);
+}
+
+static void run_dump(struct cald_vm *vm)
+{
+    if (alive(vm))
+        report_request(vm);
+    else
+        not_possible(vm, "dump", ": it has no state");
+}
+
+static void run_top(struct cald_vm *vm)
+{
+    (void)vm;
+    top_begin();
+}
+
+static void run_harts(struct cald_vm *vm)
+{
+    (void)vm;
+    monitor_host_harts();
+}
+
+static void run_poweroff(struct cald_vm *vm)
+{
+    (void)vm;
+    monitor_host_poweroff();
+}
+
+static void run_help(struct cald_vm *vm);
+
+static const struct command commands[] = {
+    {"help", ARG_NONE, "this table", .run = run_help},
+    {"list", ARG_NONE, "the VMs, their state, harts and memory", .run = show_list},
+    {"start", ARG_VM, "starts a VM that doesn't run", .run = run_start},
+    {"stop", ARG_VM, "ends a VM at once and takes its memory back", .run = run_stop},
+    {"pause", ARG_VM, "stops a VM where it is", .run = run_pause},
+    {"resume", ARG_VM, "lets a paused VM go on", .run = run_resume},
+    {"reset", ARG_VM, "starts a VM anew, as its reset button would", .run = run_reset},
+    {"console", ARG_VM, "puts the VM's console in front", .run = run_console},
+    {"stats", ARG_MAYBE_VM, "exits by reason, time in the guest and in Caldarium",
+     .run = show_stats},
+    {"harts", ARG_NONE, "the machine's harts", .run = run_harts},
+    {"memory", ARG_NONE, "memory: all, free, and what each VM holds", .run = show_memory},
+    {"top", ARG_NONE, "what harts and VMs do, each second anew until a key ends it",
+     .run = run_top},
+    {"dump", ARG_VM, "registers and callers of each vCPU; the VM goes on", .run = run_dump},
+    {"trace", ARG_WORDS, "on VM, off VM: notes its exits; VM: shows the last ones",
+     .run_words = show_trace},
+    {"set", ARG_WORDS, "VM priority=.. budget-us=.. period-us=..: its share, from now on",
+     .run_words = set_run},
+    {"map", ARG_VM, "a VM's guest-physical address map", .run = show_map},
+    {"poweroff", ARG_NONE, "powers the machine off, VMs and all", .run = run_poweroff},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void run_help(struct cald_vm *vm)
+{
+    static const char *const args[] = {
+        [ARG_NONE] = "", [ARG_VM] = "VM", [ARG_MAYBE_VM] = "[VM]", [ARG_WORDS] = "..."};
+
+    (void)vm;
+    for (unsigned i = 0; i < COMMANDS; i++) {
+        const struct command *c = &commands[i];
+        monitor_print("%-8s  %-4s  %s", c->name, args[c->arg], c->help);
+    }
+    monitor_print("VM: its name, the first letters of it, or its number in 'list'. Tab completes.");
+    monitor_print("Ctrl-A and a VM's number or first letters: its console. Ctrl-A ?: more keys.");
+}
+
+const struct command *command_find(struct word word)
+{
+    for (unsigned i = 0; i < COMMANDS; i++) {
+        if (word_is(word, commands[i].name))
+            return &commands[i];
+    }
+    return NULL;
+}
+
+const char *command_name(unsigned n)
+{
+    return n < COMMANDS ? commands[n].name : NULL;
+}
+
+void monitor_run(const char *text)
+{
+    const char *at = text;
+    struct word first = word_next(&at);
+    if (first.length == 0)
+        return;
+    const char *words = at;
+    struct word second = word_next(&at);
+    struct word third = word_next(&at);
+
+    const struct command *command = command_find(first);
+    if (!command) {
+        host_error("there is no command '%.*s'; 'help' lists them", (int)first.length, first.text);
+        return;
+    }
+    if (command->arg == ARG_WORDS) {
+        command->run_words(words);
+        return;
+    }
+    struct word extra = command->arg == ARG_NONE ? second : third;
+    if (extra.length > 0) {
+        host_error("%s: '%.*s' is one word too many; see 'help'", command->name, (int)extra.length,
+                   extra.text);
+        return;
+    }
+    struct cald_vm *vm = NULL;
+    if (command->arg != ARG_NONE && second.length > 0) {
+        vm = word_vm(second);
+        if (!vm)
+            return;
+    } else if (command->arg == ARG_VM) {
+        host_error("%s: the name of a VM is missing; 'list' shows them", command->name);
+        return;
+    }
+    command->run(vm);
+}

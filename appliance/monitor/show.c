@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tables read other harts' counters while those count, so a sum may be a moment old. A VM can
+ * also end while its vCPUs are read: their memory is then zero, or somebody else's, and a number is
+ * wrong once. Nothing here follows a pointer out of it.
+ */
+#include "appliance/monitor/show.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/dev/virtio_slot.h"
+#include "lib/vcpu/exit.h"
+#include "appliance/monitor/monitor.h"
+#include "lib/vm/vm.h"
+#include "host/host.h"
+
+uint64_t show_counter(const uint64_t *at)
+{
+    return __atomic_load_n(at, __ATOMIC_RELAXED);
+}
+
+const char *monitor_size(char out[MONITOR_SIZE_TEXT], uint64_t bytes)
+{
+    static const char units[][4] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    unsigned unit = 0, shift = 0;
+
+    while (unit < 4 && bytes >> shift >= 1024) {
+        unit++;
+        shift += 10;
+    }
+    unsigned long whole = bytes >> shift;
+    unsigned long rest = bytes - ((uint64_t)whole << shift);
+    if (rest == 0)
+        snprintf(out, MONITOR_SIZE_TEXT, "%lu %s", whole, units[unit]);
+    else
+        snprintf(out, MONITOR_SIZE_TEXT, "%lu.%u %s", whole,
+                 (unsigned)((rest >> (shift - 10)) * 10 / 1024) % 10, units[unit]);
+    return out;
+}
+
+const char *show_time(char out[SHOW_TIME_TEXT], uint64_t ticks)
+{
+    uint64_t hz = host_timebase();
+
+    /* A board's tree states the frequency; within these bounds nothing below can overflow. */
+    if (hz == 0 || hz > 1000000000000)
+        hz = 10000000;
+    unsigned long seconds = ticks / hz;
+    unsigned long us = ticks % hz * 1000000 / hz;
+    if (seconds >= 100)
+        snprintf(out, SHOW_TIME_TEXT, "%lu s", seconds);
+    else if (seconds > 0)
+        snprintf(out, SHOW_TIME_TEXT, "%lu.%02lu s", seconds, us / 10000);
+    else if (us >= 1000)
+        snprintf(out, SHOW_TIME_TEXT, "%lu.%lu ms", us / 1000, us % 1000 / 100);
+    else
+        snprintf(out, SHOW_TIME_TEXT, "%lu us", us);
+    return out;
+}
+
+int show_name_width(void)
+{
+    size_t width = 4;
+
+    for (unsigned i = 0; i < vm_count; i++) {
+        size_t length = strlen(vms[i].config->name);
+        if (length > width)
+            width = length;
+    }
+    return (int)width;
+}
+
+/* Its vCPUs while it has any, else NULL with a count of 0. */
+static const struct cald_vcpu *vcpus_of(const struct cald_vm *vm, unsigned *count)
+{
+    enum vm_state state = atomic_load(&vm->state);
+    const struct cald_vcpu *vcpus = vm->vcpus;
+    bool alive = (state == VM_RUNNING || state == VM_PAUSED) && vcpus;
+
+    *count = alive && vm->vcpu_count <= VM_MAX_VCPUS ? vm->vcpu_count : 0;
+    return *count ? vcpus : NULL;
+}
+
+static uint64_t configured_memory(const struct cald_vm *vm)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < vm->config->memory_ranges; i++)
+        sum += vm->config->memory[i].size;
+    return sum;
+}
+
+/* The hart ids its vCPUs are placed on, in vCPU order: "0,1,4". */
+static void harts_text(const struct cald_vm *vm, char *out, size_t size)
+{
+    unsigned count;
+    const struct cald_vcpu *vcpus = vcpus_of(vm, &count);
+    size_t used = 0;
+
+    snprintf(out, size, "-");
+    for (unsigned i = 0; i < count; i++) {
+        unsigned long id = monitor_host_hart_id(vcpus[i].hart);
+        int n = snprintf(out + used, size - used, "%s%lu", i ? "," : "", id);
+        if (n < 0 || (size_t)n >= size - used) {
+            memcpy(out + size - 4, "...", 4);
+            return;
+        }
+        used += (size_t)n;
+    }
+}
+
+void show_list(struct cald_vm *vm)
+{
+    int width = show_name_width();
+    char harts[32], size[MONITOR_SIZE_TEXT];
+
+    (void)vm;
+    if (vm_count == 0) {
+        monitor_print("There is no VM: no bundle was given, or it names none.");
+        return;
+    }
+    monitor_print(" #  %-*s  %-8s  %5s  %-12s  %10s  %8s", width, "NAME", "STATE", "VCPUS", "HARTS",
+                  "MEMORY", "RESTARTS");
+    for (unsigned i = 0; i < vm_count; i++) {
+        const struct cald_vm *v = &vms[i];
+        enum vm_state state = atomic_load(&v->state);
+        harts_text(v, harts, sizeof(harts));
+        monitor_print("%2u  %-*s  %-8s  %5u  %-12s  %10s  %8u%s%s", i + 1, width, v->config->name,
+                      vm_state_name(state), v->config->vcpus, harts,
+                      monitor_size(size, configured_memory(v)), v->restarts,
+                      state == VM_REFUSED ? "  " : "", state == VM_REFUSED ? v->refused : "");
+    }
+}
+
+struct sums {
+    uint64_t guest, host, idle, exits;
+};
+
+uint64_t show_guest_ticks(const struct cald_vcpu *vcpu)
+{
+    uint64_t entered = show_counter(&vcpu->entered), now = host_time();
+    return show_counter(&vcpu->ticks_guest) + (entered && entered < now ? now - entered : 0);
+}
+
+/* Of a vCPU that sleeps now, too. */
+static uint64_t idle_ticks(const struct cald_vcpu *vcpu)
+{
+    uint64_t since = show_counter(&vcpu->asleep_since), now = host_time();
+    return show_counter(&vcpu->ticks_idle) + (since && since < now ? now - since : 0);
+}
+
+static void add(struct sums *sums, const struct cald_vcpu *vcpu)
+{
+    sums->guest += show_guest_ticks(vcpu);
+    sums->host += show_counter(&vcpu->ticks_host);
+    sums->idle += idle_ticks(vcpu);
+    for (unsigned i = 0; i < EXIT_REASONS; i++)
+        sums->exits += show_counter(&vcpu->eng.exits[i]);
+}
+
+static void stats_line(const char *name, int width, const struct sums *sums)
+{
+    char guest[SHOW_TIME_TEXT], host[SHOW_TIME_TEXT], idle[SHOW_TIME_TEXT];
+
+    monitor_print("%-*s  %10s  %12s  %10s  %12lu", width, name, show_time(guest, sums->guest),
+                  show_time(host, sums->host), show_time(idle, sums->idle),
+                  (unsigned long)sums->exits);
+}
+
+static void stats_head(const char *what, int width)
+{
+    monitor_print("%-*s  %10s  %12s  %10s  %12s", width, what, "IN GUEST", "IN CALDARIUM", "IDLE",
+                  "EXITS");
+}
+
+static void stats_reasons(const struct cald_vcpu *vcpus, unsigned count, uint64_t all)
+{
+    monitor_print("%-26s  %12s  %6s", "EXITS BY REASON", "COUNT", "SHARE");
+    for (unsigned reason = 0; reason < EXIT_REASONS; reason++) {
+        uint64_t sum = 0;
+        for (unsigned i = 0; i < count; i++)
+            sum += show_counter(&vcpus[i].eng.exits[reason]);
+        if (sum == 0)
+            continue;
+        /* Counters ran on since `all` was summed; and 1000 * sum must not wrap. */
+        uint64_t share = sum >= all ? 1000 : all > 1000000 ? sum / (all / 1000) : sum * 1000 / all;
+        if (share > 1000)
+            share = 1000;
+        monitor_print("%-26s  %12lu  %3lu.%lu%%", exit_name(reason), (unsigned long)sum,
+                      (unsigned long)(share / 10), (unsigned long)(share % 10));
+    }
+}
+
+static void stats_files(const struct cald_vcpu *vcpus, unsigned count)
+{
+    uint64_t had = 0, moved = 0;
+    unsigned now = 0;
+    for (unsigned i = 0; i < count; i++) {
+        had += show_counter(&vcpus[i].imsic.files_had);
+        moved += atomic_load(&vcpus[i].imsic.moved);
+        now += vcpus[i].imsic.file != 0;
+    }
+    monitor_print("interrupt files of harts: %u of %u vCPUs have one now; taken %lu times, %lu "
+                  "messages moved on",
+                  now, count, (unsigned long)had, (unsigned long)moved);
+}
+
+void show_since_boot(uint64_t time)
+{
+    unsigned long hz = host_timebase();
+    monitor_print("%lu.%03lu s since boot", time / hz, time % hz * 1000 / hz);
+}
+
+void show_stats(struct cald_vm *vm)
+{
+    unsigned count;
+    const struct cald_vcpu *vcpus;
+
+    if (!vm) {
+        uint64_t time = host_time();
+        int width = show_name_width();
+        stats_head("NAME", width);
+        for (unsigned i = 0; i < vm_count; i++) {
+            struct sums sums = {0};
+            vcpus = vcpus_of(&vms[i], &count);
+            for (unsigned n = 0; n < count; n++)
+                add(&sums, &vcpus[n]);
+            stats_line(vms[i].config->name, width, &sums);
+        }
+        show_since_boot(time);
+        return;
+    }
+
+    vcpus = vcpus_of(vm, &count);
+    if (!vcpus) {
+        monitor_print("%s is %s: there is nothing to count.", vm->config->name,
+                      vm_state_name(atomic_load(&vm->state)));
+        return;
+    }
+    struct sums all = {0};
+    stats_head("VCPU", 5);
+    for (unsigned i = 0; i < count; i++) {
+        struct sums one = {0};
+        char name[12];
+        add(&one, &vcpus[i]);
+        snprintf(name, sizeof(name), "%u", i);
+        stats_line(name, 5, &one);
+        all.guest += one.guest;
+        all.host += one.host;
+        all.idle += one.idle;
+        all.exits += one.exits;
+    }
+    if (count > 1)
+        stats_line("all", 5, &all);
+    stats_reasons(vcpus, count, all.exits);
+    if (vm->config->irqchip == IRQCHIP_IMSIC)
+        stats_files(vcpus, count);
+}
+
+static void map_line(uint64_t base, uint64_t size, const char *what, uint64_t host, bool has_host)
+{
+    char text[MONITOR_SIZE_TEXT], at[32] = "";
+
+    if (has_host)
+        snprintf(at, sizeof(at), " at 0x%lx", (unsigned long)host);
+    monitor_print("0x%010lx  0x%010lx  %10s  %s%s", (unsigned long)base,
+                  (unsigned long)(base + size - 1), monitor_size(text, size), what, at);
+}
+
+/* RAM whose guest-physical base is in [from, to). */
+static void map_ram(const struct cald_vm *vm, bool alive, uint64_t from, uint64_t to)
+{
+    unsigned count = alive ? vm->ram_chunks : vm->config->memory_ranges;
+
+    if (count > (alive ? VM_RAM_CHUNKS : VM_MAX_RANGES))
+        count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t base = alive ? vm->ram[i].gpa : vm->config->memory[i].base;
+        uint64_t size = alive ? vm->ram[i].size : vm->config->memory[i].size;
+        if (base < from || base >= to)
+            continue;
+        const uint8_t *host = alive ? vm->ram[i].host : NULL;
+        map_line(base, size, host ? "RAM, host" : "RAM, not taken yet", host ? host_pa(host) : 0,
+                 host != NULL);
+    }
+}
+
+void show_map(struct cald_vm *vm)
+{
+    unsigned count;
+    bool alive = vcpus_of(vm, &count) != NULL;
+
+    monitor_print("%-12s  %-12s  %10s  %s", "FIRST", "LAST", "SIZE", "WHAT");
+    map_ram(vm, alive, 0, GUEST_PLIC_BASE);
+    if (vm->config->irqchip == IRQCHIP_APLIC || vm->config->irqchip == IRQCHIP_IMSIC)
+        map_line(GUEST_APLIC_BASE, GUEST_APLIC_SIZE, "interrupt controller (APLIC), emulated", 0,
+                 false);
+    else
+        map_line(GUEST_PLIC_BASE, GUEST_PLIC_SIZE, "interrupt controller (PLIC), emulated", 0,
+                 false);
+    if (vm->config->console == CONSOLE_UART)
+        map_line(GUEST_UART_BASE, GUEST_UART_SIZE, "serial port (ns16550a), emulated", 0, false);
+    map_line(GUEST_SLOTS_BASE, GUEST_SLOTS_SIZE, "virtio-mmio slots, empty where nothing else is",
+             0, false);
+    if (vm->config->irqchip == IRQCHIP_IMSIC)
+        map_line(GUEST_IMSIC_BASE, GUEST_IMSIC_PAGE * vm->config->vcpus,
+                 "interrupt files, a page each vCPU", 0, false);
+    for (unsigned n = 0; n < vm->device_count; n++) {
+        const struct passthrough *device = &vm->devices[n];
+        for (unsigned r = 0; r < device->reg_count; r++)
+            map_line(device->regs[r].base, device->regs[r].size, device->path, device->regs[r].base,
+                     true);
+    }
+    for (unsigned n = 0; n < vm->shared_count; n++) {
+        const struct shared_window *window = &vm->shared[n];
+        char what[64];
+        snprintf(what, sizeof(what), "shared memory %.40s, host", window->region->name);
+        map_line(window->base, window->region->size, what, host_pa(window->region->host), true);
+        map_line(window->base + window->region->size, SHARED_DOORBELL_SIZE,
+                 "its doorbell, emulated", 0, false);
+    }
+    map_ram(vm, alive, GUEST_PLIC_BASE, UINT64_MAX);
+}
+
+void show_memory(struct cald_vm *vm)
+{
+    int width = show_name_width();
+    char ram[MONITOR_SIZE_TEXT], taken[MONITOR_SIZE_TEXT];
+
+    (void)vm;
+    monitor_host_memory();
+    if (vm_count == 0)
+        return;
+    monitor_print("%-*s  %10s  %10s", width, "VM", "ITS RAM", "TABLES");
+    for (unsigned i = 0; i < vm_count; i++) {
+        monitor_print("%-*s  %10s  %10s", width, vms[i].config->name,
+                      monitor_size(ram, configured_memory(&vms[i])),
+                      monitor_size(taken, show_counter(&vms[i].table_bytes)));
+    }
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A VM's watchdog: property watchdog-ms, kicked over SBI (docs/faults.md gives the call). */
+#ifndef APPLIANCE_WATCHDOG_H
+#define APPLIANCE_WATCHDOG_H
+
+#include <stdint.h>
+
+#include "lib/vm/vm.h"
+
+/* Its time starts anew: a VM begins, or goes on after a pause. Nothing where it has no watchdog. */
+void watchdog_arm(struct cald_vm *vm);
+
+/* The guest lives. Called on any of its vCPUs' harts. */
+void watchdog_kick(struct cald_vm *vm);
+
+/* Resets the VMs whose time is up. Returns the host time of the next look; UINT64_MAX: none. On one
+ * hart at a time. */
+uint64_t watchdog_check(uint64_t now);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The kick of one hart by another, as it arrives. */
+#ifndef LIB_ENGINE_COMMON_KICK_H
+#define LIB_ENGINE_COMMON_KICK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/engine/engine.h"
+#include "riscv/asm.h"
+
+/* Takes this hart's interrupt away if it is a kick: the firmware's software interrupt, or a message
+ * to its IMSIC. Others leave the file alone, so what reads as the top is what is claimed. */
+static inline bool engine_kick_taken(uint64_t number)
+{
+    if (number == IRQ_S_SOFT) {
+        csr_clear(CSR_SIP, IRQ_BIT(IRQ_S_SOFT));
+        return true;
+    }
+    if (number != IRQ_S_EXT || !engine_kick_identity ||
+        csr_read(CSR_STOPEI) >> 16 != engine_kick_identity)
+        return false;
+    csr_write(CSR_STOPEI, 0);
+    return true;
+}
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Engine h's own interior: what its files share. */
+#ifndef LIB_ENGINE_H_H_H
+#define LIB_ENGINE_H_H_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/engine/common/units.h"
+#include "lib/engine/engine.h"
+#include "riscv/csr.h"
+
+/* What every hart of this machine can do, found by probing at boot (probe.c). */
+struct h_features {
+    bool sstc; /* vstimecmp can be used */
+    struct engine_units units;
+    uint64_t henvcfg; /* bits that stick */
+    uint64_t senvcfg; /* the same */
+    bool hstateen;    /* hstateen0 exists */
+    bool aia;         /* Ssaia's VS-level CSRs */
+    bool svinval_done;
+    unsigned gstage_modes; /* bits 3, 4, 5: Sv39x4, Sv48x4, Sv57x4 */
+    unsigned vmid_bits;
+};
+extern struct h_features h_features;
+
+/* Fills h_features; the boot hart, once. `isa`: what all harts have. False: this hart has no H
+ * extension. */
+bool h_probe(const struct riscv_isa *isa);
+/* How many levels satp takes on this hart: 3, 4, 5; satp is left as it was. */
+unsigned h_probe_satp_levels(void);
+
+/* entry.S */
+void h_enter(struct engine_vcpu *v);
+void h_trap(void);
+
+/* Called by entry.S. */
+bool h_hot_fault(struct engine_vcpu *v);
+bool h_hot_interrupt(struct engine_vcpu *v, uint64_t cause);
+_Noreturn void h_trap_inside(void);
+
+/* vmid.c: the hgatp value to run this VM with here and now, and the generation of its VMID. */
+uint64_t h_hgatp(struct engine_vm *vm, uint64_t *generation);
+
+/* guest_memory.c: the guest's memory through its own address translation. */
+bool h_fetch_insn(uint64_t gva, uint32_t *insn);
+bool h_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);
+
+/* engine.c: the vCPU's timer, where it is the host's, has gone off: shows the guest its interrupt.
+ * False: it has not, or is none of the host's. */
+bool h_timer_due(struct engine_vcpu *v);
+
+/* What hvictl holds so that vstopi shows an external interrupt that comes by hvip, not from a guest
+ * interrupt file (AIA specification 6.3.3): its number, and a priority while it is pending. */
+static inline uint64_t h_hvictl(bool external)
+{
+    return (uint64_t)IRQ_S_EXT << HVICTL_IID_SHIFT | external;
+}
+
+/* switch.c */
+void h_load(struct engine_vcpu *v);
+void h_put(struct engine_vcpu *v);
+/* What of sstatus.FS and VS a vCPU begins with: on (dirty) where its VM has the unit. */
+uint64_t h_units_on(const struct engine_vm *vm);
+void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
+
+/* window.c: see lib/engine/engine.h for all but the last. */
+int h_window_init(struct engine_vm *vm, uint64_t gpa);
+uint64_t h_window_map(struct engine_vcpu *v, uint64_t gpa, uint64_t pa);
+uint64_t h_window_flush(struct engine_vcpu *v);
+void h_file(struct engine_vcpu *v, unsigned number);
+void h_window_catch_up(struct engine_vcpu *v); /* at load */
+
+/* run.c */
+void h_run(struct engine_vcpu *v, struct exit *exit);
+bool h_in_user(const struct engine_vcpu *v);
+
+extern const struct engine_ops engine_h;
+
+#endif

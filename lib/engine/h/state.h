@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What engine h keeps: the VS-mode CSRs of a vCPU that is off its hart, FP and vector registers,
+ * and a VM's second-stage table. */
+#ifndef LIB_ENGINE_H_STATE_H
+#define LIB_ENGINE_H_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/engine/h/gstage.h"
+
+#define H_HARTS 64 /* harts of the host, at most */
+
+struct h_vm {
+    struct gstage gstage;
+    uint64_t henvcfg, hcounteren, hstateen0; /* what this VM's guests may use */
+    uint64_t senvcfg;                        /* its bits that they have */
+    _Atomic uint64_t vmid;                   /* generation << 16 | VMID; 0: none yet */
+    bool has_fp, has_vector, has_sstc;
+    const void *last[H_HARTS]; /* which vCPU ran on that hart last */
+    uint64_t *window;          /* the last-level table of the interrupt files' pages, or NULL */
+    _Atomic uint64_t maps;     /* how often a page there has gone */
+    uint64_t maps_seen[H_HARTS];
+};
+
+struct h_vcpu {
+    bool own_timer; /* vstimecmp is the guest's timer; entry.S reads it */
+    uint64_t vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, scounteren, senvcfg;
+    uint64_t hvip, vstimecmp, vsiselect;
+    uint64_t hstatus, sstatus; /* as they must be when the guest goes on */
+    uint64_t timer;            /* when its timer is due, host time, where that is the host's */
+    uint64_t fp[32], fcsr;
+    void *vector; /* room for 32 registers of VLENB bytes, or NULL */
+    uint64_t vstart, vcsr, vl, vtype;
+    unsigned last_hart; /* where it ran last, and one; 0: nowhere since its start */
+};
+
+#endif

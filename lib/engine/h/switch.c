@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A vCPU on to a hart and off it. Everything that the guest can change and that is not a general
+ * register stays in the hart's VS-mode registers from h_load() to h_put(), across any number of
+ * exits. FP and vector registers are saved only if the guest changed them since (HS-level sstatus
+ * tracks that, privileged manual, "Extension Context Status in mstatus").
+ */
+#include <string.h>
+
+#include "lib/engine/common/fp.h"
+#include "lib/engine/h/h.h"
+#include "host/host.h"
+#include "riscv/asm.h"
+
+static void load_fp_vector(struct engine_vcpu *v)
+{
+    struct h_vcpu *h = &v->h;
+    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    if (v->vm->h.has_fp) {
+        csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL);
+        fp_restore(h->fp);
+        csr_write(CSR_FCSR, h->fcsr);
+        h->sstatus = (h->sstatus & ~SSTATUS_FS) | SSTATUS_FS_CLEAN;
+    }
+    if (v->vm->h.has_vector) {
+        csr_set(CSR_SSTATUS, SSTATUS_VS_INITIAL);
+        csr_write(CSR_VSTART, 0);
+        vector_restore(h->vector);
+        vector_config(h->vl, h->vtype);
+        csr_write(CSR_VCSR, h->vcsr);
+        csr_write(CSR_VSTART, h->vstart);
+        h->sstatus = (h->sstatus & ~SSTATUS_VS) | SSTATUS_VS_CLEAN;
+    }
+    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+}
+
+static void put_fp_vector(struct engine_vcpu *v)
+{
+    struct h_vcpu *h = &v->h;
+    if ((h->sstatus & SSTATUS_FS) == SSTATUS_FS) {
+        csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL);
+        fp_save(h->fp);
+        h->fcsr = csr_read(CSR_FCSR);
+    }
+    if ((h->sstatus & SSTATUS_VS) == SSTATUS_VS) {
+        csr_set(CSR_SSTATUS, SSTATUS_VS_INITIAL);
+        h->vstart = csr_read(CSR_VSTART);
+        h->vcsr = csr_read(CSR_VCSR);
+        h->vl = csr_read(CSR_VL);
+        h->vtype = csr_read(CSR_VTYPE);
+        csr_write(CSR_VSTART, 0); /* or the whole-register store would begin there */
+        vector_save(h->vector);
+    }
+    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+}
+
+/*
+ * What this hart remembers may be another vCPU's of the same VM, which shares the VMID, or older
+ * than what this one did elsewhere since. After a new generation of VMIDs it may be another VM's.
+ */
+static void flush_stale(struct engine_vcpu *v, uint64_t generation)
+{
+    static uint64_t generations[H_HARTS]; /* each hart reads and writes its own */
+    struct h_vm *vm = &v->vm->h;
+    if (generations[v->hart] != generation) {
+        generations[v->hart] = generation;
+        hfence_gvma_all();
+        hfence_vvma_all();
+        fence_i();
+    } else if (vm->last[v->hart] != v || v->h.last_hart != v->hart + 1) {
+        hfence_vvma_all();
+        fence_i();
+    }
+    vm->last[v->hart] = v;
+    v->h.last_hart = v->hart + 1;
+}
+
+void h_load(struct engine_vcpu *v)
+{
+    const struct h_vcpu *h = &v->h;
+    const struct h_vm *vm = &v->vm->h;
+    csr_write(CSR_VSSTATUS, h->vsstatus);
+    csr_write(CSR_VSIE, h->vsie);
+    csr_write(CSR_VSTVEC, h->vstvec);
+    csr_write(CSR_VSSCRATCH, h->vsscratch);
+    csr_write(CSR_VSEPC, h->vsepc);
+    csr_write(CSR_VSCAUSE, h->vscause);
+    csr_write(CSR_VSTVAL, h->vstval);
+    csr_write(CSR_SCOUNTEREN, h->scounteren);
+    if (h_features.henvcfg || vm->henvcfg) {
+        csr_write(CSR_HENVCFG, vm->henvcfg);
+        csr_write(CSR_SENVCFG, h->senvcfg & vm->senvcfg);
+    }
+    if (h_features.hstateen)
+        csr_write(CSR_HSTATEEN0, vm->hstateen0);
+    /* Without Sstc htimedelta is never written (see vm_init()): a delta is made by traps, of
+     * `time`. */
+    uint64_t delta = h_features.sstc ? v->vm->time_delta : 0;
+    csr_write(CSR_HCOUNTEREN, delta == v->vm->time_delta ? vm->hcounteren : 0);
+    if (csr_read(CSR_HTIMEDELTA) != delta)
+        csr_write(CSR_HTIMEDELTA, delta);
+    csr_write(CSR_HVIP, h->hvip);
+    if (h_features.sstc)
+        csr_write(CSR_VSTIMECMP, h->vstimecmp);
+    if (h_features.aia) {
+        csr_write(CSR_VSISELECT, h->vsiselect);
+        csr_write(CSR_HVICTL, h_hvictl(h->hvip & IRQ_BIT(IRQ_VS_EXT)));
+    }
+    uint64_t generation;
+    csr_write(CSR_HGATP, h_hgatp(v->vm, &generation));
+    csr_write(CSR_VSATP, h->vsatp);
+    flush_stale(v, generation);
+    h_window_catch_up(v);
+    load_fp_vector(v);
+    v->loaded = true;
+    if (h->timer != UINT64_MAX)
+        host_timer_arm((struct cald_vcpu *)v, h->timer);
+}
+
+void h_put(struct engine_vcpu *v)
+{
+    struct h_vcpu *h = &v->h;
+    put_fp_vector(v);
+    h->vsstatus = csr_read(CSR_VSSTATUS);
+    h->vsie = csr_read(CSR_VSIE);
+    h->vstvec = csr_read(CSR_VSTVEC);
+    h->vsscratch = csr_read(CSR_VSSCRATCH);
+    h->vsepc = csr_read(CSR_VSEPC);
+    h->vscause = csr_read(CSR_VSCAUSE);
+    h->vstval = csr_read(CSR_VSTVAL);
+    h->scounteren = csr_read(CSR_SCOUNTEREN);
+    if (h_features.henvcfg)
+        h->senvcfg = csr_read(CSR_SENVCFG);
+    if (h_features.aia)
+        h->vsiselect = csr_read(CSR_VSISELECT);
+    h->vsatp = csr_read(CSR_VSATP);
+    h->hvip = csr_read(CSR_HVIP); /* the guest may have cleared its software interrupt there */
+    if (h->own_timer) {
+        h->vstimecmp = csr_read(CSR_VSTIMECMP);
+        csr_write(CSR_VSTIMECMP, UINT64_MAX);
+    } else {
+        host_timer_arm((struct cald_vcpu *)v, UINT64_MAX);
+    }
+    csr_write(CSR_HVIP, 0);
+    csr_write(CSR_VSIE, 0); /* or its interrupts would end our wfi */
+    csr_write(CSR_VSATP, 0);
+    csr_write(CSR_HGATP, 0);
+    v->loaded = false;
+}
+
+uint64_t h_units_on(const struct engine_vm *vm)
+{
+    return (vm->h.has_fp ? SSTATUS_FS : 0) | (vm->h.has_vector ? SSTATUS_VS : 0);
+}
+
+void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
+{
+    /* The SBI's hart_start: satp 0, sstatus.SIE 0, a0, a1 as given, the rest undefined. Registers
+     * are zero, so that a guest can't see what ran before; FP and vector unit are on and user mode
+     * may read cycle, time and instret, as OpenSBI leaves them: some kernels count on it. */
+    void *vector = v->h.vector;
+    memset(v->gpr, 0, sizeof(v->gpr));
+    memset(&v->h, 0, sizeof(v->h));
+    v->h.vector = vector;
+    if (vector)
+        memset(vector, 0, 32 * h_features.units.vlenb);
+    v->pc = pc;
+    v->gpr[10] = a0;
+    v->gpr[11] = a1;
+    v->h.vsstatus = SSTATUS_UXL_64 | h_units_on(v->vm);
+    v->h.scounteren = COUNTEREN_AT_START;
+    v->h.own_timer = v->vm->h.has_sstc;
+    v->h.vstimecmp = UINT64_MAX;
+    v->h.timer = UINT64_MAX;
+    v->h.vtype = 1UL << 63; /* vill, as after a reset */
+    v->h.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP;
+    v->h.sstatus = SSTATUS_UXL_64 | SSTATUS_SPP;
+}

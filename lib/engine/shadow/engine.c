@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Engine shadow's answer to lib/engine/engine.h: what core asks of VMs and of a loaded vCPU. */
+#include <string.h>
+
+#include "lib/engine/shadow/shadow.h"
+#include "host/host.h"
+#include "riscv/asm.h"
+#include "riscv/isa.h"
+
+static void hart_init(void)
+{
+    csr_write(CSR_SCOUNTEREN, 0);
+    if (s_features.senvcfg)
+        csr_write(CSR_SENVCFG, 0);
+}
+
+static int vm_init(struct engine_vm *vm)
+{
+    struct s_vm *s = &vm->s;
+    memset(s, 0, sizeof(*s));
+    vm->time_delta = 0; /* the guest reads the hart's own, or firmware answers: see engine.h */
+    s->has_fp = s_features.units.fp && !vm->isa_disable[ISA_F];
+    s->has_vector = s_features.units.vector && !vm->isa_disable[ISA_V];
+    s->adue = !vm->isa_disable[ISA_SVADU];
+    s->envcfg = s_features.envcfg;
+    if (vm->isa_disable[ISA_ZICBOM])
+        s->envcfg &= ~(ENVCFG_CBCFE | ENVCFG_CBIE_INVAL);
+    if (vm->isa_disable[ISA_ZICBOZ])
+        s->envcfg &= ~ENVCFG_CBZE;
+    return 0;
+}
+
+static void vm_fini(struct engine_vm *vm)
+{
+    vm->s.regions = 0;
+    vm->s.table_pages = 0;
+}
+
+static uint64_t table_bytes(const struct engine_vm *vm)
+{
+    return vm->s.table_pages * HOST_PAGE_SIZE;
+}
+
+static void vcpu_resume(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
+{
+    struct s_vcpu *s = &v->s;
+    s->satp = 0;
+    s->sstatus = (s->sstatus & ~SSTATUS_SIE) | s_units_on(v->vm);
+    s->scounteren = COUNTEREN_AT_START;
+    s->user = false;
+    s_tables_flush(v);
+    v->pc = pc;
+    v->gpr[10] = a0;
+    v->gpr[11] = a1;
+}
+
+static void irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
+{
+    if (level)
+        v->s.sip |= IRQ_BIT((unsigned)irq);
+    else
+        v->s.sip &= ~IRQ_BIT((unsigned)irq);
+    v->s.due = true;
+}
+
+/* The guest's time is the host's: it reads the counter itself. */
+struct sbi_ret s_set_timer(struct engine_vcpu *v, uint64_t when)
+{
+    v->s.sip &= ~IRQ_BIT(IRQ_S_TIMER);
+    v->s.timer = engine_host_time(v->vm, when);
+    host_timer_arm((struct cald_vcpu *)v, v->s.timer);
+    return (struct sbi_ret){SBI_SUCCESS, 0};
+}
+
+void s_timer_check(struct engine_vcpu *v)
+{
+    if (v->s.timer <= host_time())
+        s_timer_due(v);
+}
+
+/* Above so many pages a fence of everything is the cheaper one. */
+#define FENCE_PAGES 64
+
+static void fence(struct engine_vcpu *v, const struct fence *f)
+{
+    if (f->kind == FENCE_I) {
+        fence_i();
+        return;
+    }
+    bool all =
+        f->size == UINT64_MAX || (!f->start && !f->size) || f->size > FENCE_PAGES * HOST_PAGE_SIZE;
+    if (f->kind == FENCE_ALL || (f->kind == FENCE_VMA && all)) {
+        s_tables_fence(v);
+        return;
+    }
+    if (all) {
+        s_tables_flush_asid(v, f->asid & 0xffff);
+        return;
+    }
+    uint64_t first = f->start & ~(HOST_PAGE_SIZE - 1),
+             last = f->start + (f->size ? f->size - 1 : 0);
+    uint64_t pages = (last - first) / HOST_PAGE_SIZE + 1;
+    for (uint64_t n = 0; n < pages; n++)
+        s_tables_flush_page(v, first + n * HOST_PAGE_SIZE, f->kind == FENCE_VMA, f->asid & 0xffff);
+}
+
+static bool irq_waiting(const struct engine_vcpu *v)
+{
+    return s_interrupts(v);
+}
+
+static uint64_t timer_deadline(const struct engine_vcpu *v)
+{
+    return v->s.timer;
+}
+
+static void state(const struct engine_vcpu *v, struct engine_state *out)
+{
+    const struct s_vcpu *s = &v->s;
+    *out = (struct engine_state){s->sstatus, s->stvec, s->sscratch, s->sepc, s->scause,
+                                 s->stval,   s->satp,  s->sie,      s->sip};
+}
+
+static bool in_user(const struct engine_vcpu *v)
+{
+    return v->s.user;
+}
+
+static bool counter_open(const struct engine_vcpu *v, unsigned which)
+{
+    return !v->s.user || v->s.scounteren >> which & 1;
+}
+
+static void time_stood(struct engine_vcpu *v, uint64_t ticks)
+{
+    struct s_vcpu *s = &v->s;
+    s->timer = s->timer < UINT64_MAX - ticks ? s->timer + ticks : UINT64_MAX;
+}
+
+/* Reads of `time` that scounteren closes are the firmware's first. */
+static bool time_can_stand(void)
+{
+    return s_features.time_closes;
+}
+
+static void vector_room(struct engine_vcpu *v, void *room)
+{
+    v->s.vector = room;
+}
+
+const struct engine_ops engine_shadow = {
+    .name = "shadow",
+    .hart_init = hart_init,
+    .vm_init = vm_init,
+    .vm_fini = vm_fini,
+    .vcpu_init = s_tables_init,
+    .vcpu_fini = s_tables_fini,
+    .vector_room = vector_room,
+    .map = s_map,
+    .table_bytes = table_bytes,
+    .vcpu_reset = s_vcpu_reset,
+    .vcpu_resume = vcpu_resume,
+    .load = s_load,
+    .put = s_put,
+    .run = s_run,
+    .inject = s_deliver,
+    .irq = irq,
+    .set_timer = s_set_timer,
+    .timer_check = s_timer_check,
+    .fence = fence,
+    .irq_waiting = irq_waiting,
+    .timer_deadline = timer_deadline,
+    .time_stood = time_stood,
+    .time_can_stand = time_can_stand,
+    .state = state,
+    .in_user = in_user,
+    .counter_open = counter_open,
+    .peek = s_peek,
+};

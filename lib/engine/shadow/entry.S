@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Into the guest and out of it, between two page-table roots.
+ *
+ * The guest runs in U-mode on a shadow root, which has nothing of Caldarium but the trampoline: this page of
+ * code and one page of data a hart (struct s_hart_page), both for S-mode alone. Caldarium's own root
+ * has the same trampoline at the same address, so code in it goes on when satp changes.
+ *
+ * While a guest runs: stvec points into the trampoline, sscratch at the hart's page there. On the hart's
+ * stack lie what s_enter() saved and, on top, the vCPU's address. The guest's t0, t1 and sp are in the
+ * hart's page from its trap to its return; a trap that is not an SBI call copies them into the vCPU.
+ */
+#include "lib/engine/common/offsets.h"
+#include "riscv/csr.h"
+#include "riscv/sbi.h"
+
+/* struct s_hart_page */
+#define P_T0 0
+#define P_SP 8
+#define P_HOST_SATP 16
+#define P_VCPU 24
+#define P_TRAP 32
+#define P_T1 40
+#define P_SHADOW_SATP 48
+#define P_LEAVE 56
+
+    .section .trampoline, "ax"                /* a page of its own: a guest's root shows nothing else */
+    .globl  s_trampoline_code
+s_trampoline_code:
+
+/* The two ways below exist twice: harts without enough ASIDs flush at each change of root. */
+.macro way_in fence
+    csrrw   sp, CSR_SSCRATCH, sp        /* sp = the hart's page */
+    sd      t0, P_T0(sp)
+    csrrw   t0, CSR_SSCRATCH, sp        /* t0 = the guest's sp; sscratch as before: may trap again */
+    sd      t0, P_SP(sp)
+    sd      t1, P_T1(sp)
+    ld      t0, P_HOST_SATP(sp)
+    csrw    CSR_SATP, t0                /* from here on Caldarium's own root */
+    .if \fence
+    sfence.vma
+    .endif
+    ld      t1, P_TRAP(sp)              /* s_trap, at its address in Caldarium's root */
+    jr      t1
+.endm
+
+/* t1 = the hart's page. */
+.macro way_out fence
+    ld      t0, P_SHADOW_SATP(t1)
+    csrw    CSR_SATP, t0
+    .if \fence
+    sfence.vma
+    .endif
+    ld      t0, P_T0(t1)
+    ld      sp, P_SP(t1)
+    ld      t1, P_T1(t1)
+    sret
+.endm
+
+    .globl  s_in_asid, s_in_flush, s_out_asid, s_out_flush
+    .balign 4                           /* stvec: direct mode */
+s_in_asid:
+    way_in  0
+    .balign 4
+s_in_flush:
+    way_in  1
+    .balign 4
+s_out_asid:
+    way_out 0
+    .balign 4
+s_out_flush:
+    way_out 1
+
+    .text
+
+/* The registers that C may clobber, less t0, t1, a0, a1. sp = vCPU. */
+.macro each_clobbered operation
+    \operation ra, V_GPR(1)(sp)
+    \operation t2, V_GPR(7)(sp)
+    \operation a2, V_GPR(12)(sp)
+    \operation a3, V_GPR(13)(sp)
+    \operation a4, V_GPR(14)(sp)
+    \operation a5, V_GPR(15)(sp)
+    \operation a6, V_GPR(16)(sp)
+    \operation a7, V_GPR(17)(sp)
+    \operation t3, V_GPR(28)(sp)
+    \operation t4, V_GPR(29)(sp)
+    \operation t5, V_GPR(30)(sp)
+    \operation t6, V_GPR(31)(sp)
+.endm
+
+/* Those that C keeps for us, and gp, tp, a0, a1. */
+.macro each_other operation
+    \operation gp, V_GPR(3)(sp)
+    \operation tp, V_GPR(4)(sp)
+    \operation s0, V_GPR(8)(sp)
+    \operation s1, V_GPR(9)(sp)
+    \operation a0, V_GPR(10)(sp)
+    \operation a1, V_GPR(11)(sp)
+    \operation s2, V_GPR(18)(sp)
+    \operation s3, V_GPR(19)(sp)
+    \operation s4, V_GPR(20)(sp)
+    \operation s5, V_GPR(21)(sp)
+    \operation s6, V_GPR(22)(sp)
+    \operation s7, V_GPR(23)(sp)
+    \operation s8, V_GPR(24)(sp)
+    \operation s9, V_GPR(25)(sp)
+    \operation s10, V_GPR(26)(sp)
+    \operation s11, V_GPR(27)(sp)
+.endm
+
+/* An SBI call answered by \function(a0..a5, function id, vCPU), which returns a0 and a1. */
+.macro hot_sbi function
+    mv      a7, sp                      /* the extension id is known: its place holds the vCPU */
+    ld      sp, V_HOST_SP(sp)           /* the hart's stack; its top word is the vCPU */
+    call    \function
+    hot_answer
+.endm
+
+/* Back to the guest behind its ecall, with the answer in a0 and a1. sp = the hart's stack. */
+.macro hot_answer
+    csrr    t0, CSR_SEPC                /* the ecall's address */
+    ld      sp, 0(sp)                   /* sp = vCPU again */
+    addi    t0, t0, 4                   /* go on behind the ecall (it has no compressed form) */
+    csrw    CSR_SEPC, t0
+    lbu     t1, V_S_DUE(sp)             /* an interrupt for the guest, or tables that are gone? */
+    bnez    t1, sbi_due
+    each_clobbered ld
+    csrr    t1, CSR_SSCRATCH            /* the hart's page: has t0, t1 and sp as they were */
+    ld      t0, P_LEAVE(t1)             /* s_out_*, in the trampoline */
+    jr      t0
+.endm
+
+/* A trap, from the trampoline. sp = the hart's page, t0 and t1 are free. */
+    .globl  s_trap
+    .balign 4
+s_trap:
+    csrr    t0, CSR_SCAUSE
+    ld      t1, P_VCPU(sp)
+    addi    t0, t0, -CAUSE_USER_ECALL
+    bnez    t0, not_sbi
+    lbu     t0, V_S_USER(t1)            /* the guest's own user calls its kernel, not us */
+    bnez    t0, guests_own
+    mv      sp, t1                      /* sp = vCPU */
+    each_clobbered sd
+    li      t0, SBI_EXT_BASE
+    beq     a7, t0, base
+    li      t0, SBI_EXT_TIME
+    beq     a7, t0, time
+    li      t0, SBI_EXT_IPI
+    beq     a7, t0, ipi
+    li      t0, SBI_EXT_RFENCE
+    beq     a7, t0, rfence
+    /* Another extension. One that is not there is answered at once, the rest goes out to core, by
+     * way of s_hot(). */
+    sd      a0, V_GPR(10)(sp)
+    sd      a1, V_GPR(11)(sp)
+    mv      a0, a7
+    mv      a1, a6
+    mv      a2, sp
+    ld      sp, V_HOST_SP(sp)
+    call    sbi_hot_missing
+    beqz    a0, other
+    li      a0, SBI_ERR_NOT_SUPPORTED
+    li      a1, 0
+    j       answered
+other:
+    ld      sp, 0(sp)
+    ld      a0, V_GPR(10)(sp)
+    ld      a1, V_GPR(11)(sp)
+    j       clobbered_saved
+base:
+    hot_sbi sbi_hot_base
+time:
+    hot_sbi sbi_hot_time
+ipi:
+    hot_sbi sbi_hot_ipi
+rfence:
+    hot_sbi sbi_hot_rfence
+answered:
+    hot_answer
+
+sbi_due:
+    /* The answer is in a0 and a1; what is due may change any register's place, pc and mode. */
+    each_other sd
+    jal     page_to_vcpu
+    mv      a0, sp
+    ld      sp, V_HOST_SP(sp)
+    call    s_hot_due
+    j       go_on
+
+not_sbi:
+    csrr    t0, CSR_SSTATUS             /* from the guest, or from Caldarium while one is loaded? */
+    andi    t0, t0, SSTATUS_SPP
+    bnez    t0, inside
+    mv      sp, t1                      /* sp = vCPU */
+    each_clobbered sd
+clobbered_saved:
+    each_other sd
+    jal     page_to_vcpu
+    mv      a0, sp
+    ld      sp, V_HOST_SP(sp)           /* the hart's stack; its top word is the vCPU */
+    call    s_hot                       /* true: answered, the guest goes on */
+    beqz    a0, leave
+go_on:
+    ld      sp, 0(sp)                   /* sp = vCPU */
+    each_clobbered ld
+    csrr    t1, CSR_SSCRATCH            /* what the trampoline has to restore: t0, t1, sp */
+    ld      t0, V_GPR(5)(sp)
+    sd      t0, P_T0(t1)
+    ld      t0, V_GPR(6)(sp)
+    sd      t0, P_T1(t1)
+    ld      t0, V_GPR(2)(sp)
+    sd      t0, P_SP(t1)
+    each_other ld
+    ld      t0, P_LEAVE(t1)             /* s_out_*, in the trampoline */
+    jr      t0
+
+/* An ecall of the guest's U-mode, the most frequent trap: as in not_sbi, but with sp and t1 as s_trap has
+ * them, which spares what page_to_vcpu has to ask for. */
+guests_own:
+    ld      t0, P_SP(sp)                /* the guest's t0, t1 and sp, from the hart's page */
+    sd      t0, V_GPR(2)(t1)
+    ld      t0, P_T0(sp)
+    sd      t0, V_GPR(5)(t1)
+    ld      t0, P_T1(sp)
+    sd      t0, V_GPR(6)(t1)
+    mv      sp, t1                      /* sp = vCPU */
+    each_clobbered sd
+    each_other sd
+    mv      a0, sp                      /* the vCPU is s_hot_call's argument */
+    ld      sp, V_HOST_SP(sp)           /* the hart's stack; its top word is the vCPU */
+    call    s_hot_call                  /* it always goes on */
+    j       go_on
+
+/* sp = vCPU: the guest's t0, t1 and sp from the hart's page into it. Clobbers t0, t1 and ra. */
+page_to_vcpu:
+    csrr    t1, CSR_SSCRATCH
+    ld      t0, P_T0(t1)
+    sd      t0, V_GPR(5)(sp)
+    ld      t0, P_T1(t1)
+    sd      t0, V_GPR(6)(sp)
+    ld      t0, P_SP(t1)
+    sd      t0, V_GPR(2)(sp)
+    ret
+
+leave:
+    /* All guest registers are in the vCPU: return from s_enter(). */
+    ld      ra, 8(sp)
+    ld      s0, 16(sp)
+    ld      s1, 24(sp)
+    ld      s2, 32(sp)
+    ld      s3, 40(sp)
+    ld      s4, 48(sp)
+    ld      s5, 56(sp)
+    ld      s6, 64(sp)
+    ld      s7, 72(sp)
+    ld      s8, 80(sp)
+    ld      s9, 88(sp)
+    ld      s10, 96(sp)
+    ld      s11, 104(sp)
+    ld      tp, 112(sp)
+    addi    sp, sp, 128
+    ret
+
+inside:
+    ld      sp, V_HOST_SP(t1)
+    addi    sp, sp, -512                /* clear of what was in use, for the message alone */
+    call    s_trap_inside               /* reports scause, sepc, stval; never returns */
+
+/* void s_enter(struct engine_vcpu *v): runs the guest; returns when an exit needs more than s_hot().
+ * sepc and sstatus are as the guest needs them, stvec and sscratch point into the trampoline, the hart's
+ * page is filled in. */
+    .globl  s_enter
+s_enter:
+    addi    sp, sp, -128
+    sd      a0, 0(sp)                   /* the vCPU, to be found after a C call */
+    sd      ra, 8(sp)
+    sd      s0, 16(sp)
+    sd      s1, 24(sp)
+    sd      s2, 32(sp)
+    sd      s3, 40(sp)
+    sd      s4, 48(sp)
+    sd      s5, 56(sp)
+    sd      s6, 64(sp)
+    sd      s7, 72(sp)
+    sd      s8, 80(sp)
+    sd      s9, 88(sp)
+    sd      s10, 96(sp)
+    sd      s11, 104(sp)
+    sd      tp, 112(sp)                 /* our hart pointer */
+    sd      sp, V_HOST_SP(a0)
+    j       go_on

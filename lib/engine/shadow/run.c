@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Running a guest until core is needed. What the guest's own hart would have done is done in
+ * s_hot(), called by entry.S on each trap; only what that leaves over returns from s_enter().
+ */
+#include <stddef.h>
+
+#include "lib/engine/common/kick.h"
+#include "lib/engine/common/offsets.h"
+#include "lib/engine/hot.h"
+#include "lib/engine/shadow/shadow.h"
+#include "host/host.h"
+#include "riscv/asm.h"
+
+_Static_assert(offsetof(struct engine_vcpu, gpr) == V_GPR(0), "entry.S");
+_Static_assert(offsetof(struct engine_vcpu, host_sp) == V_HOST_SP, "entry.S");
+_Static_assert(offsetof(struct engine_vcpu, s.user) == V_S_USER, "entry.S");
+_Static_assert(offsetof(struct engine_vcpu, s.due) == V_S_DUE, "entry.S");
+
+/* What of sstatus is the guest's own while it runs, and lives in the hart. */
+#define HARTS_SSTATUS (SSTATUS_FS | SSTATUS_VS)
+
+_Noreturn void s_trap_inside(void)
+{
+    host_panic("trap inside the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
+               csr_read(CSR_SEPC), csr_read(CSR_STVAL));
+}
+
+static __attribute__((noinline)) void show_other(struct engine_vcpu *v)
+{
+    struct s_vcpu *s = &v->s;
+    s_hart_page(v->hart)->shadow_satp = s_tables_satp(v);
+    s->view_shown = s_view(s);
+    s->satp_shown = s->satp;
+    if (s->mode_shown != s_mode(s))
+        s_mode_registers(v);
+}
+
+static inline void show_root(struct engine_vcpu *v)
+{
+    struct s_vcpu *s = &v->s;
+    s->stale_root = false;
+    if (s->view_shown != s_view(s) || s->satp_shown != s->satp || s->mode_shown != s_mode(s))
+        show_other(v);
+}
+
+/* Before the guest goes on: its interrupts, then the root for what it is now. */
+static void settle(struct engine_vcpu *v)
+{
+    s_due(v);
+    if (v->s.stale_root)
+        show_root(v);
+}
+
+/* As engine h's: false: the world outside has to look. */
+static bool interrupt(struct engine_vcpu *v, uint64_t number)
+{
+    if (engine_kick_taken(number)) {
+        v->exits[EXIT_HOT_KICK]++;
+        return hot_mail(v);
+    }
+    if (number != IRQ_S_TIMER || v->s.timer > host_time())
+        return false;
+    s_timer_due(v);
+    v->exits[EXIT_HOT_TIMER]++;
+    return true;
+}
+
+/* Memory first: stval may be zero, and QEMU 10's tells of an earlier instruction where an mret is.
+ */
+static bool illegal_insn(struct engine_vcpu *v, uint64_t tval, uint32_t *insn)
+{
+    s_fetch_note(v);
+    if (!s_fetch_next(v, insn) && !s_fetch_insn(v, v->pc, insn)) {
+        *insn = (uint32_t)tval;
+        return tval;
+    }
+    if (riscv_insn_bytes(*insn) == 2)
+        *insn &= 0xffff;
+    return true;
+}
+
+/* True: answered, the guest goes on. */
+static __attribute__((noinline)) bool answer(struct engine_vcpu *v, uint64_t cause,
+                                             struct exit *exit)
+{
+    uint64_t tval = csr_read(CSR_STVAL);
+    uint32_t insn;
+    switch (cause) {
+    case CAUSE_ILLEGAL:
+        if (!illegal_insn(v, tval, &insn))
+            return true; /* another vCPU changed the page under us: the guest runs into it again */
+        if (s_privileged(v, insn) || s_counter(v, insn)) {
+            v->exits[EXIT_HOT_PRIVILEGED]++;
+            return true;
+        }
+        return s_illegal(v, insn, exit);
+    case CAUSE_INSN_PAGE:
+    case CAUSE_LOAD_PAGE:
+    case CAUSE_STORE_PAGE:
+        exit->cause = cause;
+        exit->gva = tval;
+        return s_fault(v, exit);
+    case CAUSE_USER_ECALL:
+        exit->reason = EXIT_SBI; /* the kernel's: s_hot() took the others */
+        return false;
+    case CAUSE_BREAKPOINT:
+        exit->gva = v->pc; /* QEMU 10's stval may be another address of the same page */
+        exit->reason = EXIT_BREAKPOINT;
+        return false;
+    case CAUSE_INSN_MISALIGNED:
+    case CAUSE_LOAD_MISALIGNED:
+    case CAUSE_STORE_MISALIGNED:
+    case CAUSE_INSN_ACCESS:
+    case CAUSE_LOAD_ACCESS:
+    case CAUSE_STORE_ACCESS:
+        break;
+    default:
+        exit->reason = EXIT_INTERRUPT;
+        if (cause & CAUSE_INTERRUPT)
+            return interrupt(v, cause & ~CAUSE_INTERRUPT);
+        *exit = (struct exit){.reason = EXIT_ERROR, .cause = cause, .gva = tval};
+        return false;
+    }
+    v->exits[EXIT_HOT_TRAP]++;
+    s_deliver(v, cause, tval);
+    return true;
+}
+
+bool s_hot(struct engine_vcpu *v)
+{
+    v->pc = csr_read(CSR_SEPC);
+    if (!answer(v, csr_read(CSR_SCAUSE), v->s.exit))
+        return false;
+    if (v->s.due)
+        s_due(v);
+    if (!v->s.user)
+        s_go_on(v, s_run_on(v));
+    if (v->s.stale_root)
+        show_root(v);
+    csr_write(CSR_SEPC, v->pc);
+    return true;
+}
+
+/* An ecall of the guest's U-mode: the most frequent trap of all. */
+void s_hot_call(struct engine_vcpu *v)
+{
+    v->pc = csr_read(CSR_SEPC);
+    v->exits[EXIT_HOT_TRAP]++;
+    s_take_trap(&v->s, true, v->pc, CAUSE_USER_ECALL, 0);
+    v->pc = v->s.stvec & ~3UL;
+    uint64_t next = s_run_on(v);
+    if (next)
+        s_go_on(v, next);
+    if (!v->s.user || v->s.view_shown != S_USER || v->s.mode_shown != MODE_USER ||
+        v->s.satp_shown != v->s.satp)
+        show_root(v);
+    csr_write(CSR_SEPC, v->pc);
+}
+
+void s_hot_due(struct engine_vcpu *v)
+{
+    v->pc = csr_read(CSR_SEPC);
+    settle(v);
+    csr_write(CSR_SEPC, v->pc);
+}
+
+void s_run(struct engine_vcpu *v, struct exit *exit)
+{
+    struct s_vcpu *s = &v->s;
+    uint64_t vector = csr_read(CSR_STVEC);
+    *exit = (struct exit){0};
+    s->exit = exit;
+    s_trampoline_enter(v);
+    if (s_features.h)
+        csr_clear(CSR_HSTATUS, HSTATUS_SPV); /* sret leads to our U-mode, not to a guest's */
+    csr_write(CSR_SSTATUS, SSTATUS_UXL_64 | (s->sstatus & (HARTS_SSTATUS | SSTATUS_MXR)));
+    s->mode_shown = MODE_NONE;
+    s->view_shown = S_VIEWS;
+    s_root_changed(s);
+    settle(v);
+    csr_write(CSR_SEPC, v->pc);
+    s_enter(v);
+    s->sstatus = (s->sstatus & ~HARTS_SSTATUS) | (csr_read(CSR_SSTATUS) & HARTS_SSTATUS);
+    csr_clear(CSR_SSTATUS, HARTS_SSTATUS | SSTATUS_MXR);
+    csr_write(CSR_STVEC, vector);
+    v->exits[exit->reason]++;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Engine shadow's own interior: what its files share. */
+#ifndef LIB_ENGINE_SHADOW_SHADOW_H
+#define LIB_ENGINE_SHADOW_SHADOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/engine/common/units.h"
+#include "lib/engine/engine.h"
+#include "host/host.h"
+#include "riscv/csr.h"
+
+/* What every hart of this machine can do, found by probing at boot (probe.c). */
+struct s_features {
+    struct engine_units units;
+    bool senvcfg;        /* the register exists */
+    uint64_t envcfg;     /* its bits that stick */
+    uint32_t scounteren; /* bits that stick */
+    uint32_t counters;   /* that firmware lets S-mode read, by their place in scounteren */
+    bool time_closes; /* where scounteren closes `time`, firmware hands reads on: the host tells */
+    bool h; /* there is an H extension, whose hstatus has to be told that this is no guest */
+    unsigned levels; /* 3, 4: Sv39, Sv48; what satp takes, and a guest is shown */
+    bool asids;      /* enough ASIDs to tell shadow roots apart; else every switch flushes */
+};
+extern struct s_features s_features;
+
+/* Fills s_features and builds the way in and out for `harts` harts, which all have `isa`; the boot
+ * hart, once. False: no memory. */
+bool s_probe(unsigned harts, const struct riscv_isa *isa);
+
+/*
+ * trampoline.c: the 2 MiB of address space that every shadow root keeps for Caldarium: the page
+ * with the code that changes roots, and a page of data for each hart. Where a guest maps something
+ * there, the trampoline moves to another place. All of them are canonical in every mode.
+ */
+#define S_TRAMPOLINES 4
+#define S_LEVELS 5
+extern const uint64_t s_trampoline_va[S_TRAMPOLINES];
+/* What a table of that level holds on the way to the trampoline: level 1 is a table of 2 MiB
+ * entries. */
+extern uint64_t s_trampoline_entry[S_TRAMPOLINES][S_LEVELS];
+struct s_hart_page {
+    uint64_t t0, sp, host_satp; /* the offsets are entry.S's */
+    struct engine_vcpu *vcpu;
+    void (*trap)(void);
+    uint64_t t1, shadow_satp, leave;
+};
+struct s_hart_page *s_hart_page(unsigned hart);
+bool s_trampoline_build(unsigned harts);
+/* Points this hart's stvec and sscratch into the vCPU's trampoline. */
+void s_trampoline_enter(struct engine_vcpu *v);
+
+/* entry.S: runs the guest until s_hot() says that it is not its to answer. */
+void s_enter(struct engine_vcpu *v);
+
+/* memory.c: guest-physical memory. */
+const struct s_region *s_region(const struct engine_vm *vm, uint64_t gpa);
+/* Where the 8 aligned bytes at gpa are; NULL: no RAM is there. */
+_Atomic uint64_t *s_word(const struct engine_vm *vm, uint64_t gpa);
+int s_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, enum engine_map what);
+
+/* walk.c: the guest's own tables. */
+enum s_access { S_FETCH, S_LOAD, S_STORE };
+struct s_found {
+    uint64_t gpa;
+    uint64_t pte;   /* 0: the guest's paging is off */
+    uint64_t at;    /* where the pte lies, guest-physical */
+    unsigned shift; /* log2 of the page's bytes */
+};
+/* Translates for the vCPU's present mode. 0, or the cause of the exception that hardware raises. */
+uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
+                     struct s_found *found);
+bool s_fetch_insn(struct engine_vcpu *v, uint64_t gva, uint32_t *insn);
+bool s_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);
+static inline struct s_fetch_line *s_fetch_line(const struct s_vcpu *s, uint64_t va)
+{
+    return &s->fetch[va >> 12 & (S_FETCH_LINES - 1)];
+}
+/* The 32 bits at the pc, if it is the guest kernel's and its page was executed from since the last
+ * fence. */
+static inline bool s_fetch_next(const struct engine_vcpu *v, uint32_t *insn)
+{
+    const struct s_fetch_line *line = s_fetch_line(&v->s, v->pc);
+    uint64_t inside = v->pc & 0xfff;
+    if (line->page != v->pc >> 12 || v->s.user || inside > 0x1000 - 4)
+        return false;
+    const volatile uint16_t *half = (const volatile uint16_t *)(line->va + inside);
+    *insn = (uint32_t)half[1] << 16 | half[0];
+    return true;
+}
+/* The kernel executes from the pc's page: s_fetch_next() may go there. */
+void s_fetch_note(struct engine_vcpu *v);
+/* Fences and changes of satp: forgets all pages, or those that are this address space's alone. */
+void s_fetch_flush(struct s_vcpu *s, bool global);
+
+/* tables.c: the shadow tables of one vCPU. */
+static inline enum s_view s_view(const struct s_vcpu *s)
+{
+    if (s->user)
+        return S_USER;
+    return s->sstatus & SSTATUS_SUM ? S_KERNEL_SUM : S_KERNEL;
+}
+int s_tables_init(struct engine_vcpu *v);
+void s_tables_fini(struct engine_vcpu *v);
+/* The root for the present satp, mode and SUM, as a satp value. */
+uint64_t s_tables_satp(struct engine_vcpu *v);
+/* A leaf of the shadow tables, as it is entered. */
+struct s_leaf {
+    uint64_t gva, pa;
+    unsigned shift; /* 12 or 21: 4 KiB or 2 MiB */
+    unsigned whole; /* log2 of the guest's own page, of which this may be a piece */
+    uint64_t flags; /* PTE_* permissions and the region's attributes; with PTE_G it is for all roots
+                       of the kernel's views */
+};
+/* Enters it in the present root. The hart may remember what was there before: a fence for the one
+ * address that was missed is the caller's. Returns where the entry is, and in `made` what its table
+ * belongs to. */
+uint64_t *s_tables_fill(struct engine_vcpu *v, const struct s_leaf *leaf, struct s_made **made);
+static inline bool s_is_table(uint64_t entry)
+{
+    return entry & PTE_V && !(entry & (PTE_R | PTE_W | PTE_X));
+}
+static inline uint64_t s_tables_entry(uint64_t pa, uint64_t flags)
+{
+    return pa >> 12 << PTE_PPN_SHIFT | (flags & ~PTE_G) | PTE_U;
+}
+void s_tables_reset(struct engine_vcpu *v); /* the same as flush, on any hart, while not loaded */
+/* Forgets: everything; an address space; one address, in one address space or (any) in all. */
+void s_tables_flush(struct engine_vcpu *v);
+void s_tables_flush_asid(struct engine_vcpu *v, uint64_t asid);
+void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t asid);
+/* The guest's fence of everything: forgets everything, or looks what has changed. */
+void s_tables_fence(struct engine_vcpu *v);
+
+/*
+ * source.c: what entries were made from. Some kernels fence everything at each trap: then what the
+ * guest's tables say is compared with what was read there, and only what differs is forgotten.
+ */
+/* Notes the source of `count` entries from `shadow` on: guest entries, of which `seen` were read,
+ * that translate gva. Where that can't be done, noting ends: the next fence forgets everything. */
+void s_source_note(struct engine_vcpu *v, uint64_t gva, const struct s_found *found,
+                   struct s_made *made, uint64_t *shadow, const uint64_t *seen, unsigned count);
+/* Under the present satp: forgets what a walk would no longer find. True: there was such. */
+bool s_source_check(struct engine_vcpu *v, struct s_made *made);
+void s_source_drop(struct s_vcpu *s, struct s_made *made);
+void s_source_reset(struct s_vcpu *s);
+
+/* fault.c: a page fault of the guest on its shadow root. True: answered, the guest goes on. */
+bool s_fault(struct engine_vcpu *v, struct exit *exit);
+
+/* csr.c: a CSR instruction on the virtual CSR file. False: this guest has no such register. */
+bool s_csr_access(struct engine_vcpu *v, uint32_t insn);
+
+#define INSN_SRET 0x10200073u
+/* sret, on the virtual CSR file: returns where it leads. Interrupts may be open then. */
+static inline uint64_t s_sret(struct s_vcpu *s)
+{
+    uint64_t before = s->sstatus, status = before & ~(SSTATUS_SPP | SSTATUS_SIE);
+    status |= before >> 4 & SSTATUS_SIE; /* from SPIE */
+    if (!(before & SSTATUS_SPP))
+        s->user = s->stale_root = true;
+    s->sstatus = status | SSTATUS_SPIE;
+    return s->sepc;
+}
+
+/*
+ * A trap into the guest's S-mode, on the virtual CSR file; from U-mode as `user` says, which the
+ * caller may know. The caller goes to stvec, and looks for another root. Interrupts stay closed
+ * until sret.
+ */
+static inline void s_take_trap(struct s_vcpu *s, bool user, uint64_t pc, uint64_t cause,
+                               uint64_t tval)
+{
+    uint64_t before = s->sstatus, status = before & ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE);
+    status |= (before & SSTATUS_SIE) << 4; /* to SPIE */
+    s->sstatus = user ? status : status | SSTATUS_SPP;
+    s->sepc = pc;
+    s->scause = cause;
+    s->stval = tval;
+    s->user = false;
+}
+
+/* aia.c: the same for what Ssaia adds. */
+bool s_aia_access(struct engine_vcpu *v, const struct riscv_csr_op *op);
+
+/* privileged.c: an instruction that U-mode can't execute. False: not for the engine to answer, and
+ * nothing was done. */
+bool s_privileged(struct engine_vcpu *v, uint32_t insn);
+/* The same for a read of cycle or instret, which U-mode may do too. */
+bool s_counter(struct engine_vcpu *v, uint32_t insn);
+/* The same with what core needs to know of it where it is false. */
+bool s_illegal(struct engine_vcpu *v, uint32_t insn, struct exit *exit);
+
+/*
+ * sequence.c: does what follows at the guest kernel's pc, as long as it is short and privileged.
+ * s_run_on() the most frequent of it; with what that returns, s_go_on() the rest, if it isn't 0.
+ */
+uint64_t s_run_on(struct engine_vcpu *v);
+void s_go_on(struct engine_vcpu *v, uint64_t next);
+
+/* trap.c: into the guest's trap handler, and its interrupts. */
+void s_deliver(struct engine_vcpu *v, uint64_t cause, uint64_t tval);
+uint64_t s_interrupts(const struct engine_vcpu *v); /* pending and enabled, whatever the mode */
+void s_deliver_interrupt(struct engine_vcpu *v);
+/* What `due` says, but for the root. */
+static inline void s_due(struct engine_vcpu *v)
+{
+    v->s.due = false;
+    if (v->s.sip & v->s.sie)
+        s_deliver_interrupt(v);
+}
+
+/* engine.c: the guest's timer. Whichever way it sets it, by SBI or stimecmp, it is the one that
+ * Sstc has: STIP is pending while time has reached stimecmp. */
+struct sbi_ret s_set_timer(struct engine_vcpu *v, uint64_t when);
+void s_timer_check(struct engine_vcpu *v);
+static inline void s_timer_due(struct engine_vcpu *v)
+{
+    v->s.stimecmp = v->s.timer + v->vm->time_delta;
+    v->s.timer = UINT64_MAX;
+    v->s.sip |= IRQ_BIT(IRQ_S_TIMER);
+    v->s.due = true;
+    host_timer_arm((struct cald_vcpu *)v, UINT64_MAX);
+}
+
+/* switch.c */
+void s_load(struct engine_vcpu *v);
+void s_put(struct engine_vcpu *v);
+/* What of sstatus.FS and VS a vCPU begins with: on (dirty) where its VM has the unit. */
+uint64_t s_units_on(const struct engine_vm *vm);
+void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
+static inline enum s_mode s_mode(const struct s_vcpu *s)
+{
+    return s->user ? MODE_USER : MODE_KERNEL;
+}
+/* senvcfg and scounteren of the hart for the guest's present mode. */
+void s_mode_registers(struct engine_vcpu *v);
+
+/* run.c */
+void s_run(struct engine_vcpu *v, struct exit *exit);
+/* Called by entry.S, on the hart's stack, with all of the guest's registers in the vCPU. */
+bool s_hot(struct engine_vcpu *v);
+void s_hot_call(struct engine_vcpu *v);
+void s_hot_due(struct engine_vcpu *v);
+_Noreturn void s_trap_inside(void);
+
+/* Another root, or an interrupt, may be due. */
+static inline void s_root_changed(struct s_vcpu *s)
+{
+    s->stale_root = s->due = true;
+}
+
+extern const struct engine_ops engine_shadow;
+
+static inline uint64_t s_asid(uint64_t satp)
+{
+    return satp >> 44 & 0xffff;
+}
+
+#endif

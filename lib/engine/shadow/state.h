@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What engine shadow keeps: a vCPU's virtual CSR file and shadow tables, and where a VM's memory
+ * is. */
+#ifndef LIB_ENGINE_SHADOW_STATE_H
+#define LIB_ENGINE_SHADOW_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define S_HARTS 64        /* harts of the host, at most */
+#define S_REGIONS 160     /* runs of guest-physical memory: RAM chunks, shared regions, devices */
+#define S_POOL_PAGES 1024 /* tables of a vCPU, at most */
+#define S_SPACES 10       /* guest address spaces that a vCPU keeps tables for */
+#define S_FETCH_LINES 4
+#define S_NEIGHBOURS 16 /* entries filled around a missed one: a part of a table, aligned */
+#define S_SOURCES 256   /* runs of entries that a vCPU can tell what they were made from */
+
+struct exit;
+
+/* A run of guest-physical memory that is one run of the machine's. */
+struct s_region {
+    uint64_t gpa, size, pa;
+    uint8_t *va; /* NULL: no RAM. A device's registers, or what only loads of the guest reach */
+    bool read_only;
+    uint64_t attributes; /* of its leaves: host_page_attributes() */
+};
+
+struct s_vm {
+    struct s_region region[S_REGIONS];
+    unsigned regions;
+    uint64_t table_pages;
+    bool has_fp, has_vector;
+    bool adue; /* accessed and dirty bits are set by the walk (Svadu); else it faults (Svade) */
+    uint64_t envcfg; /* bits of senvcfg that this VM's guests have */
+};
+
+/* What a run of shadow entries was made from: source.c. */
+struct s_source {
+    uint64_t *shadow;             /* the first of `count` entries */
+    const _Atomic uint64_t *leaf; /* the guest's that they were made from, as many */
+    uint64_t seen[S_NEIGHBOURS];  /* what was read there */
+    struct {
+        const _Atomic uint64_t *at;
+        uint64_t seen;
+    } above[3]; /* the guest's entries that lead to these, and what they were */
+    uint8_t count, levels;
+    uint16_t next; /* in its list; 0: the last */
+};
+
+/* All that tables were made from, a list; and the guest's fence since when it is known to be so. */
+struct s_made {
+    uint16_t sources;
+    uint64_t fence;
+};
+
+/* One guest address space seen in three ways: what a mode may reach differs by the U bit and SUM.
+ */
+enum s_view { S_USER, S_KERNEL, S_KERNEL_SUM, S_VIEWS };
+
+struct s_space {
+    uint64_t satp;  /* the guest's, ASID included: what the tables are shadows of */
+    uint64_t stamp; /* when it was chosen last; 0: free */
+    struct {
+        uint64_t satp;        /* for the hart; 0: not made yet */
+        uint64_t *root;       /* only where satp is not 0 */
+        uint16_t first, last; /* its pages, linked through s_vcpu.next[] */
+        struct s_made made;
+    } view[S_VIEWS];
+};
+
+/* A page of the guest's kernel text that was executed from: what a hart's instruction TLB is. */
+struct s_fetch_line {
+    uint64_t page; /* guest-virtual address >> 12; UINT64_MAX: none */
+    const uint8_t *va;
+};
+
+/* MODE_NONE: nobody's, or what they were before the guest wrote one. */
+enum s_mode { MODE_NONE, MODE_USER, MODE_KERNEL };
+
+struct s_vcpu {
+    bool user; /* the guest is in U-mode; else in S-mode. At V_S_USER, for entry.S */
+    bool due;  /* something is to be looked at before the guest goes on: s_due(). At V_S_DUE */
+    bool stale_root; /* mode, SUM, MXR or satp changed: another root may be due */
+    /* What the hart has: whose senvcfg and scounteren (enum s_mode), and the root for which view
+     * (enum s_view; S_VIEWS: none) of which satp. */
+    uint8_t mode_shown, view_shown;
+    uint64_t satp_shown;
+
+    /*
+     * The CSRs as the guest reads them. While the guest runs, sstatus.FS and VS live in the hart's
+     * sstatus alone.
+     */
+    uint64_t sstatus, sie, stvec, scounteren, senvcfg;
+    uint64_t sscratch, sepc, scause, stval; /* in the order of their numbers: sequence.c */
+    uint64_t sip, satp, siselect;
+    uint64_t timer;    /* deadline of the guest's timer, host time; UINT64_MAX: none */
+    uint64_t stimecmp; /* the deadline that passed, while sip has STIP */
+    struct exit *exit; /* where s_run() wants the record */
+
+    uint64_t fp[32], fcsr;
+    void *vector; /* room for 32 registers of VLENB bytes, or NULL */
+    uint64_t vstart, vcsr, vl, vtype;
+    bool fp_dirty, vector_dirty; /* changed since load(), although sstatus no longer says so */
+
+    /* Shadow tables. Pages come from a pool that is taken when the VM is made. */
+    uint64_t *pool;
+    uint16_t *next;  /* of each page: the next one in the list it is in, 0: the last */
+    unsigned pages;  /* in the pool; page 0 is never given out */
+    unsigned unused; /* pages from here on have not been given out since the last flush */
+    uint16_t free;   /* pages given back, a list */
+    uint64_t pieces[S_POOL_PAGES / 64]; /* of each page: the table holds pieces of larger pages */
+    struct s_source *source;            /* S_SOURCES of them; the first is never given out */
+    unsigned unused_sources;            /* as for pages */
+    uint16_t free_sources;
+    bool noting;        /* each entry has its source: a fence of everything need not forget */
+    uint64_t fence;     /* fences of everything that were answered by looking */
+    uint64_t old_fills; /* EXIT_HOT_FILL when everything was forgotten last */
+    struct s_made shared_made;
+    uint64_t *shared;       /* a root with what all kernel views have in common */
+    unsigned shared_levels; /* of that root; 0: it is not made yet */
+    struct s_space *space;  /* S_SPACES of them, in a page of their own with fetch[] */
+    struct s_space *current;
+    uint64_t stamp;
+    struct s_fetch_line *fetch; /* S_FETCH_LINES */
+    uint8_t fetch_local;        /* of each, a bit: the guest has not mapped it as global */
+    unsigned trampoline;        /* which of the trampolines holds Caldarium's way in and out */
+    unsigned last_hart;         /* where it ran last, and one; 0: nowhere since its start */
+};
+
+#endif

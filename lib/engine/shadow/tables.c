@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The shadow tables of one vCPU, from guest-virtual to machine addresses, in the mode (Sv39, Sv48)
+ * of the guest's own. They are what the manual says a TLB may be: an entry appears when it is first
+ * missed and may stay until the guest's fence ends it, whatever the guest writes into its tables
+ * meanwhile.
+ *
+ * One root for each guest address space and view. Entries that the guest calls global and that are
+ * for its S-mode alone lie in tables which all kernel views of as many levels share: `shared` is a
+ * root that names them, and a new root begins as a copy of it. A root that needs another entry
+ * below the same root entry gets tables of its own there.
+ *
+ * Pages come from the vCPU's pool. When it is empty, everything is forgotten: a guest that uses
+ * more only runs slower.
+ *
+ * Levels are numbered from the last one up: entries at level 0 are 4 KiB, at level 1 2 MiB.
+ */
+#include "lib/engine/shadow/shadow.h"
+#include "host/host.h"
+#include "riscv/asm.h"
+#include "riscv/walk.h"
+
+#define ENTRIES 512
+#define ROUND 8 /* entries cleared or copied at a time */
+
+#define SOURCE_BYTES (S_SOURCES * sizeof(struct s_source))
+#define FEW_FILLS (S_SOURCES / 2) /* see s_tables_fence() */
+
+/* The pool: tables for the RAM a VM has, several times over, within bounds. */
+#define POOL_MIN_PAGES 128
+#define POOL_MAX_PAGES S_POOL_PAGES
+#define POOL_RAM_SHIFT 19 /* a page of tables for 512 KiB of RAM */
+
+static unsigned index_at(uint64_t gva, unsigned level)
+{
+    return gva >> (12 + 9 * level) & (ENTRIES - 1);
+}
+
+static uint64_t pointer(const uint64_t *table)
+{
+    return host_pa(table) >> 12 << PTE_PPN_SHIFT | PTE_V;
+}
+
+static uint64_t *behind(uint64_t entry)
+{
+    return host_va(entry >> PTE_PPN_SHIFT << 12);
+}
+
+static uint64_t *page(const struct s_vcpu *s, unsigned number)
+{
+    return s->pool + (uint64_t)number * ENTRIES;
+}
+
+static __attribute__((noinline)) void clear_table(uint64_t *table)
+{
+    for (unsigned n = 0; n < ENTRIES; n += ROUND) {
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < ROUND; i++)
+            table[n + i] = 0;
+    }
+}
+
+static void copy_table(uint64_t *to, const uint64_t *from)
+{
+    for (unsigned n = 0; n < ENTRIES; n += ROUND) {
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < ROUND; i++)
+            to[n + i] = from[n + i];
+    }
+}
+
+/* A page with what it had before in it. 0: none is left. */
+static unsigned take(struct s_vcpu *s)
+{
+    unsigned number = s->free;
+    if (number)
+        s->free = s->next[number];
+    else if (s->unused < s->pages)
+        number = s->unused++;
+    s->pieces[number / 64] &= ~(1UL << number % 64);
+    return number;
+}
+
+/*
+ * Where a guest's page is larger than what is entered of it, the tables that lie inside that page
+ * are remembered as holding pieces: a fence of any of its addresses ends all of them.
+ */
+static void note_pieces(struct s_vcpu *s, const uint64_t *table, unsigned level, unsigned whole)
+{
+    unsigned number = (unsigned)((table - s->pool) / ENTRIES);
+    if (12 + 9 * (level + 1) <= whole)
+        s->pieces[number / 64] |= 1UL << number % 64;
+}
+
+static bool has_pieces(const struct s_vcpu *s, const uint64_t *table)
+{
+    uint64_t number =
+        (uint64_t)(table - s->pool) / ENTRIES; /* the trampoline's are not of the pool */
+    return number < s->pages && s->pieces[number / 64] >> number % 64 & 1;
+}
+
+/* A cleared table. It belongs to the view's list; with no space, to nobody: only a flush frees it.
+ */
+static uint64_t *take_table(struct s_vcpu *s, struct s_space *space, enum s_view view)
+{
+    unsigned number = take(s);
+    if (!number)
+        return NULL;
+    if (space) {
+        s->next[number] = space->view[view].first;
+        space->view[view].first = (uint16_t)number;
+    }
+    uint64_t *table = page(s, number);
+    clear_table(table);
+    return table;
+}
+
+/* Every page is free again. */
+static void reset(struct engine_vcpu *v)
+{
+    struct s_vcpu *s = &v->s;
+    s->old_fills = v->exits[EXIT_HOT_FILL];
+    for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
+        space->stamp = 0;
+        for (enum s_view view = 0; view < S_VIEWS; view++)
+            space->view[view].satp = 0;
+    }
+    s->free = 0;
+    s->unused = 1;
+    s->shared_levels = 0;
+    s_source_reset(s);
+    s->current = NULL;
+    s->view_shown = S_VIEWS;
+    s_fetch_flush(s, true);
+    s_root_changed(s);
+}
+
+static unsigned pool_pages(const struct engine_vm *vm)
+{
+    uint64_t ram = 0;
+    for (unsigned n = 0; n < vm->s.regions; n++)
+        ram += vm->s.region[n].va ? vm->s.region[n].size : 0;
+    uint64_t pages = ram >> POOL_RAM_SHIFT;
+    return pages < POOL_MIN_PAGES   ? POOL_MIN_PAGES
+           : pages > POOL_MAX_PAGES ? POOL_MAX_PAGES
+                                    : (unsigned)pages;
+}
+
+_Static_assert(S_SPACES * sizeof(struct s_space) + S_FETCH_LINES * sizeof(struct s_fetch_line) <=
+                   HOST_PAGE_SIZE,
+               "one page holds them");
+
+int s_tables_init(struct engine_vcpu *v)
+{
+    struct s_vcpu *s = &v->s;
+    s->pages = pool_pages(v->vm);
+    s->pool = host_pages_alloc(s->pages * HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+    s->next = host_pages_alloc(s->pages * sizeof(*s->next), HOST_PAGE_SIZE);
+    s->space = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+    s->source = host_pages_alloc(SOURCE_BYTES, HOST_PAGE_SIZE);
+    if (!s->pool || !s->next || !s->space || !s->source) {
+        s_tables_fini(v);
+        return -1;
+    }
+    s->fetch = (struct s_fetch_line *)(s->space + S_SPACES);
+    v->vm->s.table_pages += s->pages + 2 + (SOURCE_BYTES - 1) / HOST_PAGE_SIZE + 1;
+    reset(v);
+    return 0;
+}
+
+void s_tables_fini(struct engine_vcpu *v)
+{
+    struct s_vcpu *s = &v->s;
+    if (s->pool)
+        host_pages_free(s->pool, s->pages * HOST_PAGE_SIZE);
+    if (s->next)
+        host_pages_free(s->next, s->pages * sizeof(*s->next));
+    if (s->space)
+        host_pages_free(s->space, HOST_PAGE_SIZE);
+    if (s->source)
+        host_pages_free(s->source, SOURCE_BYTES);
+    s->pool = NULL;
+    s->next = NULL;
+    s->space = NULL;
+    s->source = NULL;
+}
+
+void s_tables_reset(struct engine_vcpu *v)
+{
+    reset(v);
+    v->s.last_hart = 0; /* load() has the hart forget as well */
+}
+
+void s_tables_flush(struct engine_vcpu *v)
+{
+    reset(v);
+    sfence_vma_all();
+}
+
+/*
+ * Forgetting everything is right, and cheap where it is rare. A kernel that does it at each trap
+ * would fault on all of its own pages each time: where few entries were made since everything was
+ * forgotten last, from now on what they were made from is noted, and a fence only looks whether it
+ * is still so, in each view when it is shown next (s_tables_satp()). The hart forgets in any case.
+ */
+void s_tables_fence(struct engine_vcpu *v)
+{
+    struct s_vcpu *s = &v->s;
+    if (!s->noting) {
+        s->noting = v->exits[EXIT_HOT_FILL] - s->old_fills < FEW_FILLS;
+        s_tables_flush(v);
+        return;
+    }
+    s->fence++;
+    s->view_shown = S_VIEWS;
+    s_fetch_flush(s, true);
+    s_root_changed(s);
+    sfence_vma_all();
+}
+
+/* The ASID that the hart knows a root by; 0 is Caldarium's own. */
+static uint64_t root_asid(const struct s_vcpu *s, const struct s_space *space, enum s_view view)
+{
+    return s_features.asids ? 1 + (uint64_t)(space - s->space) * S_VIEWS + view : 0;
+}
+
+static void flush_view(struct s_vcpu *s, struct s_space *space, enum s_view view)
+{
+    if (!space->view[view].satp)
+        return;
+    s->next[space->view[view].last] = s->free;
+    s->free = space->view[view].first;
+    space->view[view].satp = 0;
+    s_source_drop(s, &space->view[view].made);
+    sfence_vma_asid(root_asid(s, space, view));
+}
+
+static void flush_space(struct s_vcpu *s, struct s_space *space)
+{
+    for (enum s_view view = 0; view < S_VIEWS; view++)
+        flush_view(s, space, view);
+    space->stamp = 0;
+    if (s->current == space) {
+        s->current = NULL;
+        s->view_shown = S_VIEWS;
+        s_root_changed(s);
+    }
+}
+
+void s_tables_flush_asid(struct engine_vcpu *v, uint64_t asid)
+{
+    for (struct s_space *space = v->s.space; space < v->s.space + S_SPACES; space++) {
+        if (space->stamp && s_asid(space->satp) == asid)
+            flush_space(&v->s, space);
+    }
+    s_fetch_flush(&v->s, false);
+}
+
+/* How many levels the shadow of that satp has. Without paging: enough for all of the guest's RAM.
+ */
+static unsigned levels_of(uint64_t satp)
+{
+    int levels = riscv_satp_levels(satp);
+    return levels > 0 ? (unsigned)levels : s_features.levels;
+}
+
+/* The view begins as a copy of `shared`, and has its tables. */
+static bool has_shared(const struct s_vcpu *s, const struct s_space *space, enum s_view view)
+{
+    return view != S_USER && s->shared_levels &&
+           riscv_satp_levels(space->satp) == (int)s->shared_levels;
+}
+
+/* Forgets what translates an address. True: that, and other addresses of the same guest page. */
+static bool clear_page(const struct s_vcpu *s, uint64_t *table, unsigned levels, uint64_t gva)
+{
+    uint64_t trampoline = s_trampoline_va[s->trampoline];
+    for (unsigned level = levels - 1;; level--) {
+        uint64_t *entry = &table[index_at(gva, level)];
+        if (*entry == s_trampoline_entry[s->trampoline][level])
+            return false; /* nothing of the guest's is there */
+        if (!level || !s_is_table(*entry)) {
+            *entry = 0;
+            return false;
+        }
+        table = behind(*entry);
+        if (has_pieces(s, table)) {
+            clear_table(table); /* tables below it stay in their view's list */
+            if ((gva ^ trampoline) >> (12 + 9 * level) == 0)
+                table[index_at(trampoline, level - 1)] =
+                    s_trampoline_entry[s->trampoline][level - 1];
+            return true;
+        }
+    }
+}
+
+void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t asid)
+{
+    struct s_vcpu *s = &v->s;
+    bool more = false;
+    s_fetch_flush(s, any); /* a fence for one ASID leaves global pages alone */
+    for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
+        if (!space->stamp || (!any && s_asid(space->satp) != asid))
+            continue;
+        for (enum s_view view = 0; view < S_VIEWS; view++) {
+            if (space->view[view].satp)
+                more |= clear_page(s, space->view[view].root, levels_of(space->satp), gva);
+        }
+    }
+    if (any && s->shared_levels) /* where no root shows it just now */
+        more |= clear_page(s, s->shared, s->shared_levels, gva);
+    if (more)
+        sfence_vma_all();
+    else
+        sfence_vma_address(gva);
+}
+
+/* The address space of the present satp: the one at hand, or in place of the one unused for
+ * longest. */
+static void choose_space(struct s_vcpu *s)
+{
+    struct s_space *oldest = s->space;
+    for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
+        if (space->stamp && space->satp == s->satp) {
+            oldest = space;
+            break;
+        }
+        if (space->stamp < oldest->stamp)
+            oldest = space;
+    }
+    if (oldest->stamp && oldest->satp != s->satp)
+        flush_space(s, oldest);
+    oldest->satp = s->satp;
+    oldest->stamp = ++s->stamp;
+    s->current = oldest;
+}
+
+/* The root that the kernel views of an address space with so many levels begin as. */
+static bool make_shared(struct s_vcpu *s, unsigned levels)
+{
+    s->shared = take_table(s, NULL, 0);
+    if (!s->shared)
+        return false;
+    s->shared[index_at(s_trampoline_va[s->trampoline], levels - 1)] =
+        s_trampoline_entry[s->trampoline][levels - 1];
+    s->shared_levels = levels;
+    return true;
+}
+
+static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
+{
+    unsigned levels = levels_of(space->satp);
+    bool paging = riscv_satp_levels(space->satp);
+    if (view != S_USER && paging && !s->shared_levels && !make_shared(s, levels))
+        return false;
+    unsigned number = take(s);
+    if (!number)
+        return false;
+    uint64_t *root = page(s, number);
+    if (has_shared(s, space, view)) {
+        copy_table(root, s->shared);
+    } else {
+        clear_table(root);
+        root[index_at(s_trampoline_va[s->trampoline], levels - 1)] =
+            s_trampoline_entry[s->trampoline][levels - 1];
+    }
+    s->next[number] = 0;
+    space->view[view].root = root;
+    space->view[view].first = space->view[view].last = (uint16_t)number;
+    space->view[view].made = (struct s_made){.fence = s->fence};
+    space->view[view].satp = (SATP_MODE_SV39 + levels - 3) << SATP_MODE_SHIFT |
+                             root_asid(s, space, view) << SATP_ASID_SHIFT | host_pa(root) >> 12;
+    sfence_vma_asid(root_asid(s, space, view)); /* the hart sees the page as it is now */
+    return true;
+}
+
+uint64_t s_tables_satp(struct engine_vcpu *v)
+{
+    struct s_vcpu *s = &v->s;
+    enum s_view view = s_view(s);
+    if (!s->current || s->current->satp != s->satp)
+        choose_space(s);
+    if (!s->current->view[view].satp && !make_root(s, s->current, view)) {
+        s_tables_flush(v);
+        choose_space(s);
+        make_root(s, s->current, view); /* an empty pool has room for one */
+    }
+    bool differs = false;
+    if (s->current->view[view].made.fence != s->fence)
+        differs = s_source_check(v, &s->current->view[view].made);
+    if (s->shared_made.fence != s->fence && has_shared(s, s->current, view))
+        differs |= s_source_check(v, &s->shared_made);
+    if (differs)
+        sfence_vma_all(); /* the fence's own was before what is cleared now */
+    return s->current->view[view].satp;
+}
+
+/* The table behind an entry at `level`, made where there is none. NULL: the pool is empty. */
+static uint64_t *descend(struct s_vcpu *s, struct s_space *owner, enum s_view view, uint64_t *entry,
+                         unsigned level)
+{
+    uint64_t way = s_trampoline_entry[s->trampoline][level];
+    if (s_is_table(*entry) && *entry != way)
+        return behind(*entry);
+    uint64_t *table = take_table(s, owner, view);
+    if (!table)
+        return NULL;
+    if (*entry ==
+        way) /* nothing but the way to the trampoline was here, the same table in all roots */
+        table[index_at(s_trampoline_va[s->trampoline], level - 1)] =
+            s_trampoline_entry[s->trampoline][level - 1];
+    *entry = pointer(table);
+    return table;
+}
+
+/*
+ * The table behind a root's entry for that address. A shared one serves for entries that all kernel
+ * views have; a root that has tables of its own there keeps all its entries in these. `owner`:
+ * whose the tables below are, NULL where they are shared.
+ */
+static uint64_t *below_root(struct s_vcpu *s, enum s_view view, uint64_t gva, bool global,
+                            struct s_space **owner)
+{
+    struct s_space *space = *owner;
+    unsigned levels = levels_of(space->satp), level = levels - 1;
+    uint64_t *entry = &space->view[view].root[index_at(gva, level)];
+    if (!has_shared(s, space, view))
+        return descend(s, space, view, entry, level);
+    uint64_t way = s_trampoline_entry[s->trampoline][level];
+    uint64_t *common = &s->shared[index_at(gva, level)];
+    bool has_common = s_is_table(*common) && *common != way;
+    bool own = s_is_table(*entry) && *entry != way && !(has_common && *entry == *common);
+    if (own)
+        return behind(*entry);
+    if (global) {
+        uint64_t *table = descend(s, NULL, view, common, level);
+        if (table)
+            *entry = *common; /* which may have been made since this root was */
+        *owner = NULL;
+        return table;
+    }
+    if (has_common && *entry == *common) {
+        /* Leaves the common table; the hart may remember it. */
+        *entry = index_at(gva, level) == index_at(s_trampoline_va[s->trampoline], level) ? way : 0;
+        sfence_vma_asid(root_asid(s, space, view));
+    }
+    return descend(s, space, view, entry, level);
+}
+
+static uint64_t *enter(struct s_vcpu *s, const struct s_leaf *leaf, struct s_made **made)
+{
+    struct s_space *owner = s->current;
+    enum s_view view = s_view(s);
+    unsigned level = levels_of(owner->satp) - 2;
+    uint64_t *table = below_root(s, view, leaf->gva, leaf->flags & PTE_G, &owner);
+    for (; table && level > (leaf->shift - 12) / 9; level--) {
+        note_pieces(s, table, level, leaf->whole);
+        table = descend(s, owner, view, &table[index_at(leaf->gva, level)], level);
+    }
+    if (!table)
+        return NULL;
+    note_pieces(s, table, level, leaf->whole);
+    uint64_t *entry = &table[index_at(leaf->gva, level)];
+    bool had_pieces = s_is_table(*entry);
+    *entry = s_tables_entry(leaf->pa, leaf->flags);
+    if (had_pieces) /* which nobody would know of when a fence comes */
+        sfence_vma_all();
+    *made = owner ? &owner->view[view].made : &s->shared_made;
+    return entry;
+}
+
+uint64_t *s_tables_fill(struct engine_vcpu *v, const struct s_leaf *leaf, struct s_made **made)
+{
+    s_tables_satp(v); /* there is a root to enter it in */
+    uint64_t *entry = enter(&v->s, leaf, made);
+    if (entry)
+        return entry;
+    s_tables_flush(v);
+    s_tables_satp(v); /* and now there is room */
+    return enter(&v->s, leaf, made);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest's own page tables, followed as its hart would (privileged manual, "Virtual Address
+ * Translation Process"). Tables are read, and with Svadu written, while other vCPUs may change
+ * them.
+ */
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "lib/engine/shadow/shadow.h"
+#include "host/host.h"
+#include "riscv/csr.h"
+#include "riscv/walk.h"
+
+/* What a walk is told about: where to read, and whether it ran out of RAM. */
+struct walk {
+    const struct engine_vm *vm;
+    bool outside;
+};
+
+static bool read(void *owner, uint64_t gpa, uint64_t *pte)
+{
+    struct walk *walk = owner;
+    _Atomic uint64_t *at = s_word(walk->vm, gpa);
+    walk->outside = !at;
+    if (at)
+        *pte = atomic_load_explicit(at, memory_order_relaxed);
+    return at != NULL;
+}
+
+static bool allowed(const struct engine_vcpu *v, uint64_t pte, enum s_access access)
+{
+    const struct s_vcpu *s = &v->s;
+    if (pte & PTE_ABOVE_PPN) /* the guest has no extension that gives them a meaning */
+        return false;
+    if (s->user) {
+        if (!(pte & PTE_U))
+            return false;
+    } else if (pte & PTE_U && (access == S_FETCH || !(s->sstatus & SSTATUS_SUM))) {
+        return false;
+    }
+    if (access == S_FETCH)
+        return pte & PTE_X;
+    if (access == S_STORE)
+        return pte & PTE_W;
+    return pte & PTE_R || (s->sstatus & SSTATUS_MXR && pte & PTE_X);
+}
+
+/* The accessed and dirty bits as Svadu sets them. False: the entry is another one by now. */
+static bool mark(const struct engine_vm *vm, struct s_found *found, uint64_t bits)
+{
+    _Atomic uint64_t *at = s_word(vm, found->at);
+    uint64_t before = found->pte;
+    if (!at || !atomic_compare_exchange_strong(at, &before, before | bits))
+        return false;
+    found->pte = before | bits;
+    return true;
+}
+
+/*
+ * A store fault can be a cache-block operation's: cbo.clean, .flush and .inval need no more than a
+ * load does, and change nothing (CMO extensions, "Traps"). Reading the instruction is for where it
+ * makes a difference.
+ */
+static bool is_block_operation(struct engine_vcpu *v)
+{
+    uint64_t open = v->s.user ? v->s.senvcfg : v->vm->s.envcfg;
+    uint32_t insn;
+    return open & (ENVCFG_CBCFE | ENVCFG_CBIE_INVAL) && s_fetch_insn(v, v->pc, &insn) &&
+           (insn & 0xfff07fff & ~(3U << 20)) == 0x200f && (insn >> 20 & 3) != 3;
+}
+
+static const uint64_t page_fault[] = {CAUSE_INSN_PAGE, CAUSE_LOAD_PAGE, CAUSE_STORE_PAGE};
+static const uint64_t access_fault[] = {CAUSE_INSN_ACCESS, CAUSE_LOAD_ACCESS, CAUSE_STORE_ACCESS};
+
+uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
+                     struct s_found *found)
+{
+    struct walk walk = {.vm = v->vm};
+    for (;;) {
+        struct riscv_leaf leaf;
+        if (!riscv_walk(v->s.satp, gva, read, &walk, &leaf))
+            return walk.outside ? access_fault[access] : page_fault[access];
+        *found = (struct s_found){leaf.pa, leaf.pte, leaf.at, leaf.shift};
+        if (!leaf.pte)
+            return 0;
+        bool store = access == S_STORE;
+        if (store && (!allowed(v, leaf.pte, S_STORE) || !(leaf.pte & PTE_D)))
+            store = !is_block_operation(v);
+        if (!allowed(v, leaf.pte, access == S_STORE && !store ? S_LOAD : access))
+            return page_fault[access];
+        uint64_t bits = PTE_A | (store ? PTE_D : 0);
+        if ((leaf.pte & bits) == bits)
+            return 0;
+        if (!v->vm->s.adue)
+            return page_fault[access];
+        if (mark(v->vm, found, bits))
+            return 0;
+    }
+}
+
+static bool fetch_half(struct engine_vcpu *v, uint64_t gva, uint16_t *half)
+{
+    struct s_found found;
+    if (gva & 1 || s_translate(v, gva, S_FETCH, &found))
+        return false;
+    const struct s_region *region = s_region(v->vm, found.gpa);
+    if (!region || !region->va)
+        return false;
+    *half = *(const volatile uint16_t *)(region->va + (found.gpa - region->gpa));
+    return true;
+}
+
+bool s_fetch_insn(struct engine_vcpu *v, uint64_t gva, uint32_t *insn)
+{
+    uint16_t low, high = 0;
+    if (!fetch_half(v, gva, &low))
+        return false;
+    if (riscv_insn_bytes(low) == 4 && !fetch_half(v, gva + 2, &high))
+        return false;
+    *insn = (uint32_t)high << 16 | low;
+    return true;
+}
+
+/* The kernel's own pages alone: nothing else is executed in S-mode. */
+void s_fetch_note(struct engine_vcpu *v)
+{
+    struct s_fetch_line *line = s_fetch_line(&v->s, v->pc);
+    struct s_found found;
+    if (line->page == v->pc >> 12 || v->s.user || s_translate(v, v->pc, S_FETCH, &found))
+        return;
+    const struct s_region *region = s_region(v->vm, found.gpa);
+    if (!region || !region->va)
+        return;
+    uint64_t offset = (found.gpa & ~(HOST_PAGE_SIZE - 1)) - region->gpa;
+    *line = (struct s_fetch_line){v->pc >> 12, region->va + offset};
+    uint8_t bit = (uint8_t)(1U << (line - v->s.fetch));
+    v->s.fetch_local =
+        (uint8_t)(found.pte & PTE_G ? v->s.fetch_local & ~bit : v->s.fetch_local | bit);
+}
+
+void s_fetch_flush(struct s_vcpu *s, bool global)
+{
+    for (unsigned n = 0; n < S_FETCH_LINES; n++) {
+        if (global || s->fetch_local >> n & 1)
+            s->fetch[n].page = UINT64_MAX;
+    }
+}
+
+bool s_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte)
+{
+    struct s_found found;
+    if (s_translate(v, gva, S_LOAD, &found))
+        return false;
+    const struct s_region *region = s_region(v->vm, found.gpa);
+    if (!region || !region->va)
+        return false;
+    *byte = *(const volatile uint8_t *)(region->va + (found.gpa - region->gpa));
+    return true;
+}

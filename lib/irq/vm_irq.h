@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VM's interrupt controller, whichever its configuration gives it: PLIC, APLIC, or APLIC with an
+ * interrupt file a vCPU. Sources are numbered alike in all three.
+ */
+#ifndef LIB_IRQ_VM_IRQ_H
+#define LIB_IRQ_VM_IRQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cald_vm;
+struct vm_config;
+struct cald_vcpu;
+
+/* The highest source that a guest's controller has: the board's highest, its own doorbells', and
+ * always the GUEST_MIN_SOURCES that guests may count on. */
+unsigned vm_irq_sources(const struct vm_config *config);
+
+/* Takes the memory that the controller needs; once, when the VM is defined. False: there is none.
+ */
+bool vm_irq_define(struct cald_vm *vm);
+
+/* The state after reset; no vCPU runs. False: out of memory. */
+bool vm_irq_init(struct cald_vm *vm);
+
+/* What of the controller's registers the guest may read without an exit; once the VM has its RAM.
+ * False: out of memory. */
+bool vm_irq_map(struct cald_vm *vm);
+
+/* The vCPU has come on to its hart, or leaves it: so may its interrupt file. */
+void vm_irq_load(struct cald_vcpu *vcpu);
+void vm_irq_put(struct cald_vcpu *vcpu);
+
+/* Where the guest has the vCPU's interrupt file. */
+uint64_t vm_irq_file_gpa(const struct cald_vcpu *vcpu);
+
+/* A source of the board's belongs to the VM: its interrupts are forwarded. `type` as in
+ * host_irq_attach(). */
+void vm_irq_forward(struct cald_vm *vm, unsigned source, unsigned type);
+
+/* A forwarded source fired. The host hears of its completion through host_irq_complete(). */
+void vm_irq_fired(struct cald_vm *vm, unsigned source);
+
+/* A virtual device's wire: a level, or an edge. Any hart; one caller at a time for one source. */
+void vm_irq_level(struct cald_vm *vm, unsigned source, bool level);
+void vm_irq_pulse(struct cald_vm *vm, unsigned source);
+
+/* A wire with two reasons to interrupt: a level, and something that a PLIC is told once, when it
+ * comes (`edge`), and that goes when `high` ends. An APLIC, which has a mode for each source, sees
+ * one level. */
+void vm_irq_level_and_edge(struct cald_vm *vm, unsigned source, bool level, bool high, bool edge);
+
+/* Shows the vCPU its external interrupt, or takes it away; own hart, loaded. */
+void vm_irq_show(struct cald_vcpu *vcpu);
+
+/* A message for the vCPU, as if somebody had written `id` to its interrupt file. Any hart. */
+void vm_irq_message(struct cald_vcpu *vcpu, uint32_t id);
+
+/* Physical address of its memory-resident interrupt file: 512 bytes, lib/irq/imsic.h. */
+uint64_t vm_irq_mrif(const struct cald_vcpu *vcpu);
+
+/* The controller's registers. *found: there are some at gpa; false with it: not for that width. */
+bool vm_irq_read(struct cald_vm *vm, uint64_t gpa, unsigned width, uint64_t *value, bool *found);
+bool vm_irq_write(struct cald_vm *vm, uint64_t gpa, unsigned width, uint64_t value, bool *found);
+
+#endif

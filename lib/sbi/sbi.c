@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From an ecall to the extension that answers it. */
+#include "lib/sbi/sbi.h"
+
+#include <stddef.h>
+
+#include "lib/vm/vm.h"
+
+/* A hot extension reaches this table only if an engine has no short cut for it. */
+#define HOT(name)                                                                                  \
+    static struct sbi_ret name##_handle(struct cald_vcpu *vcpu, uint64_t extension,                \
+                                        uint64_t function, const uint64_t a[6])                    \
+    {                                                                                              \
+        (void)extension;                                                                           \
+        return sbi_hot_##name(a[0], a[1], a[2], a[3], a[4], a[5], function, vcpu);                 \
+    }
+HOT(base)
+HOT(time)
+HOT(ipi)
+HOT(rfence)
+
+static const struct sbi_extension base = {SBI_EXT_BASE, SBI_EXT_BASE, 7, base_handle};
+static const struct sbi_extension time = {SBI_EXT_TIME, SBI_EXT_TIME, 1, time_handle};
+static const struct sbi_extension ipi = {SBI_EXT_IPI, SBI_EXT_IPI, 1, ipi_handle};
+static const struct sbi_extension rfence = {SBI_EXT_RFENCE, SBI_EXT_RFENCE, 3, rfence_handle};
+
+/* Those that are called often come first. */
+static const struct sbi_extension *const extensions[] = {
+    &sbi_dbcn, &sbi_pmu,      &sbi_hsm, &sbi_sta, &sbi_legacy, &sbi_srst,
+    &sbi_susp, &sbi_watchdog, &base,    &time,    &ipi,        &rfence,
+};
+
+static const struct sbi_extension *find(uint64_t id)
+{
+    for (size_t n = 0; n < sizeof(extensions) / sizeof(*extensions); n++) {
+        if (id >= extensions[n]->first && id <= extensions[n]->last)
+            return extensions[n];
+    }
+    return NULL;
+}
+
+/* A guest without a console has none by SBI either; all others have everything. The legacy calls
+ * can be made without asking, and then do nothing. */
+static bool is_hidden(const struct cald_vcpu *vcpu, uint64_t id)
+{
+    return (id == SBI_EXT_DBCN || id == SBI_EXT_LEGACY_PUTCHAR || id == SBI_EXT_LEGACY_GETCHAR) &&
+           vcpu->vm->config->console == CONSOLE_NONE;
+}
+
+bool sbi_has(const struct cald_vcpu *vcpu, uint64_t id)
+{
+    return find(id) != NULL && !is_hidden(vcpu, id);
+}
+
+bool sbi_hot_missing(uint64_t id, uint64_t function, struct cald_vcpu *vcpu)
+{
+    const struct sbi_extension *extension = find(id);
+    if (extension && function < extension->functions)
+        return false;
+    vcpu->eng.exits[EXIT_HOT_SBI_MISSING]++;
+    return true;
+}
+
+void sbi_handle(struct cald_vcpu *vcpu)
+{
+    struct engine_vcpu *v = &vcpu->eng;
+    uint64_t id = v->gpr[17];
+    const struct sbi_extension *extension = find(id);
+    struct sbi_ret ret = {SBI_ERR_NOT_SUPPORTED, 0};
+    if (extension && !(extension == &sbi_dbcn && is_hidden(vcpu, id)))
+        ret = extension->handle(vcpu, id, v->gpr[16], &v->gpr[10]);
+    if (ret.error == SBI_NO_ANSWER)
+        return;
+    v->gpr[10] = (uint64_t)ret.error;
+    if (extension != &sbi_legacy)
+        v->gpr[11] = ret.value; /* legacy calls answer in a0 alone and keep a1 */
+    v->pc += 4;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* SBI SRST (2.0, chapter 10): the guest's way to power off and reboot. */
+#include "lib/sbi/sbi.h"
+#include "lib/vm/vm.h"
+
+static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
+                             const uint64_t args[6])
+{
+    (void)extension;
+    uint32_t type = (uint32_t)args[0], reason = (uint32_t)args[1];
+    if (function)
+        return (struct sbi_ret){SBI_ERR_NOT_SUPPORTED, 0};
+    /* Reasons from 0xe0000000 on are the implementation's and the platform's own: none here. */
+    if (type > SBI_SRST_WARM_REBOOT || reason > SBI_SRST_REASON_SYSTEM_FAILURE)
+        return (struct sbi_ret){SBI_ERR_INVALID_PARAM, 0};
+    if (reason == SBI_SRST_REASON_SYSTEM_FAILURE && type == SBI_SRST_SHUTDOWN)
+        vm_guest_fault(vcpu, "the guest reports a system failure and powers off");
+    else if (type == SBI_SRST_SHUTDOWN)
+        vm_guest_off(vcpu->vm);
+    else
+        vm_guest_reset(vcpu->vm);
+    return (struct sbi_ret){SBI_NO_ANSWER, 0};
+}
+
+const struct sbi_extension sbi_srst = {SBI_EXT_SRST, SBI_EXT_SRST, 1, handle};

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From an exit's reason to what is done about it. */
+#ifndef LIB_VCPU_EXIT_H
+#define LIB_VCPU_EXIT_H
+
+#include "lib/vcpu/vcpu.h"
+
+/* Handles one exit of a vCPU that is loaded on this hart. */
+void exit_handle(struct cald_vcpu *vcpu, const struct exit *exit);
+
+/* The reason's name, for statistics and messages. */
+const char *exit_name(enum exit_reason reason);
+
+#endif
