@@ -13,7 +13,6 @@
 #include "host/bare/firmware.h"
 #include "host/bare/guest_file.h"
 #include "host/bare/iommu.h"
-#include "host/bare/layout.h"
 #include "host/bare/machine.h"
 #include "host/bare/paging.h"
 #include "host/bare/sched.h"
@@ -89,11 +88,12 @@ void hart_poll_soon(struct hart *hart)
     timer_program(hart);
 }
 
-/* Whose stack this is; a hot handler runs on it too, while tp is still the guest's. The boot stack
- * is none of them: a number beyond all harts. */
+/* A hart has its own struct in tp from hart_main() on, the boot stack nothing. */
 uint64_t hart_this(void)
 {
-    return ((uint64_t)__builtin_frame_address(0) - STACK_VA) / STACK_STRIDE;
+    const struct hart *hart;
+    __asm__ volatile("mv %0, tp" : "=r"(hart));
+    return hart ? hart->index : UINT64_MAX;
 }
 
 /* A call names harts by a mask of 64 hart ids and the id of its first bit (SBI 2.0, chapter 3.1).

@@ -86,6 +86,7 @@ pe_sections_end:
 boot:
     csrw    CSR_SIE, zero               /* nothing interrupts us from here on */
     csrc    CSR_SSTATUS, SSTATUS_SIE
+    mv      tp, zero                    /* none of the harts yet: hart_this() */
     mv      s0, a0                      /* hart id */
     mv      s1, a1                      /* the tree, physical */
     lla     t0, data_end                /* clear bss; addresses are physical still */

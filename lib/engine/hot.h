@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hot handlers: the only functions of core/ that an engine calls from inside a run. They touch
- * this vCPU alone, take no lock, and use nothing that depends on the hart (tp is still the
- * guest's). The SBI ones (sbi_hot_base() and its like) are declared in lib/sbi/sbi.h and called by
- * entry.S.
+ * The hot handlers: the only functions of vcpu/ and sbi/ that an engine calls from inside a run.
+ * They touch this vCPU alone and take no lock. They run with the guest's FP, vector and trap
+ * registers in the hart, but with the host's gp and tp. The SBI ones (sbi_hot_base() and its like)
+ * are declared in lib/sbi/sbi.h and called by entry.S.
  */
 #ifndef LIB_ENGINE_HOT_H
 #define LIB_ENGINE_HOT_H

@@ -3,7 +3,8 @@
  * Into the guest and out of it.
  *
  * While a guest runs: stvec points at h_trap, sscratch at its struct engine_vcpu (the vCPU). On the
- * hart's stack lie what h_enter() saved and, on top, the vCPU pointer again.
+ * hart's stack lie what h_enter() saved and, on top, the vCPU pointer again. C code runs with the host's
+ * gp and tp: a host may keep its own there for each hart (Linux has its current task in tp).
  *
  * The first part of h_trap answers hot SBI calls, the plainest ones with no C at all. Under the SBI's calling convention a call keeps
  * every register but a0 and a1, so only what C may clobber is saved: ra, t0-t6, a2-a7. Every
@@ -15,9 +16,12 @@
 
     .text
 
-/* Saves, then later restores, the registers that C may clobber, less t0, t1, a0, a1. sp = vCPU. */
+/* Saves, then later restores, the registers that C may clobber, less t0, t1, a0, a1, and gp, tp, which are
+ * the host's there. sp = vCPU. */
 .macro save_clobbered
     sd      ra, V_GPR(1)(sp)
+    sd      gp, V_GPR(3)(sp)
+    sd      tp, V_GPR(4)(sp)
     sd      t2, V_GPR(7)(sp)
     sd      a2, V_GPR(12)(sp)
     sd      a3, V_GPR(13)(sp)
@@ -33,6 +37,8 @@
 
 .macro restore_clobbered
     ld      ra, V_GPR(1)(sp)
+    ld      gp, V_GPR(3)(sp)
+    ld      tp, V_GPR(4)(sp)
     ld      t0, V_GPR(5)(sp)
     ld      t1, V_GPR(6)(sp)
     ld      t2, V_GPR(7)(sp)
@@ -48,10 +54,8 @@
     ld      t6, V_GPR(31)(sp)
 .endm
 
-/* The registers that C keeps for us, and gp, tp. sp = vCPU. */
+/* The registers that C keeps for us. sp = vCPU. */
 .macro save_kept
-    sd      gp, V_GPR(3)(sp)
-    sd      tp, V_GPR(4)(sp)
     sd      s0, V_GPR(8)(sp)
     sd      s1, V_GPR(9)(sp)
     sd      s2, V_GPR(18)(sp)
@@ -67,8 +71,6 @@
 .endm
 
 .macro restore_kept
-    ld      gp, V_GPR(3)(sp)
-    ld      tp, V_GPR(4)(sp)
     ld      s0, V_GPR(8)(sp)
     ld      s1, V_GPR(9)(sp)
     ld      s2, V_GPR(18)(sp)
@@ -83,10 +85,17 @@
     ld      s11, V_GPR(27)(sp)
 .endm
 
+/* Before a call of C: the hart's stack, its top word is the vCPU; and the host's gp and tp. sp = vCPU. */
+.macro to_host
+    ld      sp, V_HOST_SP(sp)
+    ld      tp, 112(sp)
+    ld      gp, 120(sp)
+.endm
+
 /* An SBI call answered by \function(a0..a5, function id, vCPU), which returns a0 and a1. */
 .macro hot_sbi function
     mv      a7, sp                      /* the extension id is known: its place holds the vCPU */
-    ld      sp, V_HOST_SP(sp)           /* the hart's stack; its top word is the vCPU */
+    to_host
     call    \function
     hot_answer
 .endm
@@ -131,7 +140,7 @@ h_trap:
     mv      a0, a7
     mv      a1, a6
     mv      a2, sp
-    ld      sp, V_HOST_SP(sp)
+    to_host
     call    sbi_hot_missing
     beqz    a0, other
     li      a0, SBI_ERR_NOT_SUPPORTED
@@ -207,7 +216,7 @@ not_counter:
     sd      a0, V_GPR(10)(sp)
     sd      a1, V_GPR(11)(sp)
     mv      a0, sp
-    ld      sp, V_HOST_SP(sp)
+    to_host
     call    h_hot_fault                 /* true: answered, the pc has moved on */
     ld      sp, 0(sp)
     beqz    a0, slow_saved
@@ -299,7 +308,7 @@ interrupt:
     sd      a1, V_GPR(11)(sp)
     mv      a0, sp
     csrr    a1, CSR_SCAUSE
-    ld      sp, V_HOST_SP(sp)
+    to_host
     call    h_hot_interrupt             /* true: nothing is left for the world outside */
     ld      sp, 0(sp)
     bnez    a0, resume
@@ -319,7 +328,7 @@ slow:
     save_kept
 slow_saved:
     /* All guest registers are in the vCPU: return from h_enter(). */
-    ld      sp, V_HOST_SP(sp)
+    to_host
     ld      ra, 8(sp)
     ld      s0, 16(sp)
     ld      s1, 24(sp)
@@ -333,13 +342,12 @@ slow_saved:
     ld      s9, 88(sp)
     ld      s10, 96(sp)
     ld      s11, 104(sp)
-    ld      tp, 112(sp)
     addi    sp, sp, 128
     ret
 
 trap_inside:
     /* Caldarium itself trapped while answering a guest. The frame is where the stack was before. */
-    ld      sp, V_HOST_SP(sp)
+    to_host
     addi    sp, sp, -512                /* clear of what was in use, for the message alone */
     call    h_trap_inside               /* reports scause, sepc, stval; never returns */
 
@@ -362,7 +370,8 @@ h_enter:
     sd      s9, 88(sp)
     sd      s10, 96(sp)
     sd      s11, 104(sp)
-    sd      tp, 112(sp)                 /* our hart pointer */
+    sd      tp, 112(sp)                 /* the host's own, for C */
+    sd      gp, 120(sp)
     sd      sp, V_HOST_SP(a0)
     csrw    CSR_SSCRATCH, a0
     mv      sp, a0

@@ -8,7 +8,8 @@
  *
  * While a guest runs: stvec points into the trampoline, sscratch at the hart's page there. On the hart's
  * stack lie what s_enter() saved and, on top, the vCPU's address. The guest's t0, t1 and sp are in the
- * hart's page from its trap to its return; a trap that is not an SBI call copies them into the vCPU.
+ * hart's page from its trap to its return; a trap that is not an SBI call copies them into the vCPU. C code
+ * runs with the host's gp and tp: a host may keep its own there for each hart (Linux has its current task in tp).
  */
 #include "lib/engine/common/offsets.h"
 #include "riscv/csr.h"
@@ -73,46 +74,54 @@ s_out_flush:
 
     .text
 
-/* The registers that C may clobber, less t0, t1, a0, a1. sp = vCPU. */
-.macro each_clobbered operation
-    \operation ra, V_GPR(1)(sp)
-    \operation t2, V_GPR(7)(sp)
-    \operation a2, V_GPR(12)(sp)
-    \operation a3, V_GPR(13)(sp)
-    \operation a4, V_GPR(14)(sp)
-    \operation a5, V_GPR(15)(sp)
-    \operation a6, V_GPR(16)(sp)
-    \operation a7, V_GPR(17)(sp)
-    \operation t3, V_GPR(28)(sp)
-    \operation t4, V_GPR(29)(sp)
-    \operation t5, V_GPR(30)(sp)
-    \operation t6, V_GPR(31)(sp)
+/* The registers that C may clobber, less t0, t1, a0, a1, and gp, tp, which are the host's there. vcpu: the
+ * register that holds its address. */
+.macro each_clobbered operation, vcpu=sp
+    \operation ra, V_GPR(1)(\vcpu)
+    \operation gp, V_GPR(3)(\vcpu)
+    \operation tp, V_GPR(4)(\vcpu)
+    \operation t2, V_GPR(7)(\vcpu)
+    \operation a2, V_GPR(12)(\vcpu)
+    \operation a3, V_GPR(13)(\vcpu)
+    \operation a4, V_GPR(14)(\vcpu)
+    \operation a5, V_GPR(15)(\vcpu)
+    \operation a6, V_GPR(16)(\vcpu)
+    \operation a7, V_GPR(17)(\vcpu)
+    \operation t3, V_GPR(28)(\vcpu)
+    \operation t4, V_GPR(29)(\vcpu)
+    \operation t5, V_GPR(30)(\vcpu)
+    \operation t6, V_GPR(31)(\vcpu)
 .endm
 
-/* Those that C keeps for us, and gp, tp, a0, a1. */
-.macro each_other operation
-    \operation gp, V_GPR(3)(sp)
-    \operation tp, V_GPR(4)(sp)
-    \operation s0, V_GPR(8)(sp)
-    \operation s1, V_GPR(9)(sp)
-    \operation a0, V_GPR(10)(sp)
-    \operation a1, V_GPR(11)(sp)
-    \operation s2, V_GPR(18)(sp)
-    \operation s3, V_GPR(19)(sp)
-    \operation s4, V_GPR(20)(sp)
-    \operation s5, V_GPR(21)(sp)
-    \operation s6, V_GPR(22)(sp)
-    \operation s7, V_GPR(23)(sp)
-    \operation s8, V_GPR(24)(sp)
-    \operation s9, V_GPR(25)(sp)
-    \operation s10, V_GPR(26)(sp)
-    \operation s11, V_GPR(27)(sp)
+/* Those that C keeps for us, and a0, a1. */
+.macro each_other operation, vcpu=sp
+    \operation s0, V_GPR(8)(\vcpu)
+    \operation s1, V_GPR(9)(\vcpu)
+    \operation a0, V_GPR(10)(\vcpu)
+    \operation a1, V_GPR(11)(\vcpu)
+    \operation s2, V_GPR(18)(\vcpu)
+    \operation s3, V_GPR(19)(\vcpu)
+    \operation s4, V_GPR(20)(\vcpu)
+    \operation s5, V_GPR(21)(\vcpu)
+    \operation s6, V_GPR(22)(\vcpu)
+    \operation s7, V_GPR(23)(\vcpu)
+    \operation s8, V_GPR(24)(\vcpu)
+    \operation s9, V_GPR(25)(\vcpu)
+    \operation s10, V_GPR(26)(\vcpu)
+    \operation s11, V_GPR(27)(\vcpu)
+.endm
+
+/* Before a call of C: the hart's stack, its top word is the vCPU; and the host's gp and tp. */
+.macro to_host vcpu=sp
+    ld      sp, V_HOST_SP(\vcpu)
+    ld      tp, 112(sp)
+    ld      gp, 120(sp)
 .endm
 
 /* An SBI call answered by \function(a0..a5, function id, vCPU), which returns a0 and a1. */
 .macro hot_sbi function
     mv      a7, sp                      /* the extension id is known: its place holds the vCPU */
-    ld      sp, V_HOST_SP(sp)           /* the hart's stack; its top word is the vCPU */
+    to_host
     call    \function
     hot_answer
 .endm
@@ -158,7 +167,7 @@ s_trap:
     mv      a0, a7
     mv      a1, a6
     mv      a2, sp
-    ld      sp, V_HOST_SP(sp)
+    to_host
     call    sbi_hot_missing
     beqz    a0, other
     li      a0, SBI_ERR_NOT_SUPPORTED
@@ -185,7 +194,7 @@ sbi_due:
     each_other sd
     jal     page_to_vcpu
     mv      a0, sp
-    ld      sp, V_HOST_SP(sp)
+    to_host
     call    s_hot_due
     j       go_on
 
@@ -199,7 +208,7 @@ clobbered_saved:
     each_other sd
     jal     page_to_vcpu
     mv      a0, sp
-    ld      sp, V_HOST_SP(sp)           /* the hart's stack; its top word is the vCPU */
+    to_host
     call    s_hot                       /* true: answered, the guest goes on */
     beqz    a0, leave
 go_on:
@@ -225,11 +234,10 @@ guests_own:
     sd      t0, V_GPR(5)(t1)
     ld      t0, P_T1(sp)
     sd      t0, V_GPR(6)(t1)
-    mv      sp, t1                      /* sp = vCPU */
-    each_clobbered sd
-    each_other sd
-    mv      a0, sp                      /* the vCPU is s_hot_call's argument */
-    ld      sp, V_HOST_SP(sp)           /* the hart's stack; its top word is the vCPU */
+    each_clobbered sd, t1
+    each_other sd, t1
+    mv      a0, t1                      /* the vCPU is s_hot_call's argument */
+    to_host t1
     call    s_hot_call                  /* it always goes on */
     j       go_on
 
@@ -259,12 +267,11 @@ leave:
     ld      s9, 88(sp)
     ld      s10, 96(sp)
     ld      s11, 104(sp)
-    ld      tp, 112(sp)
     addi    sp, sp, 128
     ret
 
 inside:
-    ld      sp, V_HOST_SP(t1)
+    to_host t1
     addi    sp, sp, -512                /* clear of what was in use, for the message alone */
     call    s_trap_inside               /* reports scause, sepc, stval; never returns */
 
@@ -288,6 +295,7 @@ s_enter:
     sd      s9, 88(sp)
     sd      s10, 96(sp)
     sd      s11, 104(sp)
-    sd      tp, 112(sp)                 /* our hart pointer */
+    sd      tp, 112(sp)                 /* the host's own, for C */
+    sd      gp, 120(sp)
     sd      sp, V_HOST_SP(a0)
     j       go_on
