@@ -79,6 +79,15 @@ void host_wake(struct cald_vcpu *vcpu);
 /* The vCPU's one-shot timer where the guest's can't be armed in hardware: UINT64_MAX disarms. */
 void host_timer_arm(struct cald_vcpu *vcpu, uint64_t deadline);
 
+/*
+ * Around the time that a vCPU is loaded, on its hart: in between the FP and vector registers hold
+ * the guest's, also outside of a run. begin() comes before the first of them is written: a host
+ * that has values of its own there keeps them, and has them back after end(). sstatus.FS and VS are
+ * the library's to switch on and to leave as they were.
+ */
+void host_fp_begin(struct cald_vcpu *vcpu);
+void host_fp_end(struct cald_vcpu *vcpu);
+
 /* There is something for appliance/watchdog.h to look at: watchdog_check() is called soon, on some
  * hart.
  */

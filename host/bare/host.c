@@ -22,6 +22,17 @@ uint64_t host_timebase(void)
     return board.timebase;
 }
 
+/* Nobody but guests has FP or vector registers here: Caldarium is compiled without. */
+void host_fp_begin(struct cald_vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+void host_fp_end(struct cald_vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 /* splitmix64, stirred with the clock: good to spread, no secret. The guest's kernel mixes it with
  * what else it has. */
 void host_random(void *out, size_t bytes)

@@ -86,6 +86,16 @@ SIM void *host_pages_claim(uint64_t pa, uint64_t bytes)
     return NULL;
 }
 
+SIM void host_fp_begin(struct cald_vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+SIM void host_fp_end(struct cald_vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 SIM void host_watch(void)
 {
 }

@@ -119,7 +119,8 @@ struct engine_vcpu {
     struct engine_counter counter[2]; /* cycle, instret */
     /* Set while the host wants the hart: a kick is not for the guest. */
     const _Atomic bool *attention;
-    unsigned hart; /* index of the host's hart; set before load() */
+    uint64_t host_scounteren, host_senvcfg; /* from load() to put(): the host's own */
+    unsigned hart;                          /* index of the host's hart; set before load() */
     bool loaded;
     /* WFI is EXIT_WFI; else it may wait on the hart itself. Its hart sets it before run(). */
     bool trap_wfi;
@@ -164,11 +165,14 @@ struct engine_ops {
     /* Goes on after a non-retentive suspend: the same, but timer and pending interrupts stay. */
     void (*vcpu_resume)(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
 
-    /* Puts the vCPU's state on this hart, or takes it off. */
+    /* Puts the vCPU's state on this hart, or takes it off. In between FP and vector registers,
+     * scounteren and senvcfg are the guest's; put() leaves them, all of sstatus too, as load()
+     * found them (FP and vector registers with the host's help: host_fp_begin()). */
     void (*load)(struct engine_vcpu *v);
     void (*put)(struct engine_vcpu *v);
 
-    /* Runs a loaded vCPU until it exits. */
+    /* Runs a loaded vCPU until it exits. Interrupts are off. sstatus, stvec, sscratch, gp and tp
+     * are as before then; of the S-level CSRs only those that any trap overwrites are not. */
     void (*run)(struct engine_vcpu *v, struct exit *exit);
 
     /* Traps the guest into its own S-mode handler, as hardware would. sepc is the current pc, the

@@ -13,10 +13,10 @@
 #define V_COUNTER_OFFSET(n) (552 + 16 * (n))
 
 /* Engine h's: struct h_vcpu begins here. */
-#define V_H_OWN_TIMER 592
+#define V_H_OWN_TIMER 608
 
 /* Engine shadow's: struct s_vcpu begins here. */
-#define V_S_USER 592
-#define V_S_DUE 593
+#define V_S_USER 608
+#define V_S_DUE 609
 
 #endif

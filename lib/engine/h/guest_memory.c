@@ -25,8 +25,10 @@
 bool h_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte)
 {
     bool ok;
+    uint64_t status = csr_read(CSR_SSTATUS);
     csr_write(CSR_HSTATUS, v->h.hstatus); /* SPVP: the guest's privilege at its exit */
     *byte = (uint8_t)guest_load("0x30", "x1", gva, ok);
+    csr_write(CSR_SSTATUS, status); /* which a fault changes */
     return ok;
 }
 

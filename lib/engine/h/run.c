@@ -233,18 +233,21 @@ static void classify(struct engine_vcpu *v, struct exit *exit)
 
 void h_run(struct engine_vcpu *v, struct exit *exit)
 {
-    uint64_t vector = csr_read(CSR_STVEC);
+    uint64_t vector = csr_read(CSR_STVEC), scratch = csr_read(CSR_SSCRATCH);
+    uint64_t status = csr_read(CSR_SSTATUS);
     csr_write(CSR_SEPC, v->pc);
     csr_write(CSR_HSTATUS, v->h.hstatus | (v->trap_wfi ? HSTATUS_VTW : 0));
     csr_write(CSR_SSTATUS, v->h.sstatus);
     csr_write(CSR_STVEC, (uint64_t)h_trap);
     h_enter(v);
     csr_write(CSR_STVEC, vector);
+    csr_write(CSR_SSCRATCH, scratch);
     v->pc = csr_read(CSR_SEPC);
     v->h.hstatus = csr_read(CSR_HSTATUS) & ~(HSTATUS_GVA | HSTATUS_VTW);
     v->h.sstatus = csr_read(CSR_SSTATUS);
-    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
     *exit = (struct exit){.cause = csr_read(CSR_SCAUSE), .gva = csr_read(CSR_STVAL)};
     classify(v, exit);
+    csr_write(CSR_SSTATUS,
+              status); /* last: a fault while the guest's instruction is read changes it */
     v->exits[exit->reason]++;
 }

@@ -15,7 +15,8 @@
 static void load_fp_vector(struct engine_vcpu *v)
 {
     struct h_vcpu *h = &v->h;
-    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    uint64_t status = csr_read(CSR_SSTATUS);
+    host_fp_begin((struct cald_vcpu *)v);
     if (v->vm->h.has_fp) {
         csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL);
         fp_restore(h->fp);
@@ -31,12 +32,13 @@ static void load_fp_vector(struct engine_vcpu *v)
         csr_write(CSR_VSTART, h->vstart);
         h->sstatus = (h->sstatus & ~SSTATUS_VS) | SSTATUS_VS_CLEAN;
     }
-    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    csr_write(CSR_SSTATUS, status);
 }
 
 static void put_fp_vector(struct engine_vcpu *v)
 {
     struct h_vcpu *h = &v->h;
+    uint64_t status = csr_read(CSR_SSTATUS);
     if ((h->sstatus & SSTATUS_FS) == SSTATUS_FS) {
         csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL);
         fp_save(h->fp);
@@ -51,7 +53,8 @@ static void put_fp_vector(struct engine_vcpu *v)
         csr_write(CSR_VSTART, 0); /* or the whole-register store would begin there */
         vector_save(h->vector);
     }
-    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    csr_write(CSR_SSTATUS, status);
+    host_fp_end((struct cald_vcpu *)v);
 }
 
 /*
@@ -86,9 +89,11 @@ void h_load(struct engine_vcpu *v)
     csr_write(CSR_VSEPC, h->vsepc);
     csr_write(CSR_VSCAUSE, h->vscause);
     csr_write(CSR_VSTVAL, h->vstval);
+    v->host_scounteren = csr_read(CSR_SCOUNTEREN);
     csr_write(CSR_SCOUNTEREN, h->scounteren);
-    if (h_features.henvcfg || vm->henvcfg) {
+    if (h_features.henvcfg) {
         csr_write(CSR_HENVCFG, vm->henvcfg);
+        v->host_senvcfg = csr_read(CSR_SENVCFG);
         csr_write(CSR_SENVCFG, h->senvcfg & vm->senvcfg);
     }
     if (h_features.hstateen)
@@ -129,8 +134,11 @@ void h_put(struct engine_vcpu *v)
     h->vscause = csr_read(CSR_VSCAUSE);
     h->vstval = csr_read(CSR_VSTVAL);
     h->scounteren = csr_read(CSR_SCOUNTEREN);
-    if (h_features.henvcfg)
+    csr_write(CSR_SCOUNTEREN, v->host_scounteren);
+    if (h_features.henvcfg) {
         h->senvcfg = csr_read(CSR_SENVCFG);
+        csr_write(CSR_SENVCFG, v->host_senvcfg);
+    }
     if (h_features.aia)
         h->vsiselect = csr_read(CSR_VSISELECT);
     h->vsatp = csr_read(CSR_VSATP);

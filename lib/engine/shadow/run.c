@@ -168,12 +168,15 @@ void s_hot_due(struct engine_vcpu *v)
 void s_run(struct engine_vcpu *v, struct exit *exit)
 {
     struct s_vcpu *s = &v->s;
-    uint64_t vector = csr_read(CSR_STVEC);
+    uint64_t vector = csr_read(CSR_STVEC), scratch = csr_read(CSR_SSCRATCH);
+    uint64_t status = csr_read(CSR_SSTATUS);
+    uint64_t hstatus = s_features.h ? csr_read(CSR_HSTATUS) : 0;
     *exit = (struct exit){0};
     s->exit = exit;
     s_trampoline_enter(v);
     if (s_features.h)
-        csr_clear(CSR_HSTATUS, HSTATUS_SPV); /* sret leads to our U-mode, not to a guest's */
+        csr_write(CSR_HSTATUS,
+                  hstatus & ~HSTATUS_SPV); /* sret leads to our U-mode, not to a guest's */
     csr_write(CSR_SSTATUS, SSTATUS_UXL_64 | (s->sstatus & (HARTS_SSTATUS | SSTATUS_MXR)));
     s->mode_shown = MODE_NONE;
     s->view_shown = S_VIEWS;
@@ -182,7 +185,10 @@ void s_run(struct engine_vcpu *v, struct exit *exit)
     csr_write(CSR_SEPC, v->pc);
     s_enter(v);
     s->sstatus = (s->sstatus & ~HARTS_SSTATUS) | (csr_read(CSR_SSTATUS) & HARTS_SSTATUS);
-    csr_clear(CSR_SSTATUS, HARTS_SSTATUS | SSTATUS_MXR);
+    csr_write(CSR_SSTATUS, status);
     csr_write(CSR_STVEC, vector);
+    csr_write(CSR_SSCRATCH, scratch);
+    if (s_features.h)
+        csr_write(CSR_HSTATUS, hstatus);
     v->exits[exit->reason]++;
 }

@@ -11,6 +11,8 @@
 static void load_fp_vector(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
+    uint64_t status = csr_read(CSR_SSTATUS);
+    host_fp_begin((struct cald_vcpu *)v);
     if (v->vm->s.has_fp) {
         csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL);
         fp_restore(s->fp);
@@ -24,13 +26,14 @@ static void load_fp_vector(struct engine_vcpu *v)
         csr_write(CSR_VCSR, s->vcsr);
         csr_write(CSR_VSTART, s->vstart);
     }
-    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    csr_write(CSR_SSTATUS, status);
     s->fp_dirty = s->vector_dirty = false;
 }
 
 static void put_fp_vector(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
+    uint64_t status = csr_read(CSR_SSTATUS);
     if (s->fp_dirty || (s->sstatus & SSTATUS_FS) == SSTATUS_FS) {
         csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL);
         fp_save(s->fp);
@@ -45,7 +48,8 @@ static void put_fp_vector(struct engine_vcpu *v)
         csr_write(CSR_VSTART, 0); /* or the whole-register store would begin there */
         vector_save(s->vector);
     }
-    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    csr_write(CSR_SSTATUS, status);
+    host_fp_end((struct cald_vcpu *)v);
 }
 
 /* The hart knows roots by ASIDs that every vCPU counts from one. */
@@ -78,6 +82,9 @@ void s_mode_registers(struct engine_vcpu *v)
 void s_load(struct engine_vcpu *v)
 {
     load_fp_vector(v);
+    v->host_scounteren = csr_read(CSR_SCOUNTEREN); /* s_mode_registers() writes both */
+    if (s_features.senvcfg)
+        v->host_senvcfg = csr_read(CSR_SENVCFG);
     flush_stale(v);
     s_root_changed(&v->s);
     v->loaded = true;
@@ -88,6 +95,9 @@ void s_load(struct engine_vcpu *v)
 void s_put(struct engine_vcpu *v)
 {
     put_fp_vector(v);
+    csr_write(CSR_SCOUNTEREN, v->host_scounteren);
+    if (s_features.senvcfg)
+        csr_write(CSR_SENVCFG, v->host_senvcfg);
     host_timer_arm((struct cald_vcpu *)v, UINT64_MAX);
     v->loaded = false;
 }
