@@ -10,6 +10,7 @@
 #define S_HARTS 64        /* harts of the host, at most */
 #define S_REGIONS 160     /* runs of guest-physical memory: RAM chunks, shared regions, devices */
 #define S_POOL_PAGES 1024 /* tables of a vCPU, at most */
+#define S_POOL_RUN 512    /* of these, as a page holds pointers to */
 #define S_SPACES 10       /* guest address spaces that a vCPU keeps tables for */
 #define S_FETCH_LINES 4
 #define S_NEIGHBOURS 16 /* entries filled around a missed one: a part of a table, aligned */
@@ -103,14 +104,13 @@ struct s_vcpu {
     bool fp_dirty, vector_dirty; /* changed since load(), although sstatus no longer says so */
 
     /* Shadow tables. Pages come from a pool that is taken when the VM is made. */
-    uint64_t *pool;
-    uint16_t *next;  /* of each page: the next one in the list it is in, 0: the last */
-    unsigned pages;  /* in the pool; page 0 is never given out */
-    unsigned unused; /* pages from here on have not been given out since the last flush */
-    uint16_t free;   /* pages given back, a list */
-    uint64_t pieces[S_POOL_PAGES / 64]; /* of each page: the table holds pieces of larger pages */
-    struct s_source *source;            /* S_SOURCES of them; the first is never given out */
-    unsigned unused_sources;            /* as for pages */
+    uint64_t **pool[S_POOL_PAGES / S_POOL_RUN]; /* where its pages are, a run of them each */
+    uint16_t *next;          /* of each page: the next one in the list it is in, 0: the last */
+    unsigned pages;          /* in the pool; page 0 is never given out, and there is none */
+    unsigned unused;         /* pages from here on have not been given out since the last flush */
+    uint16_t free;           /* pages given back, a list */
+    struct s_source *source; /* S_SOURCES of them; the first is never given out */
+    unsigned unused_sources; /* as for pages */
     uint16_t free_sources;
     bool noting;        /* each entry has its source: a fence of everything need not forget */
     uint64_t fence;     /* fences of everything that were answered by looking */

@@ -116,7 +116,7 @@ void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     memset(v->gpr, 0, sizeof(v->gpr));
     memset(s, 0, sizeof(*s));
     s->vector = old.vector;
-    s->pool = old.pool;
+    memcpy(s->pool, old.pool, sizeof(s->pool));
     s->next = old.next;
     s->pages = old.pages;
     s->space = old.space;
@@ -131,6 +131,6 @@ void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     s->scounteren = COUNTEREN_AT_START;
     s->timer = UINT64_MAX;
     s->vtype = 1UL << 63; /* vill, as after a reset */
-    if (s->pool)
+    if (s->pages)
         s_tables_reset(v);
 }

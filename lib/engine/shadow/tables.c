@@ -48,7 +48,7 @@ static uint64_t *behind(uint64_t entry)
 
 static uint64_t *page(const struct s_vcpu *s, unsigned number)
 {
-    return s->pool + (uint64_t)number * ENTRIES;
+    return s->pool[number / S_POOL_RUN][number % S_POOL_RUN];
 }
 
 static __attribute__((noinline)) void clear_table(uint64_t *table)
@@ -77,26 +77,26 @@ static unsigned take(struct s_vcpu *s)
         s->free = s->next[number];
     else if (s->unused < s->pages)
         number = s->unused++;
-    s->pieces[number / 64] &= ~(1UL << number % 64);
     return number;
 }
 
 /*
  * Where a guest's page is larger than what is entered of it, the tables that lie inside that page
- * are remembered as holding pieces: a fence of any of its addresses ends all of them.
+ * are remembered as holding pieces: a fence of any of its addresses ends all of them. The mark is
+ * in the entry that leads to the table, in a bit that the hart leaves to software (RSW).
  */
-static void note_pieces(struct s_vcpu *s, const uint64_t *table, unsigned level, unsigned whole)
+#define PIECES (1UL << 8)
+
+static void note_pieces(uint64_t *entry, unsigned level, unsigned whole)
 {
-    unsigned number = (unsigned)((table - s->pool) / ENTRIES);
-    if (12 + 9 * (level + 1) <= whole)
-        s->pieces[number / 64] |= 1UL << number % 64;
+    if (12 + 9 * level <= whole)
+        *entry |= PIECES;
 }
 
-static bool has_pieces(const struct s_vcpu *s, const uint64_t *table)
+/* Both lead to the same table. */
+static bool same_table(uint64_t a, uint64_t b)
 {
-    uint64_t number =
-        (uint64_t)(table - s->pool) / ENTRIES; /* the trampoline's are not of the pool */
-    return number < s->pages && s->pieces[number / 64] >> number % 64 & 1;
+    return !((a ^ b) & ~PIECES);
 }
 
 /* A cleared table. It belongs to the view's list; with no space, to nobody: only a flush frees it.
@@ -150,36 +150,62 @@ _Static_assert(S_SPACES * sizeof(struct s_space) + S_FETCH_LINES * sizeof(struct
                    HOST_PAGE_SIZE,
                "one page holds them");
 
+/* Single pages, which any host has. */
+static void *take_page(struct engine_vcpu *v)
+{
+    void *page = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+    v->vm->s.table_pages += page != NULL;
+    return page;
+}
+
+static bool fill_pool(struct engine_vcpu *v, unsigned pages)
+{
+    struct s_vcpu *s = &v->s;
+    for (s->pages = 1; s->pages < pages; s->pages++) {
+        uint64_t ***run = &s->pool[s->pages / S_POOL_RUN];
+        if (!*run && !(*run = take_page(v)))
+            return false;
+        if (!((*run)[s->pages % S_POOL_RUN] = take_page(v)))
+            return false;
+    }
+    return true;
+}
+
 int s_tables_init(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
-    s->pages = pool_pages(v->vm);
-    s->pool = host_pages_alloc(s->pages * HOST_PAGE_SIZE, HOST_PAGE_SIZE);
-    s->next = host_pages_alloc(s->pages * sizeof(*s->next), HOST_PAGE_SIZE);
-    s->space = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
     s->source = host_pages_alloc(SOURCE_BYTES, HOST_PAGE_SIZE);
-    if (!s->pool || !s->next || !s->space || !s->source) {
+    if (!s->source || !(s->next = take_page(v)) || !(s->space = take_page(v)) ||
+        !fill_pool(v, pool_pages(v->vm))) {
         s_tables_fini(v);
         return -1;
     }
     s->fetch = (struct s_fetch_line *)(s->space + S_SPACES);
-    v->vm->s.table_pages += s->pages + 2 + (SOURCE_BYTES - 1) / HOST_PAGE_SIZE + 1;
+    v->vm->s.table_pages += (SOURCE_BYTES - 1) / HOST_PAGE_SIZE + 1;
     reset(v);
     return 0;
+}
+
+static void give_page(void *page)
+{
+    if (page)
+        host_pages_free(page, HOST_PAGE_SIZE);
 }
 
 void s_tables_fini(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
-    if (s->pool)
-        host_pages_free(s->pool, s->pages * HOST_PAGE_SIZE);
-    if (s->next)
-        host_pages_free(s->next, s->pages * sizeof(*s->next));
-    if (s->space)
-        host_pages_free(s->space, HOST_PAGE_SIZE);
+    for (unsigned n = 1; n < s->pages; n++)
+        give_page(page(s, n));
+    for (unsigned n = 0; n < S_POOL_PAGES / S_POOL_RUN; n++) {
+        give_page(s->pool[n]);
+        s->pool[n] = NULL;
+    }
+    give_page(s->next);
+    give_page(s->space);
     if (s->source)
         host_pages_free(s->source, SOURCE_BYTES);
-    s->pool = NULL;
+    s->pages = 0;
     s->next = NULL;
     s->space = NULL;
     s->source = NULL;
@@ -283,8 +309,9 @@ static bool clear_page(const struct s_vcpu *s, uint64_t *table, unsigned levels,
             *entry = 0;
             return false;
         }
+        bool pieces = *entry & PIECES;
         table = behind(*entry);
-        if (has_pieces(s, table)) {
+        if (pieces) {
             clear_table(table); /* tables below it stay in their view's list */
             if ((gva ^ trampoline) >> (12 + 9 * level) == 0)
                 table[index_at(trampoline, level - 1)] =
@@ -418,33 +445,39 @@ static uint64_t *descend(struct s_vcpu *s, struct s_space *owner, enum s_view vi
  * views have; a root that has tables of its own there keeps all its entries in these. `owner`:
  * whose the tables below are, NULL where they are shared.
  */
-static uint64_t *below_root(struct s_vcpu *s, enum s_view view, uint64_t gva, bool global,
+static uint64_t *below_root(struct s_vcpu *s, enum s_view view, const struct s_leaf *leaf,
                             struct s_space **owner)
 {
     struct s_space *space = *owner;
     unsigned levels = levels_of(space->satp), level = levels - 1;
-    uint64_t *entry = &space->view[view].root[index_at(gva, level)];
-    if (!has_shared(s, space, view))
-        return descend(s, space, view, entry, level);
+    uint64_t *entry = &space->view[view].root[index_at(leaf->gva, level)];
     uint64_t way = s_trampoline_entry[s->trampoline][level];
-    uint64_t *common = &s->shared[index_at(gva, level)];
-    bool has_common = s_is_table(*common) && *common != way;
-    bool own = s_is_table(*entry) && *entry != way && !(has_common && *entry == *common);
-    if (own)
-        return behind(*entry);
-    if (global) {
-        uint64_t *table = descend(s, NULL, view, common, level);
-        if (table)
-            *entry = *common; /* which may have been made since this root was */
-        *owner = NULL;
-        return table;
+    if (has_shared(s, space, view)) {
+        uint64_t *common = &s->shared[index_at(leaf->gva, level)];
+        bool has_common = s_is_table(*common) && *common != way;
+        bool same = has_common && same_table(*entry, *common);
+        bool own = s_is_table(*entry) && *entry != way && !same;
+        if (!own && leaf->flags & PTE_G) {
+            uint64_t *table = descend(s, NULL, view, common, level);
+            if (table) {
+                note_pieces(common, level, leaf->whole); /* a fence looks there too */
+                *entry = *common; /* which may have been made since this root was */
+            }
+            *owner = NULL;
+            return table;
+        }
+        if (same) {
+            /* Leaves the common table; the hart may remember it. */
+            *entry = index_at(leaf->gva, level) == index_at(s_trampoline_va[s->trampoline], level)
+                         ? way
+                         : 0;
+            sfence_vma_asid(root_asid(s, space, view));
+        }
     }
-    if (has_common && *entry == *common) {
-        /* Leaves the common table; the hart may remember it. */
-        *entry = index_at(gva, level) == index_at(s_trampoline_va[s->trampoline], level) ? way : 0;
-        sfence_vma_asid(root_asid(s, space, view));
-    }
-    return descend(s, space, view, entry, level);
+    uint64_t *table = descend(s, space, view, entry, level);
+    if (table)
+        note_pieces(entry, level, leaf->whole);
+    return table;
 }
 
 static uint64_t *enter(struct s_vcpu *s, const struct s_leaf *leaf, struct s_made **made)
@@ -452,14 +485,15 @@ static uint64_t *enter(struct s_vcpu *s, const struct s_leaf *leaf, struct s_mad
     struct s_space *owner = s->current;
     enum s_view view = s_view(s);
     unsigned level = levels_of(owner->satp) - 2;
-    uint64_t *table = below_root(s, view, leaf->gva, leaf->flags & PTE_G, &owner);
+    uint64_t *table = below_root(s, view, leaf, &owner);
     for (; table && level > (leaf->shift - 12) / 9; level--) {
-        note_pieces(s, table, level, leaf->whole);
-        table = descend(s, owner, view, &table[index_at(leaf->gva, level)], level);
+        uint64_t *entry = &table[index_at(leaf->gva, level)];
+        table = descend(s, owner, view, entry, level);
+        if (table)
+            note_pieces(entry, level, leaf->whole);
     }
     if (!table)
         return NULL;
-    note_pieces(s, table, level, leaf->whole);
     uint64_t *entry = &table[index_at(leaf->gva, level)];
     bool had_pieces = s_is_table(*entry);
     *entry = s_tables_entry(leaf->pa, leaf->flags);
