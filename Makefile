@@ -26,7 +26,7 @@ endif
 WARN := -Wall -Wextra -Werror
 CFLAGS := $(ARCH) -mcmodel=medany -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-common \
 	-ffunction-sections -fdata-sections -fno-jump-tables -fno-stack-protector \
-	-fno-asynchronous-unwind-tables -fno-strict-aliasing $(WARN) -I. -I$(CACHE)/libfdt \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing $(WARN) -I. -Iinclude -I$(CACHE)/libfdt \
 	-isystem $(PICOLIBC)/include -D_POSIX_C_SOURCE=200809L -MMD -MP
 
 SRCS := $(wildcard riscv/*.c lib/*/*.c lib/*/*/*.c appliance/*.c appliance/*/*.c drivers/*/*.c host/bare/*.c host/efi/*.c)
@@ -102,7 +102,7 @@ $(OBJ)/%.o: %.c
 
 # Slower than it need be is fine for what runs once; it makes room in the text budget.
 $(OBJ)/appliance/%.o $(OBJ)/host/bare/%.o $(OBJ)/host/efi/%.o $(OBJ)/drivers/%.o: CFLAGS += $(SMALL)
-$(addprefix $(OBJ)/lib/,vcpu/report.o vcpu/trace.o vm/vm.o vm/memory.o dev/pci.o sbi/hsm.o \
+$(addprefix $(OBJ)/lib/,vcpu/report.o vcpu/trace.o vm/vm.o vm/memory.o dev/uart.o dev/pci.o sbi/hsm.o \
 	sbi/pmu.o sbi/legacy.o sbi/susp.o sbi/sta.o sbi/dbcn.o sbi/srst.o engine/h/probe.o \
 	engine/h/gstage.o engine/shadow/probe.o engine/common/units.o engine/shadow/trampoline.o): CFLAGS += $(SMALL)
 $(OBJ)/riscv/isa.o: CFLAGS += $(SMALL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a bundle says, checked. appliance/bundle fills it in from the blob; nothing here is hostile any
- * more, except the bytes of the images themselves. Pointers lead into the bundle, which stays.
+ * What a bundle says, checked. appliance/bundle fills it in from the blob; nothing here is hostile
+ * any more, except the bytes of the images themselves. Pointers lead into the bundle, which stays.
  */
 #ifndef APPLIANCE_CONFIG_H
 #define APPLIANCE_CONFIG_H
@@ -10,10 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "caldarium/caldarium.h"
 #include "riscv/isa.h"
 
 #define VM_MAX 64
-#define VM_MAX_VCPUS 64
+#define VM_MAX_VCPUS CALD_MAX_VCPUS
 #define VM_MAX_RANGES 16
 #define VM_NAME_MAX 32
 

@@ -6,21 +6,20 @@
 #include "appliance/watchdog.h"
 
 #include "lib/common/print.h"
-#include "lib/vcpu/report.h"
 #include "host/host.h"
 
-static uint64_t deadline_of(const struct cald_vm *vm)
+static uint64_t deadline_of(const struct vm *vm)
 {
     return host_time() + vm->config->watchdog_ms * (host_timebase() / 1000);
 }
 
-void watchdog_kick(struct cald_vm *vm)
+void watchdog_kick(struct vm *vm)
 {
     if (vm->config->watchdog_ms)
         atomic_store_explicit(&vm->watchdog, deadline_of(vm), memory_order_relaxed);
 }
 
-void watchdog_arm(struct cald_vm *vm)
+void watchdog_arm(struct vm *vm)
 {
     if (!vm->config->watchdog_ms)
         return;
@@ -32,7 +31,7 @@ uint64_t watchdog_check(uint64_t now)
 {
     uint64_t next = UINT64_MAX;
     for (unsigned n = 0; n < vm_count; n++) {
-        struct cald_vm *vm = &vms[n];
+        struct vm *vm = &vms[n];
         if (!vm->config->watchdog_ms || atomic_load(&vm->state) != VM_RUNNING ||
             atomic_load(&vm->building) != VM_REQUEST_NONE)
             continue;
@@ -41,7 +40,7 @@ uint64_t watchdog_check(uint64_t now)
             vm_error(vm->config->name, "watchdog: not kicked for %u ms; the VM is reset",
                      vm->config->watchdog_ms);
             atomic_store(&vm->watchdog, UINT64_MAX); /* until it has started again */
-            report_request(vm);
+            vm_report(vm);
             vm_restart(vm);
         } else if (deadline < next) {
             next = deadline;
@@ -49,3 +48,27 @@ uint64_t watchdog_check(uint64_t now)
     }
     return next;
 }
+
+/* In the space that the SBI keeps for a firmware of our implementation id (2.0, chapter 3). */
+enum { WATCHDOG_KICK, WATCHDOG_TIMEOUT };
+
+static struct sbi_ret watchdog_call(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
+                                    const uint64_t args[6])
+{
+    struct vm *vm = vm_of_vcpu(vcpu);
+    (void)extension, (void)args;
+    uint64_t timeout = vm->config->watchdog_ms;
+    switch (function) {
+    case WATCHDOG_KICK:
+        if (!timeout)
+            return (struct sbi_ret){SBI_ERR_DENIED, 0};
+        watchdog_kick(vm);
+        return (struct sbi_ret){SBI_SUCCESS, 0};
+    case WATCHDOG_TIMEOUT:
+        return (struct sbi_ret){SBI_SUCCESS, timeout};
+    default:
+        return (struct sbi_ret){SBI_ERR_NOT_SUPPORTED, 0};
+    }
+}
+
+const struct sbi_extension watchdog_sbi = {SBI_EXT_CALDARIUM, SBI_EXT_CALDARIUM, 2, watchdog_call};

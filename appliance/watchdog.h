@@ -5,13 +5,17 @@
 
 #include <stdint.h>
 
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
+#include "lib/sbi/sbi.h"
 
 /* Its time starts anew: a VM begins, or goes on after a pause. Nothing where it has no watchdog. */
-void watchdog_arm(struct cald_vm *vm);
+void watchdog_arm(struct vm *vm);
 
 /* The guest lives. Called on any of its vCPUs' harts. */
-void watchdog_kick(struct cald_vm *vm);
+void watchdog_kick(struct vm *vm);
+
+/* Caldarium's own SBI extension, by which the guest does that. */
+extern const struct sbi_extension watchdog_sbi;
 
 /* Resets the VMs whose time is up. Returns the host time of the next look; UINT64_MAX: none. On one
  * hart at a time. */

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct vm;
 struct cald_vm;
 struct cald_vcpu;
 struct vm_config;
@@ -88,6 +89,14 @@ void host_timer_arm(struct cald_vcpu *vcpu, uint64_t deadline);
 void host_fp_begin(struct cald_vcpu *vcpu);
 void host_fp_end(struct cald_vcpu *vcpu);
 
+/*
+ * What becomes of a VM is its host's: its guest powers off or resets, or can't go on, and `text`
+ * says why. On the vCPU's own hart, whose run ends; it may not run the guest any further.
+ */
+void host_vm_off(struct cald_vm *vm);
+void host_vm_reset(struct cald_vm *vm);
+void host_vcpu_fault(struct cald_vcpu *vcpu, const char *text);
+
 /* There is something for appliance/watchdog.h to look at: watchdog_check() is called soon, on some
  * hart.
  */
@@ -119,9 +128,9 @@ void host_device_adopt(struct passthrough *device);
  * is mapped, in between, and only in between. Start: false after one line. Stop ends its DMA;
  * false: nobody knows how to, or it does not answer. host_devices_stopped() comes after all of
  * them. */
-bool host_device_start(struct cald_vm *vm, const struct passthrough *device);
-bool host_device_stop(struct cald_vm *vm, const struct passthrough *device);
-void host_devices_stopped(struct cald_vm *vm);
+bool host_device_start(struct vm *vm, const struct passthrough *device);
+bool host_device_stop(struct vm *vm, const struct passthrough *device);
+void host_devices_stopped(struct vm *vm);
 
 /* A PCI function that device->path names: fills device->pci and its registers in. 0: the path names
  * none; -1: it can't be given, and the VM has been refused; 1: here it is. Boot hart. */

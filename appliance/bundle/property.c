@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/common/print.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/host.h"
 
 /* Physical addresses have 56 bits. What an engine reaches is looked at when that is chosen. */

@@ -7,7 +7,7 @@
 #include "appliance/bundle/property.h"
 #include "lib/common/print.h"
 #include "appliance/tree/fdt_reg.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/host.h"
 
 #define PAGE_UP(value) (((value) + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1))
@@ -183,9 +183,9 @@ static bool same(const struct passthrough *a, const struct passthrough *b)
 }
 
 /* The VM that has the device, this one included. */
-static const struct cald_vm *owner(const struct cald_vm *vm, const struct passthrough *device)
+static const struct vm *owner(const struct vm *vm, const struct passthrough *device)
 {
-    for (const struct cald_vm *other = vms; other <= vm; other++) {
+    for (const struct vm *other = vms; other <= vm; other++) {
         for (unsigned n = 0; n < other->device_count; n++) {
             if (same(&other->devices[n], device))
                 return other;
@@ -195,10 +195,10 @@ static const struct cald_vm *owner(const struct cald_vm *vm, const struct passth
 }
 
 /* Two VMs can't share an interrupt: who of them is to lower it? */
-static bool irqs_are_free(const struct cald_vm *vm, struct vm_config *config,
+static bool irqs_are_free(const struct vm *vm, struct vm_config *config,
                           const struct passthrough *device)
 {
-    for (const struct cald_vm *other = vms; other < vm; other++) {
+    for (const struct vm *other = vms; other < vm; other++) {
         for (unsigned n = 0; n < other->device_count; n++) {
             const struct passthrough *theirs = &other->devices[n];
             for (unsigned i = 0; i < theirs->irq_count * device->irq_count; i++) {
@@ -217,7 +217,7 @@ static bool irqs_are_free(const struct cald_vm *vm, struct vm_config *config,
 
 /* A slot for the function on the guest's bus: the board's, if that is free. There are more slots
  * than devices of a VM. */
-static void take_slot(const struct cald_vm *vm, struct pci_function *function)
+static void take_slot(const struct vm *vm, struct pci_function *function)
 {
     uint32_t taken = 0;
     for (unsigned n = 0; n < vm->device_count; n++)
@@ -228,7 +228,7 @@ static void take_slot(const struct cald_vm *vm, struct pci_function *function)
 }
 
 /* By the tree, or by where it is on the PCI bus. */
-static bool find(struct cald_vm *vm, struct vm_config *config, struct passthrough *device)
+static bool find(struct vm *vm, struct vm_config *config, struct passthrough *device)
 {
     device->node = device->bus = fdt_path_offset(board.fdt, device->path);
     int found = device->node >= 0 ? 1 : host_pci_find(device, config);
@@ -237,7 +237,7 @@ static bool find(struct cald_vm *vm, struct vm_config *config, struct passthroug
                         device->path);
     if (found <= 0)
         return false;
-    const struct cald_vm *other = owner(vm, device);
+    const struct vm *other = owner(vm, device);
     if (other) {
         property_refuse(config, "property passthrough: %s belongs to VM %s", device->path,
                         other->config->name);
@@ -256,7 +256,7 @@ static bool find(struct cald_vm *vm, struct vm_config *config, struct passthroug
            add_irq(config, device, device->pci->source, device->pci->source_type);
 }
 
-static bool resolve(struct cald_vm *vm, struct vm_config *config, const char *path)
+static bool resolve(struct vm *vm, struct vm_config *config, const char *path)
 {
     struct passthrough *device = &vm->devices[vm->device_count];
     *device = (struct passthrough){.path = path};
@@ -290,7 +290,7 @@ static bool resolve(struct cald_vm *vm, struct vm_config *config, const char *pa
     return true;
 }
 
-void passthrough_resolve(struct cald_vm *vm, struct vm_config *config)
+void passthrough_resolve(struct vm *vm, struct vm_config *config)
 {
     const char *at = config->passthrough, *end = at + config->passthrough_bytes;
     unsigned dma = 0;
@@ -313,28 +313,32 @@ void passthrough_resolve(struct cald_vm *vm, struct vm_config *config)
                 dma);
 }
 
-bool passthrough_attach(struct cald_vm *vm)
+bool passthrough_attach(struct vm *vm)
 {
+    if (passthrough_has_pci(vm) && !pci_bus_begin(&vm->pci, vm->cald))
+        return false;
     for (unsigned n = 0; n < vm->device_count; n++) {
         const struct passthrough *device = &vm->devices[n];
+        if (device->pci)
+            vm->pci.function[device->pci->slot] = device->pci;
         for (unsigned r = 0; r < device->reg_count; r++) {
             uint64_t base = device->regs[r].base;
-            if (vm->eng.ops->map(&vm->eng, base, base, device->regs[r].size, ENGINE_MAP_DEVICE) <
-                0) {
+            if (vm->cald->eng.ops->map(&vm->cald->eng, base, base, device->regs[r].size,
+                                       ENGINE_MAP_DEVICE) < 0) {
                 vm_error(vm->config->name,
                          "property passthrough: no memory is left for its tables");
                 return false;
             }
         }
         for (unsigned i = 0; i < device->irq_count; i++) {
-            vm_irq_forward(vm, device->irqs[i], device->irq_types[i]);
-            host_irq_attach(vm, device->irqs[i], device->irq_types[i]);
+            vm_irq_forward(vm->cald, device->irqs[i], device->irq_types[i]);
+            host_irq_attach(vm->cald, device->irqs[i], device->irq_types[i]);
         }
     }
     return true;
 }
 
-bool passthrough_start(struct cald_vm *vm)
+bool passthrough_start(struct vm *vm)
 {
     for (unsigned n = 0; n < vm->device_count; n++) {
         if (!host_device_start(vm, &vm->devices[n]))
@@ -343,7 +347,7 @@ bool passthrough_start(struct cald_vm *vm)
     return true;
 }
 
-bool passthrough_has_pci(const struct cald_vm *vm)
+bool passthrough_has_pci(const struct vm *vm)
 {
     for (unsigned n = 0; n < vm->device_count; n++) {
         if (vm->devices[n].pci)
@@ -352,7 +356,7 @@ bool passthrough_has_pci(const struct cald_vm *vm)
     return false;
 }
 
-void passthrough_detach(struct cald_vm *vm)
+void passthrough_detach(struct vm *vm)
 {
     for (unsigned n = 0; n < vm->device_count; n++) {
         const struct passthrough *device = &vm->devices[n];
@@ -360,7 +364,7 @@ void passthrough_detach(struct cald_vm *vm)
             vm_error(vm->config->name, "%s may still write to its memory: it can't be stopped",
                      device->path);
         for (unsigned i = 0; i < device->irq_count; i++)
-            host_irq_detach(vm, device->irqs[i]);
+            host_irq_detach(vm->cald, device->irqs[i]);
     }
     host_devices_stopped(vm);
 }

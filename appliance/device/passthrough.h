@@ -13,7 +13,7 @@
 #include "appliance/config.h"
 #include "lib/dev/pci.h"
 
-struct cald_vm;
+struct vm;
 
 #define PASSTHROUGH_DEVICES 16 /* of one VM */
 #define PASSTHROUGH_REGS 6     /* a PCI function has so many BARs */
@@ -42,22 +42,22 @@ struct passthrough {
  * after those before it. Devices that are not there, share a page with another one or belong to
  * another VM already make it refused, with one line.
  */
-void passthrough_resolve(struct cald_vm *vm, struct vm_config *config);
+void passthrough_resolve(struct vm *vm, struct vm_config *config);
 
 /* Whether the guest will know how its DMA meets the caches, and can do what it takes; false after
  * one line. Sets device->noncoherent; device->dma is known. */
 bool passthrough_check_coherence(struct vm_config *config, struct passthrough *device);
 
 /* Maps registers and begins to forward interrupts; as part of vm_create(). False: out of memory. */
-bool passthrough_attach(struct cald_vm *vm);
+bool passthrough_attach(struct vm *vm);
 
 /* Lets them reach the VM's memory, now that all of it is mapped. False after one line. */
-bool passthrough_start(struct cald_vm *vm);
+bool passthrough_start(struct vm *vm);
 
 /* The guest has a PCI bus. */
-bool passthrough_has_pci(const struct cald_vm *vm);
+bool passthrough_has_pci(const struct vm *vm);
 
 /* Stops the devices' DMA where it is known how, and forwards nothing more. Before RAM is freed. */
-void passthrough_detach(struct cald_vm *vm);
+void passthrough_detach(struct vm *vm);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "appliance/bundle/property.h"
 #include "lib/common/print.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/host.h"
 
 /* The doorbell's registers, 32 bits each. */
@@ -39,8 +39,7 @@ static struct shared_region *find_or_take(struct vm_config *config,
             property_refuse(config,
                             "property shared-memory: %s has %#lx bytes in VM %s; %#lx is not "
                             "the same",
-                            want->name, region->size, region->peer[0].vm->config->name,
-                            want->range.size);
+                            want->name, region->size, region->peer[0].vm->name, want->range.size);
         return NULL;
     }
     if (region_count == SHARED_REGIONS) {
@@ -61,7 +60,7 @@ static struct shared_region *find_or_take(struct vm_config *config,
 }
 
 /* With the doorbell behind it, it must lie where nothing else of the VM's is. */
-static bool place_is_free(const struct cald_vm *vm, struct vm_config *config, unsigned n)
+static bool place_is_free(const struct vm *vm, struct vm_config *config, unsigned n)
 {
     const struct config_shared *want = &config->shared[n];
     struct config_range range = {want->range.base, want->range.size + SHARED_DOORBELL_SIZE};
@@ -96,7 +95,7 @@ static bool place_is_free(const struct cald_vm *vm, struct vm_config *config, un
     return !what;
 }
 
-void shared_memory_resolve(struct cald_vm *vm, struct vm_config *config)
+void shared_memory_resolve(struct vm *vm, struct vm_config *config)
 {
     for (unsigned n = 0; n < config->shared_count; n++) {
         if (!place_is_free(vm, config, n))
@@ -108,64 +107,10 @@ void shared_memory_resolve(struct cald_vm *vm, struct vm_config *config)
         if (!region)
             return;
         unsigned index = region->peer_count++;
-        region->peer[index].vm = vm;
+        region->peer[index].vm = vm->cald;
         region->peer[index].irq = want->irq;
         vm->shared[vm->shared_count++] =
             (struct shared_window){.region = region, .index = index, .base = want->range.base};
-    }
-}
-
-bool shared_memory_attach(struct cald_vm *vm)
-{
-    for (unsigned n = 0; n < vm->shared_count; n++) {
-        const struct shared_window *window = &vm->shared[n];
-        struct shared_region *region = window->region;
-        if (vm->eng.ops->map(&vm->eng, window->base, host_pa(region->host), region->size,
-                             ENGINE_MAP_RAM) < 0) {
-            vm_error(vm->config->name, "property shared-memory: no memory is left for its tables");
-            return false;
-        }
-        atomic_store(&region->peer[window->index].rang, 0);
-        atomic_store(&region->peer[window->index].open, 1);
-    }
-    return true;
-}
-
-void shared_memory_detach(struct cald_vm *vm)
-{
-    for (unsigned n = 0; n < vm->shared_count; n++)
-        atomic_store(&vm->shared[n].region->peer[vm->shared[n].index].open, 0);
-}
-
-static struct shared_window *window_at(struct cald_vm *vm, uint64_t gpa, uint64_t *offset)
-{
-    for (unsigned n = 0; n < vm->shared_count; n++) {
-        struct shared_window *window = &vm->shared[n];
-        *offset = gpa - (window->base + window->region->size);
-        if (*offset < SHARED_DOORBELL_SIZE)
-            return window;
-    }
-    return NULL;
-}
-
-bool shared_memory_read(struct cald_vm *vm, uint64_t gpa, unsigned width, uint64_t *value)
-{
-    uint64_t offset;
-    struct shared_window *window = window_at(vm, gpa, &offset);
-    if (!window || width != 4)
-        return false;
-    switch (offset) {
-    case REG_INDEX:
-        *value = window->index;
-        return true;
-    case REG_PEERS:
-        *value = window->region->peer_count;
-        return true;
-    case REG_RANG:
-        *value = atomic_exchange(&window->region->peer[window->index].rang, 0);
-        return true;
-    default:
-        return false;
     }
 }
 
@@ -178,16 +123,66 @@ static void ring(struct shared_region *region, unsigned from, unsigned to)
     vm_irq_pulse(region->peer[to].vm, region->peer[to].irq);
 }
 
-bool shared_memory_write(struct cald_vm *vm, uint64_t gpa, unsigned width, uint64_t value)
+static int doorbell_read(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                         uint64_t *value)
 {
-    uint64_t offset;
-    struct shared_window *window = window_at(vm, gpa, &offset);
-    if (!window || width != 4 || offset != REG_RING)
-        return false;
+    struct shared_window *window = device;
+    (void)vcpu;
+    if (width != 4)
+        return CALD_EFAULT;
+    switch (offset) {
+    case REG_INDEX:
+        *value = window->index;
+        return CALD_OK;
+    case REG_PEERS:
+        *value = window->region->peer_count;
+        return CALD_OK;
+    case REG_RANG:
+        *value = atomic_exchange(&window->region->peer[window->index].rang, 0);
+        return CALD_OK;
+    default:
+        return CALD_EFAULT;
+    }
+}
+
+static int doorbell_write(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                          uint64_t value)
+{
+    struct shared_window *window = device;
     struct shared_region *region = window->region;
+    (void)vcpu;
+    if (width != 4 || offset != REG_RING)
+        return CALD_EFAULT;
     for (unsigned n = 0; n < region->peer_count; n++) {
         if (n == (uint32_t)value || (uint32_t)value == RING_ALL)
             ring(region, window->index, n);
     }
+    return CALD_OK;
+}
+
+static const struct cald_region_ops doorbell_ops = {doorbell_read, doorbell_write};
+
+bool shared_memory_attach(struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->shared_count; n++) {
+        struct shared_window *window = &vm->shared[n];
+        struct shared_region *region = window->region;
+        if (cald_vm_region(vm->cald, region->name, window->base + region->size,
+                           SHARED_DOORBELL_SIZE, &doorbell_ops, window))
+            return false;
+        if (vm->cald->eng.ops->map(&vm->cald->eng, window->base, host_pa(region->host),
+                                   region->size, ENGINE_MAP_RAM) < 0) {
+            vm_error(vm->config->name, "property shared-memory: no memory is left for its tables");
+            return false;
+        }
+        atomic_store(&region->peer[window->index].rang, 0);
+        atomic_store(&region->peer[window->index].open, 1);
+    }
     return true;
+}
+
+void shared_memory_detach(struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->shared_count; n++)
+        atomic_store(&vm->shared[n].region->peer[vm->shared[n].index].open, 0);
 }

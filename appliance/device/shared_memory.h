@@ -13,6 +13,7 @@
 
 #include "appliance/config.h"
 
+struct vm;
 struct cald_vm;
 
 #define SHARED_REGIONS 32             /* of one machine */
@@ -41,16 +42,12 @@ struct shared_window {
 
 /* Finds or takes the regions that the VM's configuration names; once, when the VM is defined, after
  * all that may refuse it. Wrong ones make it refused, with one line. */
-void shared_memory_resolve(struct cald_vm *vm, struct vm_config *config);
+void shared_memory_resolve(struct vm *vm, struct vm_config *config);
 
-/* Maps them, as part of vm_create(). False after one line: out of memory. */
-bool shared_memory_attach(struct cald_vm *vm);
+/* Maps them, with their doorbells, as part of vm_create(). False after one line: out of memory. */
+bool shared_memory_attach(struct vm *vm);
 
 /* The VM hears no bells any more. */
-void shared_memory_detach(struct cald_vm *vm);
-
-/* Doorbell registers; false: this is not one, or not a 32-bit access. */
-bool shared_memory_read(struct cald_vm *vm, uint64_t gpa, unsigned width, uint64_t *value);
-bool shared_memory_write(struct cald_vm *vm, uint64_t gpa, unsigned width, uint64_t value);
+void shared_memory_detach(struct vm *vm);
 
 #endif

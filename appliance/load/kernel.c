@@ -21,7 +21,7 @@ static uint64_t read_le(const uint8_t *at, unsigned bytes)
     return value;
 }
 
-static bool refuse(const struct cald_vm *vm, const char *what, uint64_t number)
+static bool refuse(const struct vm *vm, const char *what, uint64_t number)
 {
     vm_error(vm->config->name, "property kernel: image %s: %s (%#lx)", vm->config->kernel.name,
              what, number);
@@ -32,7 +32,7 @@ static bool refuse(const struct cald_vm *vm, const char *what, uint64_t number)
  * A Linux Image is a PE file too, and there the table of sections tells how long the file has to
  * be: the only way to see that one was cut short.
  */
-static bool whole_pe(const struct cald_vm *vm, const struct config_image *image)
+static bool whole_pe(const struct vm *vm, const struct config_image *image)
 {
     uint64_t pe = read_le(image->data + 60, 4);
     if (memcmp(image->data, "MZ", 2) || !pe)
@@ -52,7 +52,7 @@ static bool whole_pe(const struct cald_vm *vm, const struct config_image *image)
     return true;
 }
 
-static bool load_linux(struct cald_vm *vm, const struct config_image *image, struct loaded *out)
+static bool load_linux(struct vm *vm, const struct config_image *image, struct loaded *out)
 {
     const struct vm_config *config = vm->config;
     uint64_t offset = read_le(image->data + 8, 8), memory = read_le(image->data + 16, 8);
@@ -66,7 +66,7 @@ static bool load_linux(struct cald_vm *vm, const struct config_image *image, str
     out->kernel_start = config->has_load_address ? config->load_address : base + offset;
     out->kernel_end = out->kernel_start + memory;
     if (out->kernel_end < out->kernel_start || memory > UINT32_MAX ||
-        !vm_is_ram(vm, out->kernel_start, memory))
+        !vm_is_ram(vm->cald, out->kernel_start, memory))
         return refuse(vm, "with its bss it needs more RAM than there is behind its start; bytes",
                       memory);
     out->entry = out->kernel_start;
@@ -78,7 +78,7 @@ static bool load_linux(struct cald_vm *vm, const struct config_image *image, str
 #define PT_LOAD 1
 #define EM_RISCV 243
 
-static bool load_segment(struct cald_vm *vm, const struct config_image *image, struct loaded *out,
+static bool load_segment(struct vm *vm, const struct config_image *image, struct loaded *out,
                          const uint8_t *segment, uint64_t elf_entry)
 {
     uint64_t offset = read_le(segment + 8, 8), va = read_le(segment + 16, 8);
@@ -88,7 +88,7 @@ static bool load_segment(struct cald_vm *vm, const struct config_image *image, s
         return true;
     if (in_file > in_memory || offset > image->size || in_file > image->size - offset)
         return refuse(vm, "an ELF segment lies beyond the end of the file, at offset", offset);
-    if (pa + in_memory < pa || !vm_is_ram(vm, pa, in_memory))
+    if (pa + in_memory < pa || !vm_is_ram(vm->cald, pa, in_memory))
         return refuse(vm, "an ELF segment lies outside the VM's memory, at", pa);
     if (pa < out->kernel_start)
         out->kernel_start = pa;
@@ -100,7 +100,7 @@ static bool load_segment(struct cald_vm *vm, const struct config_image *image, s
     return load_bytes(vm, pa, image->data + offset, in_file);
 }
 
-static bool load_elf(struct cald_vm *vm, const struct config_image *image, struct loaded *out)
+static bool load_elf(struct vm *vm, const struct config_image *image, struct loaded *out)
 {
     const uint8_t *h = image->data;
     if (image->size < ELF_HEADER)
@@ -124,7 +124,7 @@ static bool load_elf(struct cald_vm *vm, const struct config_image *image, struc
     return true;
 }
 
-static bool load_flat(struct cald_vm *vm, const struct config_image *image, struct loaded *out)
+static bool load_flat(struct vm *vm, const struct config_image *image, struct loaded *out)
 {
     const struct vm_config *config = vm->config;
     uint64_t start =
@@ -132,7 +132,7 @@ static bool load_flat(struct cald_vm *vm, const struct config_image *image, stru
     out->kernel_start = start;
     out->kernel_end = start + image->size;
     out->entry = start;
-    if (!vm_is_ram(vm, start, image->size))
+    if (!vm_is_ram(vm->cald, start, image->size))
         return refuse(vm, "it does not fit into the VM's memory at its load address", start);
     return load_bytes(vm, start, image->data, image->size);
 }
@@ -146,7 +146,7 @@ static bool load_flat(struct cald_vm *vm, const struct config_image *image, stru
 #define ZBOOT_TYPE 24
 #define ZBOOT_TYPE_BYTES 32
 
-static bool refuse_packed(const struct cald_vm *vm, const char *how)
+static bool refuse_packed(const struct vm *vm, const char *how)
 {
     vm_error(vm->config->name,
              "property kernel: image %s: it is compressed with %.32s; gzip alone is unpacked",
@@ -155,7 +155,7 @@ static bool refuse_packed(const struct cald_vm *vm, const char *how)
 }
 
 /* What is compressed within the image, or all of it. False: not as we can unpack it. */
-static bool find_packed(const struct cald_vm *vm, struct config_image *packed)
+static bool find_packed(const struct vm *vm, struct config_image *packed)
 {
     static const struct {
         const char *name, *magic;
@@ -201,7 +201,7 @@ static uint64_t all_memory(const struct vm_config *config)
 }
 
 /* Takes memory for what is unpacked; image->data is NULL if that fails, after one line. */
-static bool unpack(const struct cald_vm *vm, const struct config_image *packed,
+static bool unpack(const struct vm *vm, const struct config_image *packed,
                    struct config_image *image)
 {
     uint64_t size = gzip_size(packed->data, packed->size);
@@ -220,7 +220,7 @@ static bool unpack(const struct cald_vm *vm, const struct config_image *packed,
     return false;
 }
 
-static bool load_image(struct cald_vm *vm, const struct config_image *image, struct loaded *out)
+static bool load_image(struct vm *vm, const struct config_image *image, struct loaded *out)
 {
     if (image->size >= 4 && !memcmp(image->data, "\177ELF", 4))
         return load_elf(vm, image, out);
@@ -230,7 +230,7 @@ static bool load_image(struct cald_vm *vm, const struct config_image *image, str
 }
 
 /* While it loads, what is unpacked takes free memory of the machine besides the VM's own. */
-static bool load_packed(struct cald_vm *vm, const struct config_image *packed, struct loaded *out)
+static bool load_packed(struct vm *vm, const struct config_image *packed, struct loaded *out)
 {
     struct config_image image;
     if (!unpack(vm, packed, &image))
@@ -240,7 +240,7 @@ static bool load_packed(struct cald_vm *vm, const struct config_image *packed, s
     return ok;
 }
 
-bool load_kernel(struct cald_vm *vm, struct loaded *out)
+bool load_kernel(struct vm *vm, struct loaded *out)
 {
     const struct vm_config *config = vm->config;
     struct config_image packed;
@@ -249,7 +249,7 @@ bool load_kernel(struct cald_vm *vm, struct loaded *out)
     bool ok = packed.data ? load_packed(vm, &packed, out) : load_image(vm, &config->kernel, out);
     if (ok && config->has_entry)
         out->entry = config->entry;
-    if (ok && (out->entry & 1 || !vm_is_ram(vm, out->entry, 2))) {
+    if (ok && (out->entry & 1 || !vm_is_ram(vm->cald, out->entry, 2))) {
         vm_error(config->name, "property %s: the entry %#lx is not in the VM's memory",
                  config->has_entry ? "entry" : "kernel", out->entry);
         return false;

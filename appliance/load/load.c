@@ -13,13 +13,13 @@
 #define ALIGN_UP(value, align) (((value) + (align)-1) & ~((align)-1))
 #define TREE_ALIGN 0x200000UL
 
-bool load_bytes(struct cald_vm *vm, uint64_t gpa, const uint8_t *from, uint64_t bytes)
+bool load_bytes(struct vm *vm, uint64_t gpa, const uint8_t *from, uint64_t bytes)
 {
     while (bytes) {
         /* A chunk boundary inside an image is rare; halve until a run is found. */
         uint64_t part = bytes < HOST_YIELD_BYTES ? bytes : HOST_YIELD_BYTES;
         uint8_t *to;
-        while (!(to = vm_ram(vm, gpa, part))) {
+        while (!(to = vm_ram(vm->cald, gpa, part))) {
             part /= 2;
             if (!part)
                 return false;
@@ -42,7 +42,7 @@ bool load_bytes(struct cald_vm *vm, uint64_t gpa, const uint8_t *from, uint64_t 
  */
 #define RAMDISK_FARTHEST 0x20000000UL
 
-static uint64_t ramdisk_start(const struct cald_vm *vm, const struct loaded *out, uint64_t end)
+static uint64_t ramdisk_start(const struct vm *vm, const struct loaded *out, uint64_t end)
 {
     const struct config_range *ram = &vm->config->memory[0];
     uint64_t half = ram->size / 2 < RAMDISK_FARTHEST ? ram->size / 2 : RAMDISK_FARTHEST;
@@ -55,7 +55,7 @@ static uint64_t ramdisk_start(const struct cald_vm *vm, const struct loaded *out
     return start < out->kernel_end ? ALIGN_UP(out->kernel_end, HOST_PAGE_SIZE) : start;
 }
 
-static bool place_ramdisk(struct cald_vm *vm, struct loaded *out, uint64_t end)
+static bool place_ramdisk(struct vm *vm, struct loaded *out, uint64_t end)
 {
     const struct config_image *image = &vm->config->ramdisk;
     out->ramdisk_start = out->ramdisk_end = 0;
@@ -74,7 +74,7 @@ static bool place_ramdisk(struct cald_vm *vm, struct loaded *out, uint64_t end)
     return load_bytes(vm, out->ramdisk_start, image->data, image->size);
 }
 
-bool load_images(struct cald_vm *vm, struct loaded *out)
+bool load_images(struct vm *vm, struct loaded *out)
 {
     const struct config_range *ram = &vm->config->memory[0];
     if (!load_kernel(vm, out))
@@ -102,7 +102,7 @@ bool load_images(struct cald_vm *vm, struct loaded *out)
     out->fdt = fdt;
     if (!place_ramdisk(vm, out, fdt))
         return false;
-    void *room = vm_ram(vm, fdt, bytes);
+    void *room = vm_ram(vm->cald, fdt, bytes);
     if (!room) {
         vm_error(vm->config->name, "property memory: no unbroken RAM for the device tree at %#lx",
                  fdt);

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 
 /* Where things ended up, guest-physical. */
 struct loaded {
@@ -21,6 +21,6 @@ struct loaded {
 };
 
 /* Everything in order: kernel, ramdisk, tree (appliance/tree/tree.h). */
-bool load_images(struct cald_vm *vm, struct loaded *out);
+bool load_images(struct vm *vm, struct loaded *out);
 
 #endif

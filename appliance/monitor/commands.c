@@ -8,23 +8,22 @@
 #include "appliance/monitor/set.h"
 #include "appliance/monitor/show.h"
 #include "appliance/monitor/top.h"
-#include "lib/vcpu/report.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/host.h"
 
-static bool alive(const struct cald_vm *vm)
+static bool alive(const struct vm *vm)
 {
     enum vm_state state = atomic_load(&vm->state);
     return state == VM_RUNNING || state == VM_PAUSED;
 }
 
-static void not_possible(const struct cald_vm *vm, const char *what, const char *hint)
+static void not_possible(const struct vm *vm, const char *what, const char *hint)
 {
     host_error("%s: %s is %s%s", what, vm->config->name, vm_state_name(atomic_load(&vm->state)),
                hint);
 }
 
-static void ask(struct cald_vm *vm, const char *what, enum vm_request request)
+static void ask(struct vm *vm, const char *what, enum vm_request request)
 {
     static const char *const names[] = {[VM_REQUEST_RESUME] = "go on",
                                         [VM_REQUEST_PAUSE] = "pause",
@@ -35,7 +34,7 @@ static void ask(struct cald_vm *vm, const char *what, enum vm_request request)
         host_error("%s: %s is about to %s already", what, vm->config->name, names[doing]);
 }
 
-static void run_start(struct cald_vm *vm)
+static void run_start(struct vm *vm)
 {
     switch (atomic_load(&vm->state)) {
     case VM_REFUSED:
@@ -52,13 +51,13 @@ static void run_start(struct cald_vm *vm)
     }
 }
 
-static void ask_to_stop(struct cald_vm *vm)
+static void ask_to_stop(struct vm *vm)
 {
     ask(vm, "stop", VM_REQUEST_STOP);
     vm_hurry(vm);
 }
 
-static void run_stop(struct cald_vm *vm)
+static void run_stop(struct vm *vm)
 {
     if (alive(vm))
         ask_to_stop(vm);
@@ -66,7 +65,7 @@ static void run_stop(struct cald_vm *vm)
         not_possible(vm, "stop", ": it doesn't run");
 }
 
-static void run_pause(struct cald_vm *vm)
+static void run_pause(struct vm *vm)
 {
     if (atomic_load(&vm->state) == VM_RUNNING)
         ask(vm, "pause", VM_REQUEST_PAUSE);
@@ -74,7 +73,7 @@ static void run_pause(struct cald_vm *vm)
         not_possible(vm, "pause", ": it doesn't run");
 }
 
-static void run_resume(struct cald_vm *vm)
+static void run_resume(struct vm *vm)
 {
     if (atomic_load(&vm->state) == VM_PAUSED)
         ask(vm, "resume", VM_REQUEST_RESUME);
@@ -82,7 +81,7 @@ static void run_resume(struct cald_vm *vm)
         not_possible(vm, "resume", ", not paused");
 }
 
-static void run_reset(struct cald_vm *vm)
+static void run_reset(struct vm *vm)
 {
     if (alive(vm))
         ask(vm, "reset", VM_REQUEST_RESET);
@@ -90,7 +89,7 @@ static void run_reset(struct cald_vm *vm)
         not_possible(vm, "reset", ": 'start' starts it");
 }
 
-static void run_console(struct cald_vm *vm)
+static void run_console(struct vm *vm)
 {
     if (atomic_load(&vm->state) == VM_REFUSED)
         host_error("console: %s is refused: %s", vm->config->name, vm->refused);
@@ -98,33 +97,33 @@ static void run_console(struct cald_vm *vm)
         monitor_host_console(vm);
 }
 
-static void run_dump(struct cald_vm *vm)
+static void run_dump(struct vm *vm)
 {
     if (alive(vm))
-        report_request(vm);
+        vm_report(vm);
     else
         not_possible(vm, "dump", ": it has no state");
 }
 
-static void run_top(struct cald_vm *vm)
+static void run_top(struct vm *vm)
 {
     (void)vm;
     top_begin();
 }
 
-static void run_harts(struct cald_vm *vm)
+static void run_harts(struct vm *vm)
 {
     (void)vm;
     monitor_host_harts();
 }
 
-static void run_poweroff(struct cald_vm *vm)
+static void run_poweroff(struct vm *vm)
 {
     (void)vm;
     monitor_host_poweroff();
 }
 
-static void run_help(struct cald_vm *vm);
+static void run_help(struct vm *vm);
 
 static const struct command commands[] = {
     {"help", ARG_NONE, "this table", .run = run_help},
@@ -151,7 +150,7 @@ static const struct command commands[] = {
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static void run_help(struct cald_vm *vm)
+static void run_help(struct vm *vm)
 {
     static const char *const args[] = {
         [ARG_NONE] = "", [ARG_VM] = "VM", [ARG_MAYBE_VM] = "[VM]", [ARG_WORDS] = "..."};
@@ -204,7 +203,7 @@ void monitor_run(const char *text)
                    extra.text);
         return;
     }
-    struct cald_vm *vm = NULL;
+    struct vm *vm = NULL;
     if (command->arg != ARG_NONE && second.length > 0) {
         vm = word_vm(second);
         if (!vm)

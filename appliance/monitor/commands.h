@@ -12,7 +12,7 @@ struct command {
     const char *name;
     enum command_arg arg;
     const char *help;
-    void (*run)(struct cald_vm *vm); /* NULL where there is no VM among the words */
+    void (*run)(struct vm *vm); /* NULL where there is no VM among the words */
     void (*run_words)(const char *words);
 };
 

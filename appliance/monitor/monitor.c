@@ -9,7 +9,7 @@
 #include "appliance/monitor/commands.h"
 #include "appliance/monitor/line.h"
 #include "appliance/monitor/top.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/host.h"
 
 static struct line line = {.prompt = "caldarium> "};

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct cald_vm;
+struct vm;
 
 /* Shows the prompt with what was typed so far: the console has come to the monitor. Any hart. */
 void monitor_enter(void);
@@ -33,9 +33,9 @@ const char *monitor_size(char out[MONITOR_SIZE_TEXT], uint64_t bytes);
 void monitor_host_harts(void);    /* prints the table of harts, with monitor_print() */
 void monitor_host_memory(void);   /* prints the host's memory: total, free, Caldarium's own */
 void monitor_host_poweroff(void); /* powers the machine off */
-void monitor_host_console(struct cald_vm *vm);            /* puts the VM's console in front */
+void monitor_host_console(struct vm *vm);                 /* puts the VM's console in front */
 void monitor_host_write(const char *bytes, size_t count); /* raw echo to the person's terminal */
-int monitor_host_start(struct cald_vm *vm); /* finds harts for it and starts; -1 after saying why */
+int monitor_host_start(struct vm *vm); /* finds harts for it and starts; -1 after saying why */
 uint64_t monitor_host_hart_id(unsigned index); /* vcpu->hart as the board's tree numbers it */
 
 uint64_t monitor_host_hart_idle(unsigned index); /* ticks that it had nobody to run */
@@ -46,7 +46,7 @@ void monitor_host_tick(bool on); /* top_tick() is to be called each second, or n
 struct monitor_share {
     unsigned priority, budget_us, period_us; /* budget 0: none */
 };
-bool monitor_host_share(const struct cald_vm *vm, struct monitor_share *share);
-bool monitor_host_change(struct cald_vm *vm, const struct monitor_share *share);
+bool monitor_host_share(const struct vm *vm, struct monitor_share *share);
+bool monitor_host_change(struct vm *vm, const struct monitor_share *share);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "appliance/monitor/monitor.h"
 #include "appliance/monitor/words.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/host.h"
 
 /* name=digits; false after saying what is wrong. */
@@ -54,7 +54,7 @@ void set_run(const char *words)
         host_error("set: the name of a VM is missing; 'list' shows them");
         return;
     }
-    struct cald_vm *vm = word_vm(word);
+    struct vm *vm = word_vm(word);
     if (!vm)
         return;
     enum vm_state state = atomic_load(&vm->state);

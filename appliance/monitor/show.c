@@ -12,7 +12,7 @@
 #include "lib/dev/virtio_slot.h"
 #include "lib/vcpu/exit.h"
 #include "appliance/monitor/monitor.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/host.h"
 
 uint64_t show_counter(const uint64_t *at)
@@ -72,17 +72,17 @@ int show_name_width(void)
 }
 
 /* Its vCPUs while it has any, else NULL with a count of 0. */
-static const struct cald_vcpu *vcpus_of(const struct cald_vm *vm, unsigned *count)
+static const struct cald_vcpu *vcpus_of(const struct vm *vm, unsigned *count)
 {
     enum vm_state state = atomic_load(&vm->state);
-    const struct cald_vcpu *vcpus = vm->vcpus;
+    const struct cald_vcpu *vcpus = vm->cald->vcpus;
     bool alive = (state == VM_RUNNING || state == VM_PAUSED) && vcpus;
 
-    *count = alive && vm->vcpu_count <= VM_MAX_VCPUS ? vm->vcpu_count : 0;
+    *count = alive && vm->cald->vcpu_count <= VM_MAX_VCPUS ? vm->cald->vcpu_count : 0;
     return *count ? vcpus : NULL;
 }
 
-static uint64_t configured_memory(const struct cald_vm *vm)
+static uint64_t configured_memory(const struct vm *vm)
 {
     uint64_t sum = 0;
 
@@ -92,7 +92,7 @@ static uint64_t configured_memory(const struct cald_vm *vm)
 }
 
 /* The hart ids its vCPUs are placed on, in vCPU order: "0,1,4". */
-static void harts_text(const struct cald_vm *vm, char *out, size_t size)
+static void harts_text(const struct vm *vm, char *out, size_t size)
 {
     unsigned count;
     const struct cald_vcpu *vcpus = vcpus_of(vm, &count);
@@ -110,7 +110,7 @@ static void harts_text(const struct cald_vm *vm, char *out, size_t size)
     }
 }
 
-void show_list(struct cald_vm *vm)
+void show_list(struct vm *vm)
 {
     int width = show_name_width();
     char harts[32], size[MONITOR_SIZE_TEXT];
@@ -123,7 +123,7 @@ void show_list(struct cald_vm *vm)
     monitor_print(" #  %-*s  %-8s  %5s  %-12s  %10s  %8s", width, "NAME", "STATE", "VCPUS", "HARTS",
                   "MEMORY", "RESTARTS");
     for (unsigned i = 0; i < vm_count; i++) {
-        const struct cald_vm *v = &vms[i];
+        const struct vm *v = &vms[i];
         enum vm_state state = atomic_load(&v->state);
         harts_text(v, harts, sizeof(harts));
         monitor_print("%2u  %-*s  %-8s  %5u  %-12s  %10s  %8u%s%s", i + 1, width, v->config->name,
@@ -212,7 +212,7 @@ void show_since_boot(uint64_t time)
     monitor_print("%lu.%03lu s since boot", time / hz, time % hz * 1000 / hz);
 }
 
-void show_stats(struct cald_vm *vm)
+void show_stats(struct vm *vm)
 {
     unsigned count;
     const struct cald_vcpu *vcpus;
@@ -269,7 +269,7 @@ static void map_line(uint64_t base, uint64_t size, const char *what, uint64_t ho
 }
 
 /* RAM whose guest-physical base is in [from, to). */
-static void map_ram(const struct cald_vm *vm, bool alive, uint64_t from, uint64_t to)
+static void map_ram(const struct vm *vm, bool alive, uint64_t from, uint64_t to)
 {
     unsigned count = alive ? vm->ram_chunks : vm->config->memory_ranges;
 
@@ -286,7 +286,7 @@ static void map_ram(const struct cald_vm *vm, bool alive, uint64_t from, uint64_
     }
 }
 
-void show_map(struct cald_vm *vm)
+void show_map(struct vm *vm)
 {
     unsigned count;
     bool alive = vcpus_of(vm, &count) != NULL;
@@ -323,7 +323,7 @@ void show_map(struct cald_vm *vm)
     map_ram(vm, alive, GUEST_PLIC_BASE, UINT64_MAX);
 }
 
-void show_memory(struct cald_vm *vm)
+void show_memory(struct vm *vm)
 {
     int width = show_name_width();
     char ram[MONITOR_SIZE_TEXT], taken[MONITOR_SIZE_TEXT];

@@ -6,13 +6,13 @@
 #include <stdint.h>
 
 struct cald_vcpu;
-struct cald_vm;
+struct vm;
 
-void show_list(struct cald_vm *vm);  /* NULL */
-void show_stats(struct cald_vm *vm); /* one VM in detail, or NULL: a line for each */
+void show_list(struct vm *vm);       /* NULL */
+void show_stats(struct vm *vm);      /* one VM in detail, or NULL: a line for each */
 void show_since_boot(uint64_t time); /* "12.345 s since boot" */
-void show_map(struct cald_vm *vm);
-void show_memory(struct cald_vm *vm); /* NULL */
+void show_map(struct vm *vm);
+void show_memory(struct vm *vm); /* NULL */
 
 /* The trace of a VM's exits, switched and shown: "on VM", "off VM", "VM". */
 void show_trace(const char *words);

@@ -8,7 +8,7 @@
 #include "appliance/monitor/show.h"
 #include "appliance/monitor/words.h"
 #include "lib/vcpu/trace.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/host.h"
 
 #define SHOWN 40
@@ -55,11 +55,11 @@ static void show_entry(unsigned vcpu, const struct trace_entry *e)
 }
 
 /* The vCPU whose next entry is the oldest; -1: all are shown. */
-static int oldest(const struct cald_vm *vm, const struct reader *readers, uint64_t *time)
+static int oldest(const struct vm *vm, const struct reader *readers, uint64_t *time)
 {
     int best = -1;
-    for (unsigned n = 0; n < vm->vcpu_count; n++) {
-        const struct trace *trace = atomic_load(&vm->vcpus[n].trace);
+    for (unsigned n = 0; n < vm->cald->vcpu_count; n++) {
+        const struct trace *trace = atomic_load(&vm->cald->vcpus[n].trace);
         if (!trace || readers[n].next == readers[n].end)
             continue;
         uint64_t when = trace->entry[readers[n].next % TRACE_ENTRIES].time;
@@ -71,13 +71,13 @@ static int oldest(const struct cald_vm *vm, const struct reader *readers, uint64
     return best;
 }
 
-static void show(const struct cald_vm *vm)
+static void show(const struct vm *vm)
 {
     struct reader readers[VM_MAX_VCPUS] = {0};
     uint64_t time = 0, total = 0;
     int vcpu;
-    for (unsigned n = 0; n < vm->vcpu_count; n++) {
-        const struct trace *trace = atomic_load(&vm->vcpus[n].trace);
+    for (unsigned n = 0; n < vm->cald->vcpu_count; n++) {
+        const struct trace *trace = atomic_load(&vm->cald->vcpus[n].trace);
         if (!trace)
             continue;
         readers[n].end = atomic_load(&trace->count);
@@ -92,7 +92,7 @@ static void show(const struct cald_vm *vm)
     monitor_print("%12s  %4s  %10s  %-16s  %-20s  %s", "TIME s", "VCPU", "COST", "PC", "EXIT",
                   "WHAT");
     for (; (vcpu = oldest(vm, readers, &time)) >= 0; total--) {
-        const struct trace *trace = atomic_load(&vm->vcpus[vcpu].trace);
+        const struct trace *trace = atomic_load(&vm->cald->vcpus[vcpu].trace);
         struct trace_entry entry = trace->entry[readers[vcpu].next++ % TRACE_ENTRIES];
         if (total <= SHOWN)
             show_entry((unsigned)vcpu, &entry);
@@ -112,15 +112,15 @@ void show_trace(const char *words)
         host_error("trace: the name of a VM is missing; 'list' shows them");
         return;
     }
-    struct cald_vm *vm = word_vm(name);
+    struct vm *vm = word_vm(name);
     if (!vm)
         return;
-    if (!vm->vcpus)
+    if (!vm->cald->vcpus)
         host_error("trace: %s is refused: %s", vm->config->name, vm->refused);
     else if (off)
-        trace_stop(vm);
+        trace_stop(vm->cald);
     else if (!on)
         show(vm);
-    else if (!trace_start(vm))
+    else if (!trace_start(vm->cald))
         host_error("trace: no memory is left for the notes");
 }

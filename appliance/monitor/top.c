@@ -9,7 +9,7 @@
 #include "lib/vcpu/exit.h"
 #include "appliance/monitor/monitor.h"
 #include "appliance/monitor/show.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/host.h"
 
 #define REASONS_SHOWN 3
@@ -27,11 +27,11 @@ bool top_runs(void)
     return atomic_load(&runs);
 }
 
-static void read_vm(const struct cald_vm *vm, struct last_vm *now)
+static void read_vm(const struct vm *vm, struct last_vm *now)
 {
     memset(now, 0, sizeof(*now));
-    for (unsigned n = 0; vm->vcpus && n < vm->vcpu_count; n++) {
-        const struct cald_vcpu *vcpu = &vm->vcpus[n];
+    for (unsigned n = 0; vm->cald->vcpus && n < vm->cald->vcpu_count; n++) {
+        const struct cald_vcpu *vcpu = &vm->cald->vcpus[n];
         now->guest += show_guest_ticks(vcpu);
         now->host += show_counter(&vcpu->ticks_host);
         now->steal += show_counter(&vcpu->steal_ticks);
@@ -93,7 +93,7 @@ static void show_reasons(char *out, size_t size, const struct last_vm *now,
     }
 }
 
-static void show_vm(const struct cald_vm *vm, int width, uint64_t passed)
+static void show_vm(const struct vm *vm, int width, uint64_t passed)
 {
     struct last_vm now, *then = &last_vms[vm->index];
     char guest[PERCENT_TEXT], host[PERCENT_TEXT], steal[PERCENT_TEXT], reasons[100];

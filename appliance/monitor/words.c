@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/host.h"
 
 struct word word_next(const char **at)
@@ -43,9 +43,9 @@ static unsigned number(struct word word)
     return value;
 }
 
-struct cald_vm *word_vm(struct word word)
+struct vm *word_vm(struct word word)
 {
-    struct cald_vm *found = NULL;
+    struct vm *found = NULL;
     unsigned fits = 0;
 
     for (unsigned i = 0; i < vm_count; i++) {

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-struct cald_vm;
+struct vm;
 
 /* A part of the line; not terminated. */
 struct word {
@@ -23,6 +23,6 @@ bool word_begins(const char *name, struct word word);
 
 /* A VM by its whole name, by letters that only it begins with, or by number. NULL after saying what
  * is wrong. */
-struct cald_vm *word_vm(struct word word);
+struct vm *word_vm(struct word word);
 
 #endif

@@ -88,7 +88,7 @@ static void add_clocks(struct tree *t, int node, int from)
 #define WINDOW_ALIGN 0x100000UL
 
 /* The least window that holds the BARs below 4 GiB, or those above; seven cells, or none. */
-static unsigned add_window(const struct cald_vm *vm, bool high, fdt32_t *cells)
+static unsigned add_window(const struct vm *vm, bool high, fdt32_t *cells)
 {
     uint64_t base = UINT64_MAX, end = 0;
     for (unsigned d = 0; d < vm->device_count; d++) {
@@ -115,7 +115,7 @@ static unsigned add_window(const struct cald_vm *vm, bool high, fdt32_t *cells)
 /* The bus with the VM's functions; lib/dev/pci.h. Source: Linux' host-generic-pci.yaml. */
 static void add_pci(struct tree *t, int soc)
 {
-    const struct cald_vm *vm = t->vm;
+    const struct vm *vm = t->vm;
     fdt32_t cells[7 * PASSTHROUGH_DEVICES];
     char name[24];
     snprintf(name, sizeof(name), "pci@%lx", GUEST_PCI_BASE);

@@ -8,7 +8,7 @@
 #include "appliance/tree/tree.h"
 
 struct tree {
-    const struct cald_vm *vm;
+    const struct vm *vm;
     const struct loaded *loaded;
     void *fdt;
     int error;

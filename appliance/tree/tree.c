@@ -222,7 +222,7 @@ size_t tree_room(const struct vm_config *config)
     return room > LEAST_BYTES ? room : LEAST_BYTES;
 }
 
-size_t tree_build(const struct cald_vm *vm, const struct loaded *loaded, void *out, size_t size)
+size_t tree_build(const struct vm *vm, const struct loaded *loaded, void *out, size_t size)
 {
     struct tree t = {.vm = vm, .loaded = loaded, .fdt = out};
     if (vm->config->fdt.size)

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "appliance/load/load.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 
 #define TREE_MAX_BYTES 0x200000UL /* kernels map no more of it early */
 
@@ -17,7 +17,7 @@
 size_t tree_room(const struct vm_config *config);
 
 /* Writes the tree into out[size]; returns its length, or 0 after one line that says what failed. */
-size_t tree_build(const struct cald_vm *vm, const struct loaded *loaded, void *out, size_t size);
+size_t tree_build(const struct vm *vm, const struct loaded *loaded, void *out, size_t size);
 
 /* The interrupt controller that a tree of the user's own (`fdt`) describes; PLIC if it is none. */
 enum config_irqchip tree_irqchip(const struct vm_config *config);

@@ -18,8 +18,8 @@ struct frame {
 struct builder {
     uint64_t sp, harts_sp; /* of whom does not run now: the work, or the hart's loop */
     uint64_t stack;        /* its top */
-    struct cald_vm *vm;
-    void (*work)(struct cald_vm *vm);
+    struct vm *vm;
+    void (*work)(struct vm *vm);
     const struct hart *hart; /* where the work runs */
     bool busy;
 };
@@ -31,7 +31,7 @@ void builder_begin(void);
 _Noreturn void builder_main(struct builder *builder);
 
 /* Behind the harts' stacks. */
-bool builder_define(struct cald_vm *vm)
+bool builder_define(struct vm *vm)
 {
     struct builder *builder = &builders[vm->index];
     builder->vm = vm;
@@ -48,7 +48,7 @@ void builder_main(struct builder *builder)
     __builtin_unreachable();
 }
 
-bool builder_run(struct cald_vm *vm, void (*work)(struct cald_vm *vm))
+bool builder_run(struct vm *vm, void (*work)(struct vm *vm))
 {
     struct builder *builder = &builders[vm->index];
     /* The stack was mapped when this hart was up: it may still know that nothing is there. */
@@ -61,7 +61,7 @@ bool builder_run(struct cald_vm *vm, void (*work)(struct cald_vm *vm))
         builder->work = work;
         builder->busy = true;
     }
-    builder->hart = &harts[atomic_load(&vm->vcpus[0].hart)];
+    builder->hart = &harts[atomic_load(&vm->cald->vcpus[0].hart)];
     builder_switch(&builder->harts_sp, builder->sp);
     return !builder->busy;
 }

@@ -8,15 +8,15 @@
 #ifndef HOST_BARE_BUILDER_H
 #define HOST_BARE_BUILDER_H
 
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 
 /* Takes a stack for the VM. False: no memory. */
-bool builder_define(struct cald_vm *vm);
+bool builder_define(struct vm *vm);
 
 /*
  * Begins such work of a VM, or goes on with it. True: it is done; false: the hart is wanted, and
  * more is to be done in a later turn of vCPU 0, whose hart calls this.
  */
-bool builder_run(struct cald_vm *vm, void (*work)(struct cald_vm *vm));
+bool builder_run(struct vm *vm, void (*work)(struct vm *vm));
 
 #endif

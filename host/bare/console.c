@@ -26,11 +26,11 @@ static bool begun;
 static bool choosing;
 static uint16_t ahead[AHEAD]; /* read from the port, and not taken by the VM yet */
 static unsigned ahead_first, ahead_count;
-static struct cald_vm *ahead_vm; /* whose they are */
-static uint64_t ahead_since;     /* when it took one last, or they began to wait */
-static bool deaf;                /* it took none for too long */
-static bool shut;                /* the port does not interrupt for what it receives */
-static unsigned ahead_lost;      /* dropped because of that */
+static struct vm *ahead_vm;  /* whose they are */
+static uint64_t ahead_since; /* when it took one last, or they began to wait */
+static bool deaf;            /* it took none for too long */
+static bool shut;            /* the port does not interrupt for what it receives */
+static unsigned ahead_lost;  /* dropped because of that */
 static char chosen[VM_NAME_MAX];
 static unsigned chosen_length;
 
@@ -79,12 +79,12 @@ void host_error(const char *format, ...)
 
 size_t host_console_write(struct cald_vm *vm, const char *bytes, size_t count)
 {
-    return out_write(vm->index, bytes, count);
+    return out_write(vm_of(vm)->index, bytes, count);
 }
 
 size_t host_console_room(struct cald_vm *vm)
 {
-    return out_room(vm->index);
+    return out_room(vm_of(vm)->index);
 }
 
 void host_console_flush(struct cald_vm *vm)
@@ -100,7 +100,7 @@ void console_flush(void)
 
 void host_console_sent(struct cald_vm *vm)
 {
-    if (out_later(vm->index))
+    if (out_later(vm_of(vm)->index))
         hart_flush_soon();
     else
         out_pump();
@@ -108,7 +108,7 @@ void host_console_sent(struct cald_vm *vm)
 
 bool host_console_hurry(struct cald_vm *vm, uint8_t byte)
 {
-    return out_hurry(vm->index, (char)byte);
+    return out_hurry(vm_of(vm)->index, (char)byte);
 }
 
 /* Messages among them are marked by control characters, which the monitor has no use for. */
@@ -128,7 +128,7 @@ void monitor_host_write(const char *bytes, size_t count)
 
 /* ---- Who is in front ------------------------------------------------------------------------- */
 
-void console_front(struct cald_vm *vm)
+void console_front(struct vm *vm)
 {
     char said[OUT_MESSAGE_MAX];
 
@@ -142,12 +142,12 @@ void console_front(struct cald_vm *vm)
     out_set_front(vm->index, said);
 }
 
-void monitor_host_console(struct cald_vm *vm)
+void monitor_host_console(struct vm *vm)
 {
     console_front(vm);
 }
 
-void console_vm_ended(struct cald_vm *vm)
+void console_vm_ended(struct vm *vm)
 {
     char said[OUT_MESSAGE_MAX];
 
@@ -158,7 +158,7 @@ void console_vm_ended(struct cald_vm *vm)
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
-static bool takes_keys(struct cald_vm *vm)
+static bool takes_keys(struct vm *vm)
 {
     enum vm_state state = atomic_load(&vm->state);
 
@@ -185,7 +185,7 @@ static void send_ahead(void)
 {
     uint64_t now = host_time();
 
-    while (ahead_count && ns16550a_receive(&ahead_vm->uart, ahead[ahead_first])) {
+    while (ahead_count && ns16550a_receive(&ahead_vm->cald->uart, ahead[ahead_first])) {
         ahead_first = (ahead_first + 1) % AHEAD;
         ahead_count--;
         ahead_since = now;
@@ -199,7 +199,7 @@ static void send_ahead(void)
     }
 }
 
-static void keep_ahead(struct cald_vm *vm, uint16_t key)
+static void keep_ahead(struct vm *vm, uint16_t key)
 {
     if (vm != ahead_vm) {
         drop_ahead();
@@ -233,11 +233,11 @@ static void send_front(uint16_t key)
             monitor_key((uint8_t)key);
         return;
     }
-    struct cald_vm *vm = &vms[to];
+    struct vm *vm = &vms[to];
     bool waits = ahead_count && vm == ahead_vm; /* those before it come first */
     if (!takes_keys(vm))
         out_bell();
-    else if (waits || !ns16550a_receive(&vm->uart, key))
+    else if (waits || !ns16550a_receive(&vm->cald->uart, key))
         keep_ahead(vm, key);
     else if (vm == ahead_vm)
         deaf = false;
@@ -273,7 +273,7 @@ static void choose_by_name(bool done)
     char names[OUT_MESSAGE_MAX / 2];
     size_t used = 0;
     unsigned fits = 0;
-    struct cald_vm *first = NULL;
+    struct vm *first = NULL;
 
     names[0] = 0;
     for (unsigned i = 0; i < vm_count; i++) {

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "drivers/uart/uart.h"
 
 /* From here on output reaches `uart`, whose init() has been called. NULL: it reaches nobody. */
@@ -48,11 +48,11 @@ void console_key(uint16_t key);
 void console_flush(void);
 
 /* Puts a VM in front, or the monitor (NULL). */
-void console_front(struct cald_vm *vm);
+void console_front(struct vm *vm);
 
 /* The VM has ended and doesn't start again by itself: its last words come out, and if it was in
  * front the monitor takes its place. Call it after the line that says how it ended. */
-void console_vm_ended(struct cald_vm *vm);
+void console_vm_ended(struct vm *vm);
 
 /* Waits until everything that was printed is out; VMs print nothing more until `false`. For the
  * machine's end. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lib/common/lock.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/bare/console.h"
 #include "host/bare/console_line.h"
 #include "host/bare/console_ring.h"
@@ -317,7 +317,7 @@ bool out_hurry(unsigned vm, char byte)
 /* A VM's ring has less in it than before. */
 static void taken_from(unsigned vm)
 {
-    struct ns16550a *uart = &vms[vm].uart;
+    struct ns16550a *uart = &vms[vm].cald->uart;
 
     atomic_fetch_and(&waiting, ~(1ULL << vm));
     if (!console_ring_is_empty(&rings[vm]))

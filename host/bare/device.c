@@ -3,7 +3,7 @@
 #include <libfdt.h>
 
 #include "lib/common/print.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "drivers/mmio.h"
 #include "host/bare/board.h"
 #include "host/bare/iommu.h"
@@ -22,7 +22,7 @@ void host_device_adopt(struct passthrough *device)
         device->host_regs = paging_map_device(device->regs[0].base, device->regs[0].size);
 }
 
-bool host_device_start(struct cald_vm *vm, const struct passthrough *device)
+bool host_device_start(struct vm *vm, const struct passthrough *device)
 {
     sfence_vma_all(); /* its registers were mapped on another hart */
     if (device->pci)
@@ -32,7 +32,7 @@ bool host_device_start(struct cald_vm *vm, const struct passthrough *device)
 
 /* First the device itself, as well as it can, then its way to memory. Reset comes last: while that
  * takes its time nobody can look at the function. */
-bool host_device_stop(struct cald_vm *vm, const struct passthrough *device)
+bool host_device_stop(struct vm *vm, const struct passthrough *device)
 {
     bool stopped = false;
     sfence_vma_all(); /* as above */
@@ -49,7 +49,7 @@ bool host_device_stop(struct cald_vm *vm, const struct passthrough *device)
     return stopped;
 }
 
-void host_devices_stopped(struct cald_vm *vm)
+void host_devices_stopped(struct vm *vm)
 {
     iommu_forget(vm);
 }

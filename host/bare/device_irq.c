@@ -11,7 +11,7 @@
 
 #include <libfdt.h>
 
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "drivers/mmio.h"
 #include "host/bare/board.h"
 #include "host/bare/console.h"

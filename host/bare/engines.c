@@ -111,17 +111,17 @@ void machine_hart_init(void)
         engine_shadow.hart_init();
 }
 
-void machine_choose_engine(struct cald_vm *vm, struct vm_config *config)
+void machine_choose_engine(struct vm *vm, struct vm_config *config)
 {
     if (config->engine == ENGINE_ANY)
         config->engine = has_h && !(prefer_shadow && has_shadow) ? ENGINE_H : ENGINE_SHADOW;
-    vm->eng.ops = config->engine == ENGINE_H ? &engine_h : &engine_shadow;
+    vm->cald->eng.ops = config->engine == ENGINE_H ? &engine_h : &engine_shadow;
     if (config->engine == ENGINE_H && !has_h)
         property_refuse(config, "property engine: the harts have no H extension; \"shadow\" or "
                                 "nothing is expected");
 }
 
-void machine_check_addresses(const struct cald_vm *vm, struct vm_config *config)
+void machine_check_addresses(const struct vm *vm, struct vm_config *config)
 {
     uint64_t end = vm_gpa_end(vm);
     if (config->engine == ENGINE_H && !gstage_levels(end, h_features.gstage_modes))
@@ -182,7 +182,7 @@ void machine_warn_of_firmware(void)
     if (version < OPENSBI_PRINTS)
         return;
     for (unsigned n = 0; n < vm_count; n++) {
-        if (vms[n].eng.ops != &engine_shadow || atomic_load(&vms[n].state) == VM_REFUSED)
+        if (vms[n].cald->eng.ops != &engine_shadow || atomic_load(&vms[n].state) == VM_REFUSED)
             continue;
         host_print("firmware OpenSBI %lu.%lu prints \"system_opcode_insn: Invalid opcode ...\" for "
                    "each sret, wfi and sfence.vma of a guest on engine shadow; 1.5 doesn't",

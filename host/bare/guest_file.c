@@ -14,7 +14,7 @@
  */
 #include "host/bare/guest_file.h"
 
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "drivers/imsic/file.h"
 #include "drivers/mmio.h"
 #include "host/bare/board.h"
@@ -101,8 +101,8 @@ static void add(unsigned reg, uint64_t bits)
  * outside of the guest since, are left in `waits`. */
 static bool drained(struct hart_file *file)
 {
-    struct cald_vm *vm = file->vcpu->vm;
-    if (file->life != vm->lives)
+    const struct cald_vm *vm = file->vcpu->vm;
+    if (file->life != vm_of(vm)->lives)
         return true; /* all of that life's vCPUs have left the guest */
     for (uint64_t left = file->waits; left; left &= left - 1) {
         const struct cald_vcpu *other = &vm->vcpus[__builtin_ctzll(left)];
@@ -120,7 +120,7 @@ static void forward(struct hart_file *file, unsigned number)
     uint64_t any = 0;
     for (unsigned w = 0; w < IMSIC_WORDS && w * 64 <= vcpu->imsic.ids; w++) {
         uint64_t bits = take(IMSIC_EIP0 + 2 * w);
-        if (file->life != vcpu->vm->lives)
+        if (file->life != vm_of_vcpu(vcpu)->lives)
             continue;
         atomic_fetch_or(&vcpu->imsic.word[w].pending, bits);
         any |= bits;
@@ -156,7 +156,8 @@ void host_file_load(struct cald_vcpu *vcpu)
         return;
     uint64_t page =
         imsic_file_address(&board_tree.imsic, (unsigned)hart->irq_context) + number * IMSIC_PAGE;
-    hart->files[number] = (struct hart_file){.vcpu = vcpu, .state = HELD, .life = vcpu->vm->lives};
+    hart->files[number] =
+        (struct hart_file){.vcpu = vcpu, .state = HELD, .life = vm_of_vcpu(vcpu)->lives};
     vcpu->eng.ops->file(&vcpu->eng, number);
     struct window old = look_at(number);
     set(IMSIC_EIDELIVERY, 0);
@@ -178,7 +179,7 @@ void host_file_load(struct cald_vcpu *vcpu)
     imsic->files_had++;
     vcpu->eng.ops->irq(&vcpu->eng, GUEST_IRQ_EXTERNAL, false); /* the file shows it now */
     vcpu->eng.ops->window_map(&vcpu->eng, vm_irq_file_gpa(vcpu), page);
-    if (vcpu->vm->msi_devices)
+    if (vm_of_vcpu(vcpu)->msi_devices)
         host_msi_retarget(vcpu, page);
     host_file_collect(vcpu);
 }
@@ -218,7 +219,7 @@ void host_file_put(struct cald_vcpu *vcpu)
     struct hart_file *file = &hart->files[number];
     guest_file_unwatch(hart);
     file->maps = vcpu->eng.ops->window_map(&vcpu->eng, vm_irq_file_gpa(vcpu), 0);
-    if (vcpu->vm->msi_devices)
+    if (vm_of_vcpu(vcpu)->msi_devices)
         host_msi_retarget(vcpu, 0);
     file->state = DRAINING;
     tell_others(vcpu, file);

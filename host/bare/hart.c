@@ -3,9 +3,8 @@
 #include "host/bare/hart.h"
 
 #include "appliance/monitor/top.h"
-#include "lib/vcpu/report.h"
 #include "lib/sbi/sbi.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "appliance/watchdog.h"
 #include "drivers/mmio.h"
 #include "host/bare/console.h"
@@ -308,7 +307,7 @@ static void turn(struct cald_vcpu *vcpu)
     /* What these bits announce is read below; taken first, so that later mail counts anew. */
     uint32_t mail = atomic_fetch_and(&vcpu->mailbox, ~(MAIL_CONTROL | MAIL_WAKE | MAIL_REPORT));
     if (mail & MAIL_REPORT)
-        report_answer(vcpu, atomic_load(&vcpu->out));
+        vm_report_answer(vcpu, atomic_load(&vcpu->out));
     if (vms_leave(vcpu))
         return;
     uint32_t hsm = atomic_load(&vcpu->hsm);

@@ -12,7 +12,7 @@
 #include "lib/common/lock.h"
 #include "lib/common/print.h"
 #include "appliance/tree/fdt_reg.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "drivers/iommu/iommu.h"
 #include "host/bare/board.h"
 #include "host/bare/device_irq.h"
@@ -43,7 +43,7 @@ static unsigned iommu_count;
 static struct behind {
     struct board_iommu *iommu;
     uint32_t id;
-    struct cald_vm *vm;
+    struct vm *vm;
     const char *path;
     uint64_t quiet_until; /* a fault was told: the next ones are only counted until then */
     uint64_t counted;
@@ -170,7 +170,7 @@ void iommu_adopt(struct passthrough *device)
 }
 
 /* A table of its own for an engine that has none, or one of a mode that the IOMMU lacks. */
-static const struct gstage *own_table(struct cald_vm *vm, const struct iommu_hw *hw)
+static const struct gstage *own_table(struct vm *vm, const struct iommu_hw *hw)
 {
     struct gstage *table = &own_tables[vm->index];
     if (table->root)
@@ -178,7 +178,7 @@ static const struct gstage *own_table(struct cald_vm *vm, const struct iommu_hw 
     unsigned modes = 0;
     for (unsigned levels = 3; levels <= 5; levels++)
         modes |= (unsigned)iommu_hw_has_levels(hw, levels) << levels;
-    unsigned levels = gstage_levels(vm->eng.gpa_end, modes);
+    unsigned levels = gstage_levels(vm->cald->eng.gpa_end, modes);
     bool ok = levels && gstage_init(table, levels) == 0;
     for (unsigned n = 0; ok && n < vm->ram_chunks; n++) {
         const struct ram_chunk *chunk = &vm->ram[n];
@@ -192,19 +192,19 @@ static const struct gstage *own_table(struct cald_vm *vm, const struct iommu_hw 
     return ok ? table : NULL;
 }
 
-bool iommu_start(struct cald_vm *vm, const struct passthrough *device)
+bool iommu_start(struct vm *vm, const struct passthrough *device)
 {
     struct behind *behind = device->iommu;
     struct board_iommu *iommu = behind->iommu;
     const struct gstage *table =
-        vm->eng.ops->second_stage ? vm->eng.ops->second_stage(&vm->eng) : NULL;
+        vm->cald->eng.ops->second_stage ? vm->cald->eng.ops->second_stage(&vm->cald->eng) : NULL;
     if (!table || !iommu_hw_has_levels(&iommu->hw, table->levels))
         table = own_table(vm, &iommu->hw);
     if (!table) {
         vm_error(vm->config->name,
                  "property passthrough: no memory is left for %s's tables, or %s has no mode for "
                  "addresses up to %#lx",
-                 device->path, iommu->name, vm->eng.gpa_end - 1);
+                 device->path, iommu->name, vm->cald->eng.gpa_end - 1);
         return false;
     }
     struct iommu_context context = {.second_stage = gstage_atp(table), .vm = vm->index + 1};
@@ -229,7 +229,7 @@ bool iommu_start(struct cald_vm *vm, const struct passthrough *device)
     return ok;
 }
 
-bool iommu_stop(struct cald_vm *vm, const struct passthrough *device)
+bool iommu_stop(struct vm *vm, const struct passthrough *device)
 {
     struct behind *behind = device->iommu;
     lock_take(&behind->iommu->lock);
@@ -238,7 +238,7 @@ bool iommu_stop(struct cald_vm *vm, const struct passthrough *device)
     return ok;
 }
 
-void iommu_flush(struct cald_vm *vm)
+void iommu_flush(struct vm *vm)
 {
     uint32_t done = 0;
     for (unsigned n = 0; n < vm->device_count; n++) {
@@ -252,7 +252,7 @@ void iommu_flush(struct cald_vm *vm)
     }
 }
 
-void iommu_forget(struct cald_vm *vm)
+void iommu_forget(struct vm *vm)
 {
     vm->msi_devices = false;
     msi_forget(vm);

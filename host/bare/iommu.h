@@ -7,7 +7,7 @@
 
 #include "appliance/device/passthrough.h"
 
-struct cald_vm;
+struct vm;
 
 /* Boot hart, once, after pci_init(): finds and starts them. All devices behind them are blocked. */
 void iommu_init(void);
@@ -30,16 +30,16 @@ bool iommu_poll(void);
 void iommu_adopt(struct passthrough *device);
 
 /* The device reaches its VM's memory and nothing else; false after one line. */
-bool iommu_start(struct cald_vm *vm, const struct passthrough *device);
+bool iommu_start(struct vm *vm, const struct passthrough *device);
 
 /* The device reaches nothing, and nothing that it sent is on its way any more; false: the IOMMU
  * does not say so. */
-bool iommu_stop(struct cald_vm *vm, const struct passthrough *device);
+bool iommu_stop(struct vm *vm, const struct passthrough *device);
 
 /* What IOMMUs cached of the VM's tables goes: they have changed. */
-void iommu_flush(struct cald_vm *vm);
+void iommu_flush(struct vm *vm);
 
 /* After all devices of a VM have been stopped. */
-void iommu_forget(struct cald_vm *vm);
+void iommu_forget(struct vm *vm);
 
 #endif

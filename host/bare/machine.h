@@ -3,7 +3,7 @@
 #ifndef HOST_BARE_MACHINE_H
 #define HOST_BARE_MACHINE_H
 
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "lib/engine/engine.h"
 
 /* Bytes of a vector register; 0: the harts have none that can be switched. */
@@ -17,11 +17,12 @@ bool machine_find_engines(void);
 void machine_hart_init(void);
 
 /* The engine that the VM's bundle wants, or `engine=` in Caldarium's own options, or the better
- * one: into vm->eng.ops and config->engine. Refuses the VM where the machine doesn't have it. */
-void machine_choose_engine(struct cald_vm *vm, struct vm_config *config);
+ * one: into vm->cald->eng.ops and config->engine. Refuses the VM where the machine doesn't have it.
+ */
+void machine_choose_engine(struct vm *vm, struct vm_config *config);
 
 /* Refuses a VM with addresses that its engine can't map; its devices are resolved. */
-void machine_check_addresses(const struct cald_vm *vm, struct vm_config *config);
+void machine_check_addresses(const struct vm *vm, struct vm_config *config);
 
 /* The interrupt controller that the VM's bundle wants, or what the board has, into config->irqchip;
  * the engine is chosen. Refuses the VM where it can't have it. */

@@ -26,7 +26,7 @@ void monitor_host_harts(void)
         char runs[60] = "nothing", rest[60] = "";
         lock_take(&rq->lock); /* the current one may end while its name is read */
         if (rq->current)
-            snprintf(runs, sizeof(runs), "vm %s, vCPU %u", rq->current->vcpu->vm->config->name,
+            snprintf(runs, sizeof(runs), "vm %s, vCPU %u", rq->current->vcpu->vm->name,
                      rq->current->vcpu->id);
         if (atomic_load(&rq->owner))
             snprintf(rest, sizeof(rest), "; kept for %s", atomic_load(&rq->owner)->config->name);
@@ -68,9 +68,9 @@ void monitor_host_tick(bool on)
         host_watch(); /* its timer is its own to program */
 }
 
-bool monitor_host_share(const struct cald_vm *vm, struct monitor_share *share)
+bool monitor_host_share(const struct vm *vm, struct monitor_share *share)
 {
-    const struct sched_entity *entity = sched_entity(&vm->vcpus[0]);
+    const struct sched_entity *entity = sched_entity(&vm->cald->vcpus[0]);
     uint64_t hz = host_timebase();
     if (vm->config->schedule == SCHEDULE_PINNED)
         return false;
@@ -80,14 +80,14 @@ bool monitor_host_share(const struct cald_vm *vm, struct monitor_share *share)
     return true;
 }
 
-bool monitor_host_change(struct cald_vm *vm, const struct monitor_share *share)
+bool monitor_host_change(struct vm *vm, const struct monitor_share *share)
 {
     uint64_t hz = host_timebase();
     return sched_change(vm, share->priority, hz * share->budget_us / 1000000,
                         hz * share->period_us / 1000000);
 }
 
-int monitor_host_start(struct cald_vm *vm)
+int monitor_host_start(struct vm *vm)
 {
     return vms_start(vm);
 }

@@ -10,7 +10,7 @@
 
 #include "lib/irq/imsic.h"
 #include "lib/common/lock.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "drivers/iommu/msi.h"
 #include "drivers/mmio.h"
 #include "host/bare/hart.h"
@@ -41,7 +41,7 @@ static struct {
 /* What the IOMMU has left for a vCPU, into its own file in memory. True: there was something. */
 static bool move(struct cald_vcpu *vcpu)
 {
-    struct mrif *from = &vm_msi[vcpu->vm->index].files[vcpu->id];
+    struct mrif *from = &vm_msi[vm_of_vcpu(vcpu)->index].files[vcpu->id];
     bool some = false;
     for (unsigned w = 0; w < IMSIC_WORDS; w++) {
         uint64_t bits =
@@ -57,9 +57,9 @@ static void on_notice(void *owner)
     (void)owner;
     lock_take(&lock);
     for (unsigned n = 0; n < vm_count; n++) {
-        for (unsigned v = 0; vm_msi[n].table && v < vms[n].vcpu_count; v++) {
-            if (move(&vms[n].vcpus[v]))
-                vcpu_mail(&vms[n].vcpus[v], MAIL_EXTERNAL);
+        for (unsigned v = 0; vm_msi[n].table && v < vms[n].cald->vcpu_count; v++) {
+            if (move(&vms[n].cald->vcpus[v]))
+                vcpu_mail(&vms[n].cald->vcpus[v], MAIL_EXTERNAL);
         }
     }
     lock_release(&lock);
@@ -72,16 +72,16 @@ void msi_begin(void)
               irqchip_msi((unsigned)hart->irq_context, on_notice, NULL, &notice);
 }
 
-uint64_t msi_table(struct cald_vm *vm)
+uint64_t msi_table(struct vm *vm)
 {
     if (vm_msi[vm->index].table)
         return host_pa(vm_msi[vm->index].table);
-    uint64_t bytes = TABLE_BYTES + (uint64_t)vm->vcpu_count * sizeof(struct mrif);
+    uint64_t bytes = TABLE_BYTES + (uint64_t)vm->cald->vcpu_count * sizeof(struct mrif);
     uint64_t *table = notices ? host_pages_alloc(bytes, HOST_PAGE_SIZE) : NULL;
     if (!table)
         return 0;
     struct mrif *files = (struct mrif *)((uint8_t *)table + TABLE_BYTES);
-    for (unsigned v = 0; v < vm->vcpu_count; v++) {
+    for (unsigned v = 0; v < vm->cald->vcpu_count; v++) {
         for (unsigned w = 0; w < IOMMU_MRIF_PAIRS; w++)
             atomic_store(&files[v].pair[w].enable, UINT64_MAX); /* a notice for each */
         table[IOMMU_MSI_ENTRY_WORDS * v] = iommu_msi_memory(host_pa(&files[v]));
@@ -95,7 +95,7 @@ uint64_t msi_table(struct cald_vm *vm)
     return host_pa(table);
 }
 
-void msi_forget(struct cald_vm *vm)
+void msi_forget(struct vm *vm)
 {
     lock_take(&lock);
     uint64_t *table = vm_msi[vm->index].table;
@@ -109,15 +109,16 @@ void msi_forget(struct cald_vm *vm)
  * put into memory by the old one is moved when its fence has been answered. */
 void host_msi_retarget(struct cald_vcpu *vcpu, uint64_t file_pa)
 {
-    uint64_t *table = vm_msi[vcpu->vm->index].table;
+    uint64_t *table = vm_msi[vm_of_vcpu(vcpu)->index].table;
     if (!table) { /* the second stage has the file's page, and the IOMMU may remember it */
-        iommu_flush(vcpu->vm);
+        iommu_flush(vm_of_vcpu(vcpu));
         return;
     }
-    uint64_t entry = file_pa ? iommu_msi_file(file_pa)
-                             : iommu_msi_memory(host_pa(&vm_msi[vcpu->vm->index].files[vcpu->id]));
+    uint64_t entry =
+        file_pa ? iommu_msi_file(file_pa)
+                : iommu_msi_memory(host_pa(&vm_msi[vm_of_vcpu(vcpu)->index].files[vcpu->id]));
     *(volatile uint64_t *)&table[IOMMU_MSI_ENTRY_WORDS * vcpu->id] = entry;
     mmio_fence();
-    iommu_flush(vcpu->vm);
+    iommu_flush(vm_of_vcpu(vcpu));
     move(vcpu);
 }

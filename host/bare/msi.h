@@ -6,16 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct cald_vm;
+struct vm;
 
 /* On the console's hart, before any VM starts: notices arrive here. */
 void msi_begin(void);
 
 /* The VM's MSI page table, made if there is none yet: its physical address; 0: out of memory, or
  * the VM has no interrupt files. */
-uint64_t msi_table(struct cald_vm *vm);
+uint64_t msi_table(struct vm *vm);
 
 /* Gives it back. No device uses it any more. */
-void msi_forget(struct cald_vm *vm);
+void msi_forget(struct vm *vm);
 
 #endif

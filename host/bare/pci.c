@@ -14,7 +14,7 @@
 
 #include "appliance/bundle/property.h"
 #include "appliance/tree/fdt_reg.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "drivers/mmio.h"
 #include "drivers/pci/ecam.h"
 #include "host/bare/board.h"

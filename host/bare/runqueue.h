@@ -22,7 +22,7 @@
 #include "lib/common/lock.h"
 
 struct cald_vcpu;
-struct cald_vm;
+struct vm;
 
 enum entity_state {
     ENTITY_OFF,       /* its VM is on no hart */
@@ -67,10 +67,10 @@ struct runqueue {
     unsigned entities;      /* how many have their home here */
     uint64_t reserved_ppm;  /* bandwidth given away here, in millionths of the hart */
     struct sched_entity *current;
-    uint64_t rotate_at;            /* not before that is a difference of one evened out */
-    uint64_t slice;                /* ticks of a turn among equals */
-    uint64_t slice_end;            /* UINT64_MAX: the current one is alone at its priority */
-    struct cald_vm *_Atomic owner; /* a pinned VM that has this hart for itself, or NULL */
+    uint64_t rotate_at;       /* not before that is a difference of one evened out */
+    uint64_t slice;           /* ticks of a turn among equals */
+    uint64_t slice_end;       /* UINT64_MAX: the current one is alone at its priority */
+    struct vm *_Atomic owner; /* a pinned VM that has this hart for itself, or NULL */
 };
 
 #define RUNQUEUE_SLICE_HZ 200 /* a turn among equals is 5 ms */

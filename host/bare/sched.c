@@ -16,7 +16,7 @@ static atomic_bool account_waits;
  * stops it. */
 static bool is_urgent(const struct sched_entity *entity)
 {
-    const struct cald_vm *vm = entity->vcpu->vm;
+    const struct vm *vm = vm_of_vcpu(entity->vcpu);
     return atomic_load(&vm->request) != VM_REQUEST_NONE &&
            (atomic_load(&vm->building) == VM_REQUEST_NONE || atomic_load(&vm->hurried));
 }
@@ -302,21 +302,21 @@ static struct hart *refuge(const struct sched_entity *entity)
 
 static void evict(struct hart *hart)
 {
-    struct cald_vm *owner = atomic_load(&hart->rq.owner);
+    struct vm *owner = atomic_load(&hart->rq.owner);
     uint64_t now = host_time();
     lock_take(&hart->rq.lock);
-    if (hart->rq.current && hart->rq.current->vcpu->vm != owner) {
+    if (hart->rq.current && vm_of_vcpu(hart->rq.current->vcpu) != owner) {
         runqueue_charge(&hart->rq, hart->rq.current, now);
         runqueue_add(&hart->rq, step_down(hart), now, true);
     }
-    if (hart->loaded && hart->loaded->vm != owner)
+    if (hart->loaded && vm_of_vcpu(hart->loaded) != owner)
         unload(hart);
     lock_release(&hart->rq.lock);
     for (unsigned n = 0; n < vm_count; n++) {
         if (&vms[n] == owner)
             continue;
-        for (unsigned id = 0; id < vms[n].vcpu_count; id++) {
-            struct sched_entity *entity = sched_entity(&vms[n].vcpus[id]);
+        for (unsigned id = 0; id < vms[n].cald->vcpu_count; id++) {
+            struct sched_entity *entity = sched_entity(&vms[n].cald->vcpus[id]);
             if (atomic_load(&entity->home) != hart->index)
                 continue;
             struct hart *to = refuge(entity);

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/bare/hart.h"
 #include "host/bare/runqueue.h"
 
@@ -23,10 +23,10 @@ static inline struct sched_entity *sched_entity(const struct cald_vcpu *vcpu)
 /* Finds a home for each vCPU of a VM that is on no hart, all of them asleep. False after one line
  * that names VM and property, with nothing changed. Calls of sched_place() and sched_remove() are
  * serialised by the caller. */
-bool sched_place(struct cald_vm *vm);
+bool sched_place(struct vm *vm);
 
 /* Takes a VM off its harts. Its vCPUs are asleep, but for the caller's own. */
-void sched_remove(struct cald_vm *vm);
+void sched_remove(struct vm *vm);
 
 /* Who runs on this hart now, or NULL; called by that hart between turns. The vCPU before it has
  * been taken off the hart. */
@@ -47,7 +47,7 @@ void sched_timer(struct hart *hart, uint64_t now);
 
 /* Gives a VM's vCPUs another priority or reservation, from now on; ticks, budget 0: none. False:
  * the harts have not that much to give. */
-bool sched_change(struct cald_vm *vm, unsigned priority, uint64_t budget, uint64_t period);
+bool sched_change(struct vm *vm, unsigned priority, uint64_t budget, uint64_t period);
 
 /* While it is wanted, vCPUs that wait give their hart away also where nobody else has use for it:
  * so that all of a hart's idle time is known. */

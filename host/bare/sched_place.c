@@ -42,18 +42,18 @@ static uint64_t allowed_harts(const struct vm_config *config)
 }
 
 /* Could everybody who shares harts now live without those in `taken`? Names who could not. */
-static bool others_can_go(const struct cald_vm *vm, uint64_t taken)
+static bool others_can_go(const struct vm *vm, uint64_t taken)
 {
     for (unsigned n = 0; n < vm_count; n++) {
-        const struct cald_vm *other = &vms[n];
-        if (other == vm || other->config->schedule != SCHEDULE_SHARED || !other->vcpus ||
-            sched_entity(&other->vcpus[0])->state == ENTITY_OFF)
+        const struct vm *other = &vms[n];
+        if (other == vm || other->config->schedule != SCHEDULE_SHARED || !other->cald->vcpus ||
+            sched_entity(&other->cald->vcpus[0])->state == ENTITY_OFF)
             continue;
-        uint64_t left = without_owned(sched_entity(&other->vcpus[0])->allowed) & ~taken;
+        uint64_t left = without_owned(sched_entity(&other->cald->vcpus[0])->allowed) & ~taken;
         if (!left || other->config->budget_us) {
             bool there = false;
-            for (unsigned id = 0; id < other->vcpu_count; id++)
-                there |= taken >> atomic_load(&sched_entity(&other->vcpus[id])->home) & 1;
+            for (unsigned id = 0; id < other->cald->vcpu_count; id++)
+                there |= taken >> atomic_load(&sched_entity(&other->cald->vcpus[id])->home) & 1;
             if (!left || there) {
                 vm_error(vm->config->name,
                          "property harts: VM %s is on them and can't go elsewhere",
@@ -67,7 +67,7 @@ static bool others_can_go(const struct cald_vm *vm, uint64_t taken)
 
 static void place_entity(struct cald_vcpu *vcpu, struct hart *hart, uint64_t allowed)
 {
-    const struct vm_config *config = vcpu->vm->config;
+    const struct vm_config *config = vm_of_vcpu(vcpu)->config;
     struct sched_entity *entity = sched_entity(vcpu);
     entity->allowed = allowed;
     entity->urgent = entity->in_timers = false;
@@ -90,7 +90,7 @@ static void place_entity(struct cald_vcpu *vcpu, struct hart *hart, uint64_t all
     lock_release(&hart->rq.lock);
 }
 
-static bool place_pinned(struct cald_vm *vm)
+static bool place_pinned(struct vm *vm)
 {
     const struct vm_config *config = vm->config;
     struct hart *chosen[VM_MAX_VCPUS];
@@ -99,7 +99,7 @@ static bool place_pinned(struct cald_vm *vm)
         struct hart *hart = chosen[n] = hart_by_id(config->harts[n]);
         if (!hart)
             return false; /* allowed_harts() has said so */
-        const struct cald_vm *owner = atomic_load(&hart->rq.owner);
+        const struct vm *owner = atomic_load(&hart->rq.owner);
         if (owner) {
             vm_error(config->name, "property harts: hart %lu is taken by VM %s", config->harts[n],
                      owner->config->name);
@@ -113,7 +113,7 @@ static bool place_pinned(struct cald_vm *vm)
         atomic_store(&chosen[n]->rq.owner, vm);
         atomic_store(&chosen[n]->evict, 1);
         sched_nudge(chosen[n]);
-        place_entity(&vm->vcpus[n], chosen[n], 1ULL << chosen[n]->index);
+        place_entity(&vm->cald->vcpus[n], chosen[n], 1ULL << chosen[n]->index);
     }
     return true;
 }
@@ -134,7 +134,7 @@ static struct hart *least_crowded(uint64_t mask, uint64_t ppm, const uint8_t *gi
 
 /* Each vCPU on a hart that none of its VM's others has, as long as there is one; then once more
  * around. */
-static bool place_shared(struct cald_vm *vm, uint64_t allowed)
+static bool place_shared(struct vm *vm, uint64_t allowed)
 {
     const struct vm_config *config = vm->config;
     uint64_t open = without_owned(allowed), left = open;
@@ -162,11 +162,11 @@ static bool place_shared(struct cald_vm *vm, uint64_t allowed)
         left &= ~(1ULL << chosen[n]->index);
     }
     for (unsigned n = 0; n < config->vcpus; n++)
-        place_entity(&vm->vcpus[n], chosen[n], allowed);
+        place_entity(&vm->cald->vcpus[n], chosen[n], allowed);
     return true;
 }
 
-bool sched_place(struct cald_vm *vm)
+bool sched_place(struct vm *vm)
 {
     uint64_t allowed = allowed_harts(vm->config);
     if (!allowed)
@@ -174,10 +174,10 @@ bool sched_place(struct cald_vm *vm)
     return vm->config->schedule == SCHEDULE_PINNED ? place_pinned(vm) : place_shared(vm, allowed);
 }
 
-void sched_remove(struct cald_vm *vm)
+void sched_remove(struct vm *vm)
 {
-    for (unsigned n = 0; n < vm->vcpu_count; n++) {
-        struct sched_entity *entity = sched_entity(&vm->vcpus[n]);
+    for (unsigned n = 0; n < vm->cald->vcpu_count; n++) {
+        struct sched_entity *entity = sched_entity(&vm->cald->vcpus[n]);
         struct hart *hart = sched_lock_home(entity);
         struct runqueue *rq = &hart->rq;
         if (entity->state == ENTITY_READY)
@@ -198,11 +198,11 @@ void sched_remove(struct cald_vm *vm)
     }
 }
 
-bool sched_change(struct cald_vm *vm, unsigned priority, uint64_t budget, uint64_t period)
+bool sched_change(struct vm *vm, unsigned priority, uint64_t budget, uint64_t period)
 {
     uint64_t ppm = budget ? (uint64_t)((unsigned __int128)budget * 1000000 / period) : 0;
-    for (unsigned n = 0; n < vm->vcpu_count; n++) {
-        struct sched_entity *entity = sched_entity(&vm->vcpus[n]);
+    for (unsigned n = 0; n < vm->cald->vcpu_count; n++) {
+        struct sched_entity *entity = sched_entity(&vm->cald->vcpus[n]);
         struct hart *hart = sched_lock_home(entity);
         bool fits = hart->rq.reserved_ppm - entity->reserved_ppm + ppm <= 1000000;
         if (fits && entity->state != ENTITY_OFF) {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "appliance/bundle/bundle.h"
-#include "lib/vm/memory.h"
+#include "appliance/memory.h"
 #include "lib/common/print.h"
 #include "lib/sbi/sbi.h"
 #include "appliance/watchdog.h"
@@ -24,7 +24,7 @@ static struct vm_config *configs;
 static struct lock placement;
 static bool poweroff_when_done;
 
-static bool define(struct cald_vm *vm, unsigned index)
+static bool define(struct vm *vm, unsigned index)
 {
     const struct vm_config *config = &configs[index];
     vm->index = index;
@@ -51,27 +51,28 @@ static bool define(struct cald_vm *vm, unsigned index)
         return true;
     }
     vm->start_at_boot = config->autostart;
-    vm->vcpu_count = config->vcpus;
-    vm->vcpus = host_pages_alloc(sizeof(struct cald_vcpu) * config->vcpus, HOST_PAGE_SIZE);
-    if (!vm->vcpus || !vm_irq_define(vm) || !builder_define(vm))
+    vm_describe(vm);
+    vm->cald->vcpu_count = config->vcpus;
+    vm->cald->vcpus = host_pages_alloc(sizeof(struct cald_vcpu) * config->vcpus, HOST_PAGE_SIZE);
+    if (!vm->cald->vcpus || !vm_irq_define(vm->cald) || !builder_define(vm))
         return false;
     struct sched_entity *entities =
         host_pages_alloc(sizeof(struct sched_entity) * config->vcpus, HOST_PAGE_SIZE);
     if (!entities)
         return false;
     for (unsigned n = 0; n < config->vcpus; n++) {
-        entities[n].vcpu = &vm->vcpus[n];
-        vm->vcpus[n].host = &entities[n];
-        vm->vcpus[n].vm = vm;
-        vm->vcpus[n].id = n;
-        atomic_store(&vm->vcpus[n].hsm, SBI_HSM_STOPPED);
-        atomic_store(&vm->vcpus[n].out, true);
+        entities[n].vcpu = &vm->cald->vcpus[n];
+        vm->cald->vcpus[n].host = &entities[n];
+        vm->cald->vcpus[n].vm = vm->cald;
+        vm->cald->vcpus[n].id = n;
+        atomic_store(&vm->cald->vcpus[n].hsm, SBI_HSM_STOPPED);
+        atomic_store(&vm->cald->vcpus[n].out, true);
         if (!machine_vlenb)
             continue;
         void *room = host_pages_alloc(32 * machine_vlenb, HOST_PAGE_SIZE);
         if (!room)
             return false;
-        vm->eng.ops->vector_room(&vm->vcpus[n].eng, room);
+        vm->cald->eng.ops->vector_room(&vm->cald->vcpus[n].eng, room);
     }
     return true;
 }
@@ -91,13 +92,15 @@ void vms_define(const void *blob, size_t bytes)
     if (count <= 0)
         return;
     vms = host_pages_alloc((unsigned)count * sizeof(*vms), HOST_PAGE_SIZE);
-    if (!vms) {
+    struct cald_vm *calds = host_pages_alloc((unsigned)count * sizeof(*calds), HOST_PAGE_SIZE);
+    if (!vms || !calds) {
         host_error("no memory to define %d VMs", count);
         return;
     }
     console_define((unsigned)count);
     for (int n = 0; n < count; n++) {
         vms[n].config = &configs[n];
+        vms[n].cald = &calds[n];
         if (!define(&vms[n], (unsigned)n)) {
             vm_error(configs[n].name, "no memory for its %u vCPUs", configs[n].vcpus);
             atomic_store(&vms[n].state, VM_REFUSED);
@@ -108,7 +111,7 @@ void vms_define(const void *blob, size_t bytes)
     }
 }
 
-int vms_start(struct cald_vm *vm)
+int vms_start(struct vm *vm)
 {
     enum vm_state state = atomic_load(&vm->state);
     if (state != VM_DEFINED && state != VM_ENDED) {
@@ -122,12 +125,12 @@ int vms_start(struct cald_vm *vm)
         vm->restarts = 0;
         atomic_store(&vm->hurried, false);
         vm->ended_by_fault = false;
-        for (unsigned n = 0; n < vm->vcpu_count; n++)
-            atomic_store(&vm->vcpus[n].out, true);
-        atomic_store(&vm->vcpus_out, vm->vcpu_count);
+        for (unsigned n = 0; n < vm->cald->vcpu_count; n++)
+            atomic_store(&vm->cald->vcpus[n].out, true);
+        atomic_store(&vm->vcpus_out, vm->cald->vcpu_count);
         atomic_store(&vm->request, VM_REQUEST_RESET);
         atomic_store(&vm->state, VM_RUNNING);
-        host_wake(&vm->vcpus[0]);
+        host_wake(&vm->cald->vcpus[0]);
     }
     lock_release(&placement);
     return placed ? 0 : -1;
@@ -155,7 +158,7 @@ void vms_autostart(void)
 
 /* The VM is over: its harts are free. What tells of it comes after it is so, and before the VM can
  * start again, perhaps on other harts. */
-static void end(struct cald_vm *vm, const char *said)
+static void end(struct vm *vm, const char *said)
 {
     lock_take(&placement);
     lock_take(&vm->life);
@@ -173,25 +176,25 @@ static void end(struct cald_vm *vm, const char *said)
 
 /* The request is done; false: a stronger one has come. The line that tells of it comes after this:
  * whoever reads it may request for something else, and must not find this one still under way. */
-static bool finish(struct cald_vm *vm, enum vm_request request)
+static bool finish(struct vm *vm, enum vm_request request)
 {
     return atomic_compare_exchange_strong(&vm->request, &request, VM_REQUEST_NONE);
 }
 
 /* Lets every vCPU back in. The mail is for one that is awake, has looked at `out`, and is about to
  * sleep. */
-static void admit(struct cald_vm *vm)
+static void admit(struct vm *vm)
 {
     watchdog_arm(vm);
     atomic_store(&vm->vcpus_out, 0);
-    for (unsigned n = 0; n < vm->vcpu_count; n++) {
-        atomic_store(&vm->vcpus[n].out, false);
-        atomic_fetch_or(&vm->vcpus[n].mailbox, MAIL_WAKE);
-        host_wake(&vm->vcpus[n]);
+    for (unsigned n = 0; n < vm->cald->vcpu_count; n++) {
+        atomic_store(&vm->cald->vcpus[n].out, false);
+        atomic_fetch_or(&vm->cald->vcpus[n].mailbox, MAIL_WAKE);
+        host_wake(&vm->cald->vcpus[n]);
     }
 }
 
-static void make_again(struct cald_vm *vm)
+static void make_again(struct vm *vm)
 {
     if (vm->taken) {
         vm->restarts++;
@@ -201,7 +204,7 @@ static void make_again(struct cald_vm *vm)
     vm_create(vm); /* or nothing is taken */
 }
 
-static void unmake(struct cald_vm *vm)
+static void unmake(struct vm *vm)
 {
     if (vm->taken)
         vm_destroy(vm);
@@ -211,7 +214,7 @@ static void unmake(struct cald_vm *vm)
  * The long part of a request, in as many turns as it takes; true: it is done. The first turn is an
  * urgent one, so it only says that those to come are not.
  */
-static bool build(struct cald_vm *vm, enum vm_request request)
+static bool build(struct vm *vm, enum vm_request request)
 {
     if (atomic_load(&vm->building) == VM_REQUEST_NONE) {
         atomic_store(&vm->building, request);
@@ -225,7 +228,7 @@ static bool build(struct cald_vm *vm, enum vm_request request)
 
 /* On the leader, with every vCPU out. What was begun comes to its end before a stronger request is
  * looked at. */
-static void carry_out(struct cald_vm *vm)
+static void carry_out(struct vm *vm)
 {
     enum vm_request request = atomic_load(&vm->building);
     bool done;
@@ -278,7 +281,7 @@ static void carry_out(struct cald_vm *vm)
  */
 bool vms_leave(struct cald_vcpu *vcpu)
 {
-    struct cald_vm *vm = vcpu->vm;
+    struct vm *vm = vm_of_vcpu(vcpu);
     enum vm_request request = atomic_load(&vm->request);
     bool out = atomic_load(&vcpu->out), leader = !vcpu->id;
     if (!out && request == VM_REQUEST_NONE)
@@ -293,9 +296,9 @@ bool vms_leave(struct cald_vcpu *vcpu)
     }
     if (!leader) {
         sched_sleep(vcpu, out ? MAIL_WAKE : 0, UINT64_MAX, VCPU_AWAY);
-        if (!out && atomic_fetch_add(&vm->vcpus_out, 1) + 1 == vm->vcpu_count)
-            vcpu_mail(&vm->vcpus[0], MAIL_CONTROL);
-    } else if (request != VM_REQUEST_NONE && atomic_load(&vm->vcpus_out) == vm->vcpu_count) {
+        if (!out && atomic_fetch_add(&vm->vcpus_out, 1) + 1 == vm->cald->vcpu_count)
+            vcpu_mail(&vm->cald->vcpus[0], MAIL_CONTROL);
+    } else if (request != VM_REQUEST_NONE && atomic_load(&vm->vcpus_out) == vm->cald->vcpu_count) {
         carry_out(vm); /* there may be more to do: the next turn looks again */
     } else {
         sched_sleep(vcpu, MAIL_CONTROL | MAIL_REPORT, UINT64_MAX, VCPU_AWAY);

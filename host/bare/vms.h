@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* VMs on harts: where their vCPUs are placed, and what carries a request (lib/vm/vm.h) out. */
+/* VMs on harts: where their vCPUs are placed, and what carries a request (appliance/vm.h) out. */
 #ifndef HOST_BARE_VMS_H
 #define HOST_BARE_VMS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 
 /* Reads the bundle and defines its VMs. Says what is wrong with it if there is none. */
 void vms_define(const void *blob, size_t bytes);
@@ -16,7 +16,7 @@ void vms_define(const void *blob, size_t bytes);
 void vms_autostart(void);
 
 /* Finds harts and starts a VM that is defined or has ended. -1 after one line that says why. */
-int vms_start(struct cald_vm *vm);
+int vms_start(struct vm *vm);
 
 /* On the vCPU's hart: takes part in a request of the VM. True: the vCPU may not run now. */
 bool vms_leave(struct cald_vcpu *vcpu);

@@ -135,19 +135,19 @@ SIM void host_device_adopt(struct passthrough *device)
     (void)device;
 }
 
-SIM bool host_device_start(struct cald_vm *vm, const struct passthrough *device)
+SIM bool host_device_start(struct vm *vm, const struct passthrough *device)
 {
     (void)vm, (void)device;
     return true;
 }
 
-SIM bool host_device_stop(struct cald_vm *vm, const struct passthrough *device)
+SIM bool host_device_stop(struct vm *vm, const struct passthrough *device)
 {
     (void)vm, (void)device;
     return true;
 }
 
-SIM void host_devices_stopped(struct cald_vm *vm)
+SIM void host_devices_stopped(struct vm *vm)
 {
     (void)vm;
 }

@@ -178,14 +178,11 @@ void pci_config_write(struct pci_function *function, unsigned offset, unsigned w
         host_pci_messages(function, offset & ~3U, get(&function->config[offset & ~3U], 4));
 }
 
-static struct pci_function *function_at(struct cald_vm *vm, uint32_t offset)
+/* Function 0 of a slot is all that there is (ECAM: bus, device, function and register). */
+static struct pci_function *function_at(struct pci_bus *bus, uint32_t offset)
 {
-    for (unsigned n = 0; n < vm->device_count; n++) {
-        struct pci_function *function = vm->devices[n].pci;
-        if (function && offset >> 12 == (uint32_t)function->slot << 3)
-            return function;
-    }
-    return NULL;
+    unsigned slot = offset >> 15;
+    return slot < PCI_SLOTS && !(offset >> 12 & 7) ? bus->function[slot] : NULL;
 }
 
 static bool good_access(uint32_t offset, unsigned width)
@@ -193,29 +190,50 @@ static bool good_access(uint32_t offset, unsigned width)
     return (width == 1 || width == 2 || width == 4) && !(offset & (width - 1));
 }
 
-bool pci_read(struct cald_vm *vm, uint32_t offset, unsigned width, uint64_t *value)
+bool pci_bus_read(struct pci_bus *bus, uint32_t offset, unsigned width, uint64_t *value)
 {
     if (!good_access(offset, width))
         return false;
-    const struct pci_function *function = function_at(vm, offset);
+    const struct pci_function *function = function_at(bus, offset);
     *value = UINT32_MAX >> (32 - 8 * width); /* nobody there */
     if (function) {
-        lock_take(&vm->pci_lock);
+        lock_take(&bus->lock);
         *value = pci_config_read(function, offset & 0xfff, width);
-        lock_release(&vm->pci_lock);
+        lock_release(&bus->lock);
     }
     return true;
 }
 
-bool pci_write(struct cald_vm *vm, uint32_t offset, unsigned width, uint64_t value)
+bool pci_bus_write(struct pci_bus *bus, uint32_t offset, unsigned width, uint64_t value)
 {
     if (!good_access(offset, width))
         return false;
-    struct pci_function *function = function_at(vm, offset);
+    struct pci_function *function = function_at(bus, offset);
     if (function) {
-        lock_take(&vm->pci_lock);
+        lock_take(&bus->lock);
         pci_config_write(function, offset & 0xfff, width, (uint32_t)value);
-        lock_release(&vm->pci_lock);
+        lock_release(&bus->lock);
     }
     return true;
+}
+
+static int pci_region_read(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                           uint64_t *value)
+{
+    (void)vcpu;
+    return pci_bus_read(device, (uint32_t)offset, width, value) ? CALD_OK : CALD_EFAULT;
+}
+
+static int pci_region_write(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                            uint64_t value)
+{
+    (void)vcpu;
+    return pci_bus_write(device, (uint32_t)offset, width, value) ? CALD_OK : CALD_EFAULT;
+}
+
+bool pci_bus_begin(struct pci_bus *bus, struct cald_vm *vm)
+{
+    static const struct cald_region_ops ops = {pci_region_read, pci_region_write};
+    return cald_vm_region(vm, "the virtual PCI bus", GUEST_PCI_BASE, GUEST_PCI_SIZE, &ops, bus) ==
+           CALD_OK;
 }

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/common/lock.h"
+
 struct cald_vm;
 
 #define GUEST_PCI_BASE 0x30000000UL
@@ -74,8 +76,17 @@ uint32_t pci_config_read(const struct pci_function *function, unsigned offset, u
 void pci_config_write(struct pci_function *function, unsigned offset, unsigned width,
                       uint32_t value);
 
-/* The ECAM window, by offset from its base. False: no such access. */
-bool pci_read(struct cald_vm *vm, uint32_t offset, unsigned width, uint64_t *value);
-bool pci_write(struct cald_vm *vm, uint32_t offset, unsigned width, uint64_t value);
+/* A guest's bus 0. Its owner sets the functions while no vCPU runs. */
+struct pci_bus {
+    struct lock lock; /* of the functions' configuration spaces */
+    struct pci_function *function[PCI_SLOTS];
+};
+
+/* Its ECAM window is on the VM's bus from now on. False: something else lies there. */
+bool pci_bus_begin(struct pci_bus *bus, struct cald_vm *vm);
+
+/* That window, by offset from its base. False: no such access. */
+bool pci_bus_read(struct pci_bus *bus, uint32_t offset, unsigned width, uint64_t *value);
+bool pci_bus_write(struct pci_bus *bus, uint32_t offset, unsigned width, uint64_t value);
 
 #endif

@@ -15,7 +15,7 @@ bool uart_hot(struct cald_vcpu *vcpu, uint64_t gpa, const struct riscv_access *a
 {
     struct cald_vm *vm = vcpu->vm;
     uint64_t *gpr = vcpu->eng.gpr, offset = gpa - GUEST_UART_BASE;
-    if (offset > NS16550A_LSR || access->width != 1 || vm->config->console != CONSOLE_UART)
+    if (offset > NS16550A_LSR || access->width != 1 || !vm->has_console)
         return false;
     if (access->store) {
         uint8_t byte = (uint8_t)gpr[access->reg];

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/dev/virtio_slot.h"
 
-#define SLOT_BYTES 0x1000UL
+#include "lib/vm/vm.h"
 
-static bool inside(uint64_t gpa, unsigned width)
-{
-    uint64_t offset = gpa - GUEST_SLOTS_BASE;
-    return offset < GUEST_SLOTS_SIZE && width <= GUEST_SLOTS_SIZE - offset;
-}
+#define SLOT_BYTES 0x1000UL
 
 /* Virtual I/O Device (VIRTIO) 1.2, "MMIO Device Register Layout": device id 0 is a placeholder, and
  * drivers leave it alone. The version and the vendor are those of an empty slot of virt. */
@@ -25,20 +21,32 @@ static uint64_t slot_register(uint64_t offset)
     }
 }
 
-bool virtio_slot_read(uint64_t gpa, unsigned width, uint64_t *value)
+static int slot_read(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                     uint64_t *value)
 {
-    uint64_t offset = gpa % SLOT_BYTES, aligned = offset & ~3UL;
-    if (!inside(gpa, width))
-        return false;
+    uint64_t aligned = offset & ~3UL;
+    (void)device, (void)vcpu;
     *value = slot_register(aligned) >> 8 * (offset - aligned);
     if (offset == aligned && width == 8)
         *value |= slot_register(aligned + 4) << 32;
     else if (width < 4)
         *value &= (1UL << 8 * width) - 1;
-    return true;
+    return CALD_OK;
 }
 
-bool virtio_slot_write(uint64_t gpa, unsigned width)
+static int slot_write(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                      uint64_t value)
 {
-    return inside(gpa, width);
+    (void)device, (void)vcpu, (void)offset, (void)width, (void)value;
+    return CALD_OK; /* without effect */
+}
+
+void virtio_slots_begin(struct cald_vm *vm)
+{
+    static const struct cald_region_ops ops = {slot_read, slot_write};
+    for (uint64_t gpa = GUEST_SLOTS_BASE; gpa < GUEST_SLOTS_BASE + GUEST_SLOTS_SIZE;
+         gpa += SLOT_BYTES) {
+        if (!bus_overlap(&vm->bus, gpa, SLOT_BYTES))
+            cald_vm_region(vm, "an empty virtio slot", gpa, SLOT_BYTES, &ops, NULL);
+    }
 }

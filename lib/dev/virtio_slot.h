@@ -6,14 +6,12 @@
 #ifndef LIB_DEV_VIRTIO_SLOT_H
 #define LIB_DEV_VIRTIO_SLOT_H
 
-#include <stdbool.h>
-#include <stdint.h>
+struct cald_vm;
 
 #define GUEST_SLOTS_BASE 0x10001000UL
 #define GUEST_SLOTS_SIZE 0x8000UL
 
-/* False: the address lies in no slot. Writes have no effect. */
-bool virtio_slot_read(uint64_t gpa, unsigned width, uint64_t *value);
-bool virtio_slot_write(uint64_t gpa, unsigned width);
+/* Each slot where nothing else is on the VM's bus is there from now on. */
+void virtio_slots_begin(struct cald_vm *vm);
 
 #endif

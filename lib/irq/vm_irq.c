@@ -11,13 +11,13 @@
 
 static bool has_plic(const struct cald_vm *vm)
 {
-    return vm->config->irqchip == IRQCHIP_PLIC;
+    return vm->irqchip == CALD_IRQCHIP_PLIC;
 }
 
 /* Its vCPUs may have files of the harts'. */
 static bool has_files(const struct cald_vm *vm)
 {
-    return vm->config->irqchip == IRQCHIP_IMSIC && vm->eng.ops->window_init;
+    return vm->irqchip == CALD_IRQCHIP_IMSIC && vm->eng.ops->window_init;
 }
 
 static void plic_changed(struct plic *plic, unsigned context)
@@ -52,21 +52,9 @@ static void aplic_completed(struct aplic *aplic, unsigned source)
     host_irq_complete(vm_of(aplic), source);
 }
 
-unsigned vm_irq_sources(const struct vm_config *config)
-{
-    unsigned sources = GUEST_MIN_SOURCES;
-    if (board.irq_sources > sources)
-        sources = board.irq_sources;
-    for (unsigned n = 0; n < config->shared_count; n++) {
-        if (config->shared[n].irq > sources)
-            sources = config->shared[n].irq;
-    }
-    return sources < GUEST_MAX_SOURCES ? sources : GUEST_MAX_SOURCES;
-}
-
 bool vm_irq_define(struct cald_vm *vm)
 {
-    unsigned sources = vm_irq_sources(vm->config);
+    unsigned sources = vm->irq_sources;
     uint64_t bytes =
         has_plic(vm) ? plic_room_bytes(vm->vcpu_count, sources) : aplic_room_bytes(sources);
     void *room = host_pages_alloc(bytes, HOST_PAGE_SIZE);
@@ -79,21 +67,95 @@ bool vm_irq_define(struct cald_vm *vm)
     return true;
 }
 
+static int answer(bool served)
+{
+    return served ? CALD_OK : CALD_EFAULT;
+}
+
+static int plic_region_read(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                            uint64_t *value)
+{
+    (void)vcpu;
+    return answer(plic_read(device, (uint32_t)offset, width, value));
+}
+
+static int plic_region_write(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                             uint64_t value)
+{
+    (void)vcpu;
+    return answer(plic_write(device, (uint32_t)offset, width, value));
+}
+
+static int aplic_region_read(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                             uint64_t *value)
+{
+    (void)vcpu;
+    return answer(aplic_read(device, (uint32_t)offset, width, value));
+}
+
+static int aplic_region_write(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                              uint64_t value)
+{
+    (void)vcpu;
+    return answer(aplic_write(device, (uint32_t)offset, width, value));
+}
+
+/* A file reads as zero (AIA specification 3.5). */
+static int files_region_read(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                             uint64_t *value)
+{
+    (void)device, (void)vcpu;
+    *value = 0;
+    return answer(width == 4 && offset % 4 == 0);
+}
+
+static int files_region_write(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                              uint64_t value)
+{
+    struct cald_vm *vm = device;
+    struct cald_vcpu *to = &vm->vcpus[offset / GUEST_IMSIC_PAGE];
+    bool posted;
+    (void)vcpu;
+    if (!imsic_store(&to->imsic, offset % GUEST_IMSIC_PAGE, width, value, &posted))
+        return CALD_EFAULT;
+    if (posted)
+        vcpu_mail(to, MAIL_EXTERNAL);
+    return CALD_OK;
+}
+
+static const struct cald_region_ops plic_ops = {plic_region_read, plic_region_write};
+static const struct cald_region_ops aplic_ops = {aplic_region_read, aplic_region_write};
+static const struct cald_region_ops files_ops = {files_region_read, files_region_write};
+
+static bool add_regions(struct cald_vm *vm)
+{
+    const char *name = "the virtual interrupt controller";
+    if (has_plic(vm))
+        return !bus_add(vm, name, GUEST_PLIC_BASE, GUEST_PLIC_SIZE, &plic_ops, &vm->plic, true);
+    if (vm->irqchip == CALD_IRQCHIP_IMSIC &&
+        bus_add(vm, "the vCPUs' interrupt files", GUEST_IMSIC_BASE,
+                vm->vcpu_count * GUEST_IMSIC_PAGE, &files_ops, vm, true))
+        return false;
+    return !bus_add(vm, name, GUEST_APLIC_BASE, GUEST_APLIC_SIZE, &aplic_ops, &vm->aplic, true);
+}
+
 bool vm_irq_init(struct cald_vm *vm)
 {
+    if (!add_regions(vm))
+        return false;
     if (has_plic(vm)) {
         plic_init(&vm->plic);
         vm->plic.changed = plic_changed;
-        vm->plic.completed = vm->device_count ? plic_completed : NULL;
+        vm->plic.completed = vm->forwards ? plic_completed : NULL;
         return true;
     }
-    bool imsic = vm->config->irqchip == IRQCHIP_IMSIC;
+    bool imsic = vm->irqchip == CALD_IRQCHIP_IMSIC;
     vm->aplic.changed = aplic_changed;
     vm->aplic.message = aplic_message;
     vm->aplic.completed = aplic_completed;
     aplic_init(&vm->aplic, vm->vcpu_count, imsic);
     for (unsigned n = 0; n < vm->vcpu_count && imsic; n++)
-        imsic_init(&vm->vcpus[n].imsic, board.imsic_ids);
+        imsic_init(&vm->vcpus[n].imsic, vm->imsic_ids);
     return !has_files(vm) || vm->eng.ops->window_init(&vm->eng, GUEST_IMSIC_BASE) == 0;
 }
 
@@ -182,7 +244,7 @@ void vm_irq_show(struct cald_vcpu *vcpu)
     }
     if (has_plic(vm))
         line = plic_line(&vm->plic, vcpu->id);
-    else if (vm->config->irqchip == IRQCHIP_IMSIC)
+    else if (vm->irqchip == CALD_IRQCHIP_IMSIC)
         line = imsic_line(&vcpu->imsic);
     else
         line = aplic_line(&vm->aplic, vcpu->id);
@@ -193,54 +255,4 @@ void vm_irq_message(struct cald_vcpu *vcpu, uint32_t id)
 {
     if (imsic_post(&vcpu->imsic, id))
         vcpu_mail(vcpu, MAIL_EXTERNAL);
-}
-
-uint64_t vm_irq_mrif(const struct cald_vcpu *vcpu)
-{
-    return host_pa(&vcpu->imsic.word);
-}
-
-/* The file whose page gpa lies in, or NULL. */
-static struct cald_vcpu *file_at(struct cald_vm *vm, uint64_t gpa)
-{
-    uint64_t n = (gpa - GUEST_IMSIC_BASE) / GUEST_IMSIC_PAGE;
-    bool imsic = vm->config->irqchip == IRQCHIP_IMSIC;
-    return imsic && gpa >= GUEST_IMSIC_BASE && n < vm->vcpu_count ? &vm->vcpus[n] : NULL;
-}
-
-bool vm_irq_read(struct cald_vm *vm, uint64_t gpa, unsigned width, uint64_t *value, bool *found)
-{
-    *found = true;
-    if (has_plic(vm)) {
-        if (gpa - GUEST_PLIC_BASE < GUEST_PLIC_SIZE)
-            return plic_read(&vm->plic, (uint32_t)(gpa - GUEST_PLIC_BASE), width, value);
-    } else if (gpa - GUEST_APLIC_BASE < GUEST_APLIC_SIZE) {
-        return aplic_read(&vm->aplic, (uint32_t)(gpa - GUEST_APLIC_BASE), width, value);
-    } else if (file_at(vm, gpa)) {
-        *value = 0; /* AIA specification 3.5 */
-        return width == 4 && gpa % 4 == 0;
-    }
-    *found = false;
-    return false;
-}
-
-bool vm_irq_write(struct cald_vm *vm, uint64_t gpa, unsigned width, uint64_t value, bool *found)
-{
-    struct cald_vcpu *to;
-    *found = true;
-    if (has_plic(vm)) {
-        if (gpa - GUEST_PLIC_BASE < GUEST_PLIC_SIZE)
-            return plic_write(&vm->plic, (uint32_t)(gpa - GUEST_PLIC_BASE), width, value);
-    } else if ((to = file_at(vm, gpa))) {
-        bool posted;
-        if (!imsic_store(&to->imsic, gpa % GUEST_IMSIC_PAGE, width, value, &posted))
-            return false;
-        if (posted)
-            vcpu_mail(to, MAIL_EXTERNAL);
-        return true;
-    } else if (gpa - GUEST_APLIC_BASE < GUEST_APLIC_SIZE) {
-        return aplic_write(&vm->aplic, (uint32_t)(gpa - GUEST_APLIC_BASE), width, value);
-    }
-    *found = false;
-    return false;
 }

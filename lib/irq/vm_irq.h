@@ -10,18 +10,13 @@
 #include <stdint.h>
 
 struct cald_vm;
-struct vm_config;
 struct cald_vcpu;
-
-/* The highest source that a guest's controller has: the board's highest, its own doorbells', and
- * always the GUEST_MIN_SOURCES that guests may count on. */
-unsigned vm_irq_sources(const struct vm_config *config);
 
 /* Takes the memory that the controller needs; once, when the VM is defined. False: there is none.
  */
 bool vm_irq_define(struct cald_vm *vm);
 
-/* The state after reset; no vCPU runs. False: out of memory. */
+/* The state after reset, with its registers on the bus; no vCPU runs. False: out of memory. */
 bool vm_irq_init(struct cald_vm *vm);
 
 /* What of the controller's registers the guest may read without an exit; once the VM has its RAM.
@@ -56,12 +51,5 @@ void vm_irq_show(struct cald_vcpu *vcpu);
 
 /* A message for the vCPU, as if somebody had written `id` to its interrupt file. Any hart. */
 void vm_irq_message(struct cald_vcpu *vcpu, uint32_t id);
-
-/* Physical address of its memory-resident interrupt file: 512 bytes, lib/irq/imsic.h. */
-uint64_t vm_irq_mrif(const struct cald_vcpu *vcpu);
-
-/* The controller's registers. *found: there are some at gpa; false with it: not for that width. */
-bool vm_irq_read(struct cald_vm *vm, uint64_t gpa, unsigned width, uint64_t *value, bool *found);
-bool vm_irq_write(struct cald_vm *vm, uint64_t gpa, unsigned width, uint64_t value, bool *found);
 
 #endif

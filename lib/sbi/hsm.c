@@ -54,7 +54,7 @@ static struct sbi_ret stop(struct cald_vcpu *vcpu)
     vcpu_enter_mode(vcpu, VCPU_AWAY);
     atomic_store(&vcpu->hsm, SBI_HSM_STOPPED);
     if (all_stopped(vcpu->vm))
-        vm_guest_fault(vcpu, "it stopped its last hart: nobody is left who could start one");
+        vcpu_fault(vcpu, "it stopped its last hart: nobody is left who could start one");
     return error(SBI_NO_ANSWER);
 }
 

@@ -59,20 +59,20 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t call, uint64_t fun
         answer = sbi_hot_time(args[0], 0, 0, 0, 0, 0, 0, vcpu).error;
         break;
     case SBI_EXT_LEGACY_PUTCHAR:
-        if (vcpu->vm->config->console != CONSOLE_NONE)
+        if (vcpu->vm->has_console)
             answer = sbi_put_byte(vcpu, (char)args[0]);
         break;
     case SBI_EXT_LEGACY_GETCHAR:
-        if (vcpu->vm->config->console != CONSOLE_NONE && ns16550a_take(&vcpu->vm->uart, &in))
+        if (vcpu->vm->has_console && ns16550a_take(&vcpu->vm->uart, &in))
             answer = in;
         else
-            answer = vcpu->vm->config->getchar_zero ? 0 : -1;
+            answer = vcpu->vm->getchar_zero ? 0 : -1;
         break;
     case SBI_EXT_LEGACY_CLEAR_IPI:
         answer = clear_ipi(vcpu);
         break;
     case SBI_EXT_LEGACY_SHUTDOWN:
-        vm_guest_off(vcpu->vm);
+        host_vm_off(vcpu->vm);
         answer = SBI_NO_ANSWER;
         break;
     default:

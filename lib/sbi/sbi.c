@@ -26,17 +26,19 @@ static const struct sbi_extension rfence = {SBI_EXT_RFENCE, SBI_EXT_RFENCE, 3, r
 
 /* Those that are called often come first. */
 static const struct sbi_extension *const extensions[] = {
-    &sbi_dbcn, &sbi_pmu,      &sbi_hsm, &sbi_sta, &sbi_legacy, &sbi_srst,
-    &sbi_susp, &sbi_watchdog, &base,    &time,    &ipi,        &rfence,
+    &sbi_dbcn, &sbi_pmu, &sbi_hsm, &sbi_sta, &sbi_legacy, &sbi_srst,
+    &sbi_susp, &base,    &time,    &ipi,     &rfence,
 };
 
-static const struct sbi_extension *find(uint64_t id)
+/* The library's, or the host's own. */
+static const struct sbi_extension *find(const struct cald_vcpu *vcpu, uint64_t id)
 {
+    const struct sbi_extension *own = vcpu->vm->sbi_own;
     for (size_t n = 0; n < sizeof(extensions) / sizeof(*extensions); n++) {
         if (id >= extensions[n]->first && id <= extensions[n]->last)
             return extensions[n];
     }
-    return NULL;
+    return own && id >= own->first && id <= own->last ? own : NULL;
 }
 
 /* A guest without a console has none by SBI either; all others have everything. The legacy calls
@@ -44,17 +46,17 @@ static const struct sbi_extension *find(uint64_t id)
 static bool is_hidden(const struct cald_vcpu *vcpu, uint64_t id)
 {
     return (id == SBI_EXT_DBCN || id == SBI_EXT_LEGACY_PUTCHAR || id == SBI_EXT_LEGACY_GETCHAR) &&
-           vcpu->vm->config->console == CONSOLE_NONE;
+           !vcpu->vm->has_console;
 }
 
 bool sbi_has(const struct cald_vcpu *vcpu, uint64_t id)
 {
-    return find(id) != NULL && !is_hidden(vcpu, id);
+    return find(vcpu, id) != NULL && !is_hidden(vcpu, id);
 }
 
 bool sbi_hot_missing(uint64_t id, uint64_t function, struct cald_vcpu *vcpu)
 {
-    const struct sbi_extension *extension = find(id);
+    const struct sbi_extension *extension = find(vcpu, id);
     if (extension && function < extension->functions)
         return false;
     vcpu->eng.exits[EXIT_HOT_SBI_MISSING]++;
@@ -65,7 +67,7 @@ void sbi_handle(struct cald_vcpu *vcpu)
 {
     struct engine_vcpu *v = &vcpu->eng;
     uint64_t id = v->gpr[17];
-    const struct sbi_extension *extension = find(id);
+    const struct sbi_extension *extension = find(vcpu, id);
     struct sbi_ret ret = {SBI_ERR_NOT_SUPPORTED, 0};
     if (extension && !(extension == &sbi_dbcn && is_hidden(vcpu, id)))
         ret = extension->handle(vcpu, id, v->gpr[16], &v->gpr[10]);

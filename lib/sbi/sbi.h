@@ -25,7 +25,7 @@ struct sbi_extension {
 };
 
 extern const struct sbi_extension sbi_hsm, sbi_srst, sbi_dbcn, sbi_pmu, sbi_susp, sbi_sta,
-    sbi_watchdog, sbi_legacy;
+    sbi_legacy;
 
 /* True if `id` names an extension this guest can call: what BASE's probe answers. */
 bool sbi_has(const struct cald_vcpu *vcpu, uint64_t id);
@@ -79,8 +79,7 @@ static inline bool sbi_hart_mask(const struct cald_vcpu *vcpu, uint64_t mask, ui
 }
 
 /*
- * Starting, stopping and suspending, for HSM, SUSP and the start of a VM. sbi_hsm_wakeable() is
- * asked by the host's idle loop for a suspended vCPU; sbi_hsm_resume() ends the suspend.
+ * Starting, stopping and suspending, for HSM, SUSP and the start of a VM.
  */
 void sbi_hsm_reset(struct cald_vcpu *vcpu); /* stopped, or start-pending for vCPU 0 */
 void sbi_hsm_started(

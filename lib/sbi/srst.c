@@ -2,6 +2,7 @@
 /* SBI SRST (2.0, chapter 10): the guest's way to power off and reboot. */
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
+#include "host/host.h"
 
 static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
                              const uint64_t args[6])
@@ -14,11 +15,11 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_
     if (type > SBI_SRST_WARM_REBOOT || reason > SBI_SRST_REASON_SYSTEM_FAILURE)
         return (struct sbi_ret){SBI_ERR_INVALID_PARAM, 0};
     if (reason == SBI_SRST_REASON_SYSTEM_FAILURE && type == SBI_SRST_SHUTDOWN)
-        vm_guest_fault(vcpu, "the guest reports a system failure and powers off");
+        vcpu_fault(vcpu, "the guest reports a system failure and powers off");
     else if (type == SBI_SRST_SHUTDOWN)
-        vm_guest_off(vcpu->vm);
+        host_vm_off(vcpu->vm);
     else
-        vm_guest_reset(vcpu->vm);
+        host_vm_reset(vcpu->vm);
     return (struct sbi_ret){SBI_NO_ANSWER, 0};
 }
 

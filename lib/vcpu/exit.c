@@ -14,10 +14,10 @@ static void inject(struct cald_vcpu *vcpu, uint64_t cause, uint64_t tval)
     uint64_t pc = vcpu->eng.pc;
     vcpu->eng.ops->inject(&vcpu->eng, cause, tval);
     if (vcpu->eng.pc == pc)
-        vm_guest_fault(vcpu,
-                       "double trap: the first instruction of its trap handler traps too, "
-                       "cause %lu (%s), address %#lx",
-                       cause, riscv_cause_name(cause), tval);
+        vcpu_fault(vcpu,
+                   "double trap: the first instruction of its trap handler traps too, "
+                   "cause %lu (%s), address %#lx",
+                   cause, riscv_cause_name(cause), tval);
 }
 
 /* The mailboxes, which the loop looks at anyway, are all that an interrupt means to a guest. */
@@ -38,19 +38,19 @@ static void on_mmio(struct cald_vcpu *vcpu, const struct exit *exit)
     const struct riscv_access *access = &exit->access;
     uint64_t *gpr = vcpu->eng.gpr;
     if (access->store) {
-        if (!vm_mmio_write(vcpu, exit->gpa, access->width, gpr[access->reg])) {
+        int answer = bus_write(&vcpu->vm->bus, vcpu, exit->gpa, access->width, gpr[access->reg]);
+        if (answer == CALD_EBUSY) {
+            vcpu->yields = true; /* others may go first; interrupts come in between */
+            return;
+        }
+        if (answer) {
             vcpu->fw_count[FW_ACCESS_STORE]++;
             inject(vcpu, CAUSE_STORE_ACCESS, exit->gva);
             return;
         }
-        if (vcpu->again) {
-            vcpu->again = false;
-            vcpu->yields = true; /* others may go first; interrupts come in between */
-            return;
-        }
     } else {
         uint64_t raw = 0;
-        if (!vm_mmio_read(vcpu, exit->gpa, access->width, &raw)) {
+        if (bus_read(&vcpu->vm->bus, vcpu, exit->gpa, access->width, &raw)) {
             vcpu->fw_count[FW_ACCESS_LOAD]++;
             inject(vcpu, CAUSE_LOAD_ACCESS, exit->gva);
             return;
@@ -121,8 +121,8 @@ static void on_wfi(struct cald_vcpu *vcpu, const struct exit *exit)
 
 static void on_error(struct cald_vcpu *vcpu, const struct exit *exit)
 {
-    vm_guest_fault(vcpu, "trap that no guest should cause: scause %#lx stval %#lx", exit->cause,
-                   exit->gva);
+    vcpu_fault(vcpu, "trap that no guest should cause: scause %#lx stval %#lx", exit->cause,
+               exit->gva);
 }
 
 /* The hot ones have been answered by the engine. */

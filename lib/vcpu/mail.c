@@ -149,13 +149,17 @@ static inline void end(struct cald_vcpu *vcpu)
 static __attribute__((noinline)) bool aia_register(struct cald_vcpu *vcpu, uint64_t gpa,
                                                    const struct riscv_access *access)
 {
+    const struct bus_region *region = bus_find(&vcpu->vm->bus, gpa, access->width);
     uint64_t *gpr = vcpu->eng.gpr, raw;
-    bool found, served;
+    bool served;
+    if (!region || !region->hot)
+        return false;
     begin(vcpu);
     if (access->store) {
-        served = vm_irq_write(vcpu->vm, gpa, access->width, gpr[access->reg], &found);
+        served = !region->ops->write(region->device, vcpu, gpa - region->gpa, access->width,
+                                     gpr[access->reg]);
     } else {
-        served = vm_irq_read(vcpu->vm, gpa, access->width, &raw, &found);
+        served = !region->ops->read(region->device, vcpu, gpa - region->gpa, access->width, &raw);
         if (served && access->reg)
             gpr[access->reg] = riscv_load_value(access, raw);
     }
@@ -197,7 +201,7 @@ bool hot_csr(struct engine_vcpu *eng, const struct riscv_csr_op *op, uint64_t se
      */
     if (vcpu->imsic.file && (op->csr != CSR_SIREG || select >= IMSIC_EIDELIVERY))
         return false;
-    if (vcpu->vm->config->irqchip != IRQCHIP_IMSIC ||
+    if (vcpu->vm->irqchip != CALD_IRQCHIP_IMSIC ||
         !imsic_csr(&vcpu->imsic, op, select, value, &before))
         return false;
     if (op->rd)

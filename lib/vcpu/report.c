@@ -85,7 +85,7 @@ static void print_report(struct cald_vcpu *vcpu)
     struct engine_vcpu *v = &vcpu->eng;
     struct engine_state state;
     v->ops->state(v, &state);
-    host_print("vm %s: vCPU %u, %s, %s mode, pc %#lx", vcpu->vm->config->name, vcpu->id,
+    host_print("vm %s: vCPU %u, %s, %s mode, pc %#lx", vcpu->vm->name, vcpu->id,
                hsm_name(atomic_load(&vcpu->hsm)), engine_in_user(v) ? "user" : "supervisor", v->pc);
     print_registers(vcpu);
     host_print("    sstatus %016lx  satp %016lx  stvec %#lx  sscratch %#lx", state.sstatus,
@@ -103,26 +103,4 @@ void report_vcpu(struct cald_vcpu *vcpu)
     lock_take(&printing);
     print_report(vcpu);
     lock_release(&printing);
-}
-
-/* One that has left the guest may be taken down any time, but by its leader, who can't be doing so
- * while it looks at its mail: the leader speaks for all. */
-void report_answer(struct cald_vcpu *vcpu, bool out)
-{
-    struct cald_vm *vm = vcpu->vm;
-    if (!out) {
-        report_vcpu(vcpu);
-        return;
-    }
-    if (vcpu->id || !vm->taken || atomic_load(&vm->vcpus_out) != vm->vcpu_count)
-        return;
-    for (unsigned n = 0; n < vm->vcpu_count; n++)
-        report_vcpu(&vm->vcpus[n]);
-}
-
-void report_request(struct cald_vm *vm)
-{
-    bool paused = atomic_load(&vm->state) == VM_PAUSED;
-    for (unsigned n = 0; n < (paused ? 1 : vm->vcpu_count); n++)
-        vcpu_mail(&vm->vcpus[n], MAIL_REPORT);
 }

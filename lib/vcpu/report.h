@@ -8,10 +8,4 @@
 /* Prints one vCPU's state. On its own hart, or on any while it is on none and can't come back. */
 void report_vcpu(struct cald_vcpu *vcpu);
 
-/* Asks for the report of all vCPUs of a VM that runs or is paused: each one's hart prints it. */
-void report_request(struct cald_vm *vm);
-
-/* MAIL_REPORT was in the mailbox. `out`: the vCPU has left the guest for its VM's request. */
-void report_answer(struct cald_vcpu *vcpu, bool out);
-
 #endif

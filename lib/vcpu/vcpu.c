@@ -51,12 +51,6 @@ void vcpu_begin(struct cald_vcpu *vcpu, uint64_t pc, uint64_t opaque)
     atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL);
 }
 
-bool vcpu_runnable(const struct cald_vcpu *vcpu)
-{
-    return atomic_load(&vcpu->hsm) == SBI_HSM_STARTED &&
-           atomic_load(&vcpu->vm->request) == VM_REQUEST_NONE;
-}
-
 void vcpu_run_once(struct cald_vcpu *vcpu)
 {
     vcpu_enter_mode(vcpu, VCPU_GUEST);

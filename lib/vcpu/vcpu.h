@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "appliance/config.h"
 #include "lib/irq/imsic.h"
 #include "lib/engine/engine.h"
 #include "riscv/sbi.h"
@@ -28,7 +27,7 @@ struct cald_vm;
 #define MAIL_WAKE (1u << 4)     /* HSM state changed, or the VM lets it back in */
 #define MAIL_CONTROL (1u << 5)  /* the VM has a request */
 #define MAIL_TIMER (1u << 6)    /* the host's timer for this vCPU went off */
-#define MAIL_REPORT (1u << 7)   /* somebody wants to see the state: lib/vcpu/report.h */
+#define MAIL_REPORT (1u << 7)   /* the host wants to see its state */
 #define MAIL_REMAP (1u << 8)    /* a page that the guest could reach has gone: forget it */
 /* Mail that ends a guest's wait for an interrupt. */
 #define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL | MAIL_REPORT)
@@ -93,13 +92,12 @@ struct cald_vcpu {
     _Atomic uint32_t hsm; /* SBI_HSM_* */
     uint64_t start_pc, start_opaque;
     bool waits;             /* the guest executed WFI: nothing to do before an interrupt comes */
-    bool again;             /* a store has to be tried again: its device is not ready */
     bool yields;            /* the guest polls for something: others may go first */
     bool suspend_retentive; /* while suspended: start_* is not used to go on */
 
     _Atomic uint64_t maps_seen; /* what the engine answered when it forgot pages last */
 
-    _Atomic bool out; /* left the guest for the VM's request; counted in vm->vcpus_out */
+    _Atomic bool out; /* the host's: left the guest for a request, and is counted */
 
     uint64_t sta_shmem;   /* SBI STA area, guest-physical; UINT64_MAX for none */
     uint64_t steal_ticks; /* ready to run, but kept away from its hart */
@@ -123,7 +121,7 @@ static inline struct cald_vcpu *vcpu_of(struct engine_vcpu *eng)
     return (struct cald_vcpu *)eng;
 }
 
-/* Cold start state, as after vm_create(): vCPU 0 start-pending, the others stopped. */
+/* Cold start state, as after vm_ready(): vCPU 0 start-pending, the others stopped. */
 void vcpu_init(struct cald_vcpu *vcpu, struct cald_vm *vm, unsigned id);
 
 /* Leaves mail for `to` and kicks its hart where that is needed. */
@@ -150,8 +148,5 @@ void vcpu_fence_others(struct cald_vcpu *self, uint64_t mask, const struct fence
 
 /* One turn on the loaded vCPU: run until an exit, handle it. */
 void vcpu_run_once(struct cald_vcpu *vcpu);
-
-/* True while guest instructions may run: HSM started and no request pending. */
-bool vcpu_runnable(const struct cald_vcpu *vcpu);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A VM as core sees it, on an engine that only notes what it is asked. */
+/* A VM on an engine that only notes what it is asked: `guest` is the library's, guest_vm the
+ * appliance's. */
 #ifndef TESTS_UNIT_GUESTS_H
 #define TESTS_UNIT_GUESTS_H
 
 #include "tests/unit/unit.h"
 
-#include "lib/vm/memory.h"
+#include "appliance/memory.h"
+#include "appliance/vm.h"
 #include "lib/sbi/sbi.h"
-#include "lib/vm/vm.h"
 #include "host/host.h"
 
 #define GUEST_RAM 0x80000000UL
@@ -15,6 +16,7 @@
 #define GUEST_VCPUS 4
 
 static struct vm_config guest_config;
+static struct vm guest_vm;
 static struct cald_vm guest;
 static struct cald_vcpu guest_vcpus[GUEST_VCPUS];
 static struct fence guest_fence; /* the last one that the engine carried out */
@@ -119,6 +121,7 @@ static inline void guest_describe(unsigned mib)
 {
     sim_reset();
     memset(&guest_config, 0, sizeof(guest_config));
+    memset(&guest_vm, 0, sizeof(guest_vm));
     memset(&guest, 0, sizeof(guest));
     memset(guest_vcpus, 0, sizeof(guest_vcpus));
     guest_fences = guest_irqs = 0;
@@ -130,7 +133,8 @@ static inline void guest_describe(unsigned mib)
     guest_config.memory_ranges = 1;
     guest_config.irqchip = IRQCHIP_PLIC;
     board.timebase = 10000000;
-    guest.config = &guest_config;
+    guest_vm.config = &guest_config;
+    guest_vm.cald = &guest;
     guest.eng.ops = &fake_engine;
     guest.vcpus = guest_vcpus;
     guest.vcpu_count = GUEST_VCPUS;
@@ -139,6 +143,7 @@ static inline void guest_describe(unsigned mib)
         guest_vcpus[n].vm = &guest;
         guest_vcpus[n].id = n;
     }
+    vm_describe(&guest_vm);
 }
 
 #endif

@@ -25,8 +25,9 @@ static bool vm_deaf;
 static size_t vm_takes = SIZE_MAX; /* bytes that VMs take yet */
 
 static struct vm_config configs[4];
-static struct cald_vm vm_table[4];
-struct cald_vm *vms = vm_table;
+static struct vm vm_table[4];
+static struct cald_vm cald_table[4];
+struct vm *vms = vm_table;
 unsigned vm_count;
 
 /* How many bytes the line takes before it has to be waited for. */
@@ -75,7 +76,7 @@ void ns16550a_ready(struct ns16550a *uart)
 {
     atomic_store(&uart->full, 0);
     for (unsigned i = 0; i < 4; i++) {
-        if (uart == &vms[i].uart)
+        if (uart == &vms[i].cald->uart)
             ready_vm = i;
     }
 }
@@ -96,7 +97,7 @@ bool ns16550a_receive(struct ns16550a *uart, uint16_t byte)
         return false;
     vm_takes -= vm_takes != SIZE_MAX;
     for (unsigned i = 0; i < 2; i++) {
-        if (uart == &vms[i].uart)
+        if (uart == &vms[i].cald->uart)
             append(in_vm[i], sizeof(in_vm[i]), byte == NS16550A_BREAK ? BREAK : (uint8_t)byte);
     }
     return true;
@@ -122,6 +123,8 @@ static void add_vm(const char *name)
     snprintf(configs[vm_count].name, VM_NAME_MAX, "%s", name);
     vms[vm_count].config = &configs[vm_count];
     vms[vm_count].index = vm_count;
+    vms[vm_count].cald = &cald_table[vm_count];
+    cald_table[vm_count].owner = &vms[vm_count];
     vms[vm_count].state = VM_RUNNING;
     vms[vm_count].start_at_boot = true;
     vm_count++;
@@ -144,8 +147,8 @@ static void type(const char *keys)
 
 static void say(unsigned vm, const char *text)
 {
-    host_console_write(&vms[vm], text, strlen(text));
-    host_console_flush(&vms[vm]);
+    host_console_write(vms[vm].cald, text, strlen(text));
+    host_console_flush(vms[vm].cald);
 }
 
 static bool defined; /* once, as at boot */
@@ -355,8 +358,8 @@ static size_t flood(unsigned vm, size_t bytes)
 
     memset(newlines, '\n', sizeof(newlines));
     while (done < bytes) {
-        size_t n = host_console_write(&vms[vm], newlines, sizeof(newlines));
-        host_console_flush(&vms[vm]);
+        size_t n = host_console_write(vms[vm].cald, newlines, sizeof(newlines));
+        host_console_flush(vms[vm].cald);
         done += n;
         if (n < sizeof(newlines))
             break;
@@ -446,16 +449,16 @@ static void front_waits(void **state)
     for (unsigned i = 0; i < sizeof(text); i++)
         text[i] = (char)(i % 64 == 63 ? '\n' : 'a' + i / 64 % 26);
     line_takes = 0;
-    size_t done = host_console_write(&vms[0], text, sizeof(text));
-    host_console_flush(&vms[0]);
+    size_t done = host_console_write(vms[0].cald, text, sizeof(text));
+    host_console_flush(vms[0].cald);
     assert_true(done > 1000 && done < sizeof(text));
-    atomic_store(&vms[0].uart.full, 1);
+    atomic_store(&vms[0].cald->uart.full, 1);
     ready_vm = 9;
     say(1, "news\n");
     for (unsigned n = 0; n < 4000 && (done < sizeof(text) || empty_interrupt); n++) {
         line_moves(16);
-        done += host_console_write(&vms[0], text + done, sizeof(text) - done);
-        host_console_flush(&vms[0]);
+        done += host_console_write(vms[0].cald, text + done, sizeof(text) - done);
+        host_console_flush(vms[0].cald);
     }
     assert_int_equal(ready_vm, 0); /* it was told */
     const char *news = strstr(out, "[two] news\r\n");
@@ -518,30 +521,30 @@ static void the_end_leaves_no_prompt(void **state)
 static void bytes_are_put_off(void **state)
 {
     (void)state;
-    assert_false(host_console_hurry(&vms[0], 'a')); /* nobody would come for it */
-    host_console_write(&vms[0], "a", 1);
-    host_console_sent(&vms[0]);
-    assert_true(host_console_hurry(&vms[0], 'b'));
-    assert_true(host_console_hurry(&vms[0], 'c'));
+    assert_false(host_console_hurry(vms[0].cald, 'a')); /* nobody would come for it */
+    host_console_write(vms[0].cald, "a", 1);
+    host_console_sent(vms[0].cald);
+    assert_true(host_console_hurry(vms[0].cald, 'b'));
+    assert_true(host_console_hurry(vms[0].cald, 'c'));
     assert_string_equal(out, "");
     console_flush();
     assert_string_equal(out, "abc");
-    assert_false(host_console_hurry(&vms[0], 'd'));
-    host_console_write(&vms[0], "d", 1);
-    host_console_sent(&vms[0]);
+    assert_false(host_console_hurry(vms[0].cald, 'd'));
+    host_console_write(vms[0].cald, "d", 1);
+    host_console_sent(vms[0].cald);
     host_print("a message"); /* comes after what was written before it */
     assert_string_equal(out, "abcd\r\ncaldarium: a message\r\nabcd");
-    host_console_write(&vms[0], "\n", 1);
-    host_console_sent(&vms[0]);
+    host_console_write(vms[0].cald, "\n", 1);
+    host_console_sent(vms[0].cald);
     forget();
     unsigned much = 0;
-    host_console_write(&vms[1], "x", 1);
-    host_console_sent(&vms[1]);
-    while (host_console_hurry(&vms[1], 'x'))
+    host_console_write(vms[1].cald, "x", 1);
+    host_console_sent(vms[1].cald);
+    while (host_console_hurry(vms[1].cald, 'x'))
         assert_true(++much < 1000);
     assert_true(much > 100);
-    host_console_write(&vms[1], "x", 1);
-    host_console_sent(&vms[1]);
+    host_console_write(vms[1].cald, "x", 1);
+    host_console_sent(vms[1].cald);
     assert_true(out_used > 256);
 }
 
@@ -549,11 +552,11 @@ static void bytes_are_put_off(void **state)
 static void bytes_put_off_across_a_turn(void **state)
 {
     (void)state;
-    host_console_write(&vms[0], "m", 1);
-    host_console_sent(&vms[0]);
+    host_console_write(vms[0].cald, "m", 1);
+    host_console_sent(vms[0].cald);
     console_serve();
     assert_string_equal(out, "m");
-    assert_true(host_console_hurry(&vms[0], 'i'));
+    assert_true(host_console_hurry(vms[0].cald, 'i'));
     console_flush();
     assert_string_equal(out, "mi");
 }
@@ -725,8 +728,8 @@ static void any_bytes(void **state)
         int r = rand();
         char c = r % 8 ? likely[(r >> 8) % (int)(sizeof(likely) - 1)] : (char)(r >> 8);
         forget();
-        host_console_write(&vms[(r >> 4) & 1], &c, 1);
-        host_console_flush(&vms[(r >> 4) & 1]);
+        host_console_write(vms[(r >> 4) & 1].cald, &c, 1);
+        host_console_flush(vms[(r >> 4) & 1].cald);
     }
 }
 

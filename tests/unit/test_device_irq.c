@@ -3,7 +3,7 @@
  * none interrupts that is nobody's. The board's controller has one source that is connected. */
 #include "tests/unit/unit.h"
 
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/bare/board.h"
 #include "host/bare/console.h"
 #include "host/bare/device_irq.h"
@@ -19,7 +19,7 @@ static unsigned source_of_test = 34;
 struct hart harts[BOARD_HARTS];
 unsigned console_hart;
 static struct cald_vm vm;
-static struct vm_config config = {.name = "vm", .irqchip = IRQCHIP_PLIC};
+static enum cald_irqchip irqchip = CALD_IRQCHIP_PLIC;
 static struct cald_vcpu vcpu;
 static struct {
     bool enabled, raised, claimed;
@@ -99,11 +99,13 @@ static int set_up(void **state)
     (void)state;
     memset(&wire, 0, sizeof(wire));
     memset(&vm, 0, sizeof(vm));
-    vm.config = &config;
+    vm.name = "vm";
+    vm.irqchip = irqchip;
+    vm.irq_sources = SOURCES;
     vm.vcpus = &vcpu;
     vcpu.vm = &vm;
     vm.vcpu_count = 1;
-    vm.device_count = 1;
+    vm.forwards = true;
     assert_true(vm_irq_define(&vm));
     assert_true(vm_irq_init(&vm));
     board_tree.uart_irq = 0;
@@ -115,9 +117,9 @@ static int tear_down(void **state)
 {
     (void)state;
     host_irq_detach(&vm, SOURCE);
-    host_pages_free(
-        config.irqchip == IRQCHIP_PLIC ? (void *)vm.plic.enable : (void *)vm.aplic.target,
-        config.irqchip == IRQCHIP_PLIC ? plic_room_bytes(1, SOURCES) : aplic_room_bytes(SOURCES));
+    host_pages_free(irqchip == CALD_IRQCHIP_PLIC ? (void *)vm.plic.enable : (void *)vm.aplic.target,
+                    irqchip == CALD_IRQCHIP_PLIC ? plic_room_bytes(1, SOURCES)
+                                                 : aplic_room_bytes(SOURCES));
     return 0;
 }
 
@@ -129,14 +131,14 @@ static int set_up_500(void **state)
 
 static int set_up_500_aplic(void **state)
 {
-    config.irqchip = IRQCHIP_APLIC;
+    irqchip = CALD_IRQCHIP_APLIC;
     return set_up_500(state);
 }
 
 static int tear_down_500(void **state)
 {
     tear_down(state);
-    config.irqchip = IRQCHIP_PLIC;
+    irqchip = CALD_IRQCHIP_PLIC;
     source_of_test = 34;
     return 0;
 }
@@ -173,6 +175,7 @@ static void ended_before_it_was_completed(void **state)
     host_irq_detach(&vm, SOURCE);
     host_irq_attach(&vm, SOURCE, RISING);
     assert_false(wire.claimed);
+    vm.bus.count = 0;
     assert_true(vm_irq_init(&vm));
     assert_true(fires());
 }
@@ -202,15 +205,13 @@ static void the_consoles(void **state)
 static uint64_t guest_reads(uint64_t gpa)
 {
     uint64_t value;
-    bool found;
-    assert_true(vm_irq_read(&vm, gpa, 4, &value, &found));
+    assert_int_equal(bus_read(&vm.bus, &vcpu, gpa, 4, &value), CALD_OK);
     return value;
 }
 
 static void guest_writes(uint64_t gpa, uint64_t value)
 {
-    bool found;
-    assert_true(vm_irq_write(&vm, gpa, 4, value, &found));
+    assert_int_equal(bus_write(&vm.bus, &vcpu, gpa, 4, value), CALD_OK);
 }
 
 /* From the board's wire to the guest's claim and back, with a number that a PLIC of 95 lacks. */

@@ -89,14 +89,14 @@ static int set_up(void **state)
 {
     (void)state;
     guest_describe(16);
-    assert_int_equal(memory_take(&guest), 0);
+    assert_int_equal(memory_take(&guest_vm), 0);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    memory_give_back(&guest);
+    memory_give_back(&guest_vm);
     assert_int_equal(sim_pages_taken, 0);
     return 0;
 }
@@ -120,7 +120,7 @@ static size_t pack_linux(void)
 
 static void is_loaded(void)
 {
-    assert_true(load_images(&guest, &loaded));
+    assert_true(load_images(&guest_vm, &loaded));
     assert_int_equal(loaded.entry, 0x80200000);
     assert_true(vm_read(&guest, loaded.entry, out, PLAIN));
     assert_memory_equal(out, plain, PLAIN);
@@ -129,7 +129,7 @@ static void is_loaded(void)
 static void refused(const char *why)
 {
     sim_errors = 0;
-    assert_false(load_images(&guest, &loaded));
+    assert_false(load_images(&guest_vm, &loaded));
     assert_int_equal(sim_errors, 1);
     assert_non_null(strstr(sim_messages, "vm web: property kernel: image linux: "));
     assert_non_null(strstr(sim_messages, why));

@@ -17,14 +17,14 @@ static int set_up(void **state)
     guest_describe(16);
     memset(file, 0, sizeof(file));
     guest_config.kernel = (struct config_image){"linux", file, sizeof(file)};
-    assert_int_equal(memory_take(&guest), 0);
+    assert_int_equal(memory_take(&guest_vm), 0);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    memory_give_back(&guest);
+    memory_give_back(&guest_vm);
     return 0;
 }
 
@@ -67,7 +67,7 @@ static void elf_header(void)
 
 static void refused(const char *why)
 {
-    assert_false(load_images(&guest, &loaded));
+    assert_false(load_images(&guest_vm, &loaded));
     assert_int_equal(sim_errors, 1);
     assert_non_null(strstr(sim_messages, "vm web: property "));
     assert_non_null(strstr(sim_messages, why));
@@ -77,7 +77,7 @@ static void test_linux(void **state)
 {
     (void)state;
     linux_header(0x200000, 0x300000);
-    assert_true(load_images(&guest, &loaded));
+    assert_true(load_images(&guest_vm, &loaded));
     assert_int_equal(loaded.entry, 0x80200000);
     assert_int_equal(loaded.kernel_end, 0x80500000);
     assert_int_equal(word_at(loaded.entry), 0x6f);
@@ -102,7 +102,7 @@ static void test_elf(void **state)
 {
     (void)state;
     elf_header();
-    assert_true(load_images(&guest, &loaded));
+    assert_true(load_images(&guest_vm, &loaded));
     assert_int_equal(loaded.entry, 0x80300010);
     assert_int_equal(word_at(0x80300010), 0x6f);
     assert_int_equal(word_at(0x80302000), 0); /* bss */
@@ -138,7 +138,7 @@ static void test_flat(void **state)
     put(0, 0x6f, 4);
     guest_config.has_load_address = true;
     guest_config.load_address = 0x80400000;
-    assert_true(load_images(&guest, &loaded));
+    assert_true(load_images(&guest_vm, &loaded));
     assert_int_equal(word_at(0x80400000), 0x6f);
 }
 
@@ -160,7 +160,7 @@ static void test_damaged_headers(void **state)
             elf_header();
             file[at] = (uint8_t)value;
             sim_errors = 0;
-            bool ok = load_images(&guest, &loaded);
+            bool ok = load_images(&guest_vm, &loaded);
             assert_int_equal(sim_errors, !ok);
         }
     }
@@ -177,7 +177,7 @@ static void test_tree(void **state)
     linux_header(0x200000, 0x300000);
     guest_config.bootargs = "quiet";
     guest_config.ramdisk = (struct config_image){"initramfs", ramdisk, sizeof(ramdisk)};
-    assert_true(load_images(&guest, &loaded));
+    assert_true(load_images(&guest_vm, &loaded));
     size_t room = tree_room(&guest_config);
     const void *fdt = vm_ram(&guest, loaded.fdt, room);
     assert_int_equal(fdt_check_full(fdt, room), 0);
@@ -208,10 +208,10 @@ static void test_ramdisk_place(void **state)
     (void)state;
     linux_header(0x200000, 0x300000);
     guest_config.ramdisk = (struct config_image){"initramfs", ramdisk, sizeof(ramdisk)};
-    assert_true(load_images(&guest, &loaded));
+    assert_true(load_images(&guest_vm, &loaded));
     assert_int_equal(loaded.ramdisk_start, 0x80200000 + RAM_BYTES / 2);
     linux_header(0x200000, 0x900000);
-    assert_true(load_images(&guest, &loaded));
+    assert_true(load_images(&guest_vm, &loaded));
     assert_true(loaded.ramdisk_start >= loaded.kernel_end);
     assert_true(loaded.ramdisk_end <= loaded.fdt);
     assert_true(loaded.fdt - loaded.ramdisk_end < 4096);
@@ -226,7 +226,7 @@ static void test_tree_of_64_vcpus(void **state)
     guest_config.vcpus = 64;
     for (unsigned ext = 0; ext < ISA_EXT_COUNT; ext++)
         isa_set(&board.isa, ext);
-    bool ok = load_images(&guest, &loaded);
+    bool ok = load_images(&guest_vm, &loaded);
     board.isa = before;
     assert_true(ok);
     size_t room = tree_room(&guest_config);
@@ -278,7 +278,7 @@ static const void *load_own_tree(void)
 {
     linux_header(0x200000, 0x300000);
     guest_config.irqchip = tree_irqchip(&guest_config);
-    assert_true(load_images(&guest, &loaded));
+    assert_true(load_images(&guest_vm, &loaded));
     const void *fdt =
         vm_ram(&guest, loaded.fdt, fdt_totalsize(vm_ram(&guest, loaded.fdt, GUEST_MIB / 16)));
     assert_non_null(fdt);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Links: core/monitor/{line,monitor,show}.c. Everything they ask of host and core is here. */
+/* Links: appliance/monitor/{line,monitor,show}.c. Everything they ask of host and library is here.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -14,7 +15,7 @@
 #include "appliance/monitor/show.h"
 #include "appliance/monitor/top.h"
 #include "lib/vcpu/trace.h"
-#include "lib/vm/vm.h"
+#include "appliance/vm.h"
 #include "host/host.h"
 #include "host/sim/sim.h"
 
@@ -22,13 +23,14 @@ static char out[16384];
 static size_t out_used;
 
 static struct vm_config configs[4];
-static struct cald_vm vm_table[4];
+static struct vm vm_table[4];
+static struct cald_vm cald_table[4];
 static struct cald_vcpu web_vcpus[2];
-struct cald_vm *vms = vm_table;
+struct vm *vms = vm_table;
 unsigned vm_count;
 
 static int started, powered_off;
-static struct cald_vm *in_front, *asked;
+static struct vm *in_front, *asked;
 static enum vm_request request, doing;
 static bool ticking;
 static struct monitor_share share;
@@ -76,7 +78,7 @@ const char *vm_state_name(enum vm_state state)
     return names[state];
 }
 
-enum vm_request vm_request(struct cald_vm *vm, enum vm_request what)
+enum vm_request vm_request(struct vm *vm, enum vm_request what)
 {
     if (what <= doing)
         return doing;
@@ -85,7 +87,7 @@ enum vm_request vm_request(struct cald_vm *vm, enum vm_request what)
     return VM_REQUEST_NONE;
 }
 
-void vm_hurry(struct cald_vm *vm)
+void vm_hurry(struct vm *vm)
 {
     atomic_store(&vm->hurried, true);
 }
@@ -105,12 +107,12 @@ void monitor_host_poweroff(void)
     powered_off++;
 }
 
-void monitor_host_console(struct cald_vm *vm)
+void monitor_host_console(struct vm *vm)
 {
     in_front = vm;
 }
 
-int monitor_host_start(struct cald_vm *vm)
+int monitor_host_start(struct vm *vm)
 {
     asked = vm;
     started++;
@@ -132,7 +134,7 @@ void monitor_host_tick(bool on)
     ticking = on;
 }
 
-bool monitor_host_share(const struct cald_vm *vm, struct monitor_share *now)
+bool monitor_host_share(const struct vm *vm, struct monitor_share *now)
 {
     if (vm->config->schedule == SCHEDULE_PINNED)
         return false;
@@ -140,7 +142,7 @@ bool monitor_host_share(const struct cald_vm *vm, struct monitor_share *now)
     return true;
 }
 
-bool monitor_host_change(struct cald_vm *vm, const struct monitor_share *next)
+bool monitor_host_change(struct vm *vm, const struct monitor_share *next)
 {
     asked = vm;
     if (next->budget_us > 9000)
@@ -149,7 +151,7 @@ bool monitor_host_change(struct cald_vm *vm, const struct monitor_share *next)
     return true;
 }
 
-void report_request(struct cald_vm *vm)
+void vm_report(struct vm *vm)
 {
     asked = vm;
 }
@@ -157,7 +159,7 @@ void report_request(struct cald_vm *vm)
 static void add_vm(const char *name, enum vm_state state)
 {
     struct vm_config *config = &configs[vm_count];
-    struct cald_vm *vm = &vm_table[vm_count];
+    struct vm *vm = &vm_table[vm_count];
 
     memset(config, 0, sizeof(*config));
     memset(vm, 0, sizeof(*vm));
@@ -165,6 +167,8 @@ static void add_vm(const char *name, enum vm_state state)
     config->vcpus = 2;
     config->memory[0] = (struct config_range){0x80000000, 256 << 20};
     config->memory_ranges = 1;
+    vm->cald = &cald_table[vm_count];
+    memset(vm->cald, 0, sizeof(*vm->cald));
     vm->config = config;
     vm->index = vm_count++;
     vm->state = state;
@@ -185,8 +189,8 @@ static int setup(void **state)
     web_vcpus[1].eng.exits[EXIT_SBI] = 10;
     web_vcpus[0].ticks_guest = 25000000;
     web_vcpus[1].ticks_idle = 123000;
-    vms[0].vcpus = web_vcpus;
-    vms[0].vcpu_count = 2;
+    vms[0].cald->vcpus = web_vcpus;
+    vms[0].cald->vcpu_count = 2;
     out_used = 0;
     out[0] = 0;
     started = powered_off = 0;

@@ -4,12 +4,11 @@
 #include "tests/unit/unit.h"
 
 #include "lib/dev/pci.h"
-#include "lib/vm/vm.h"
 
 #define HOME 0x40004000UL
 #define HOME_WIDE 0x4000200000UL
 
-static struct cald_vm vm;
+static struct pci_bus bus;
 static struct pci_function function;
 static uint8_t raw[PCI_CONFIG_BYTES];
 
@@ -25,7 +24,7 @@ static int setup(void **state)
 {
     (void)state;
     sim_reset();
-    memset(&vm, 0, sizeof(vm));
+    memset(&bus, 0, sizeof(bus));
     memset(&function, 0, sizeof(function));
     memset(raw, 0xa5, sizeof(raw)); /* what is not copied must not show */
     put32(0x00, 0x10421af4);
@@ -44,8 +43,7 @@ static int setup(void **state)
     function.bars[1] = (struct pci_bar){HOME, 0x1000, false, 0};
     function.bars[4] = (struct pci_bar){HOME_WIDE, 0x4000, true, 0xc};
     pci_function_init(&function, raw);
-    vm.devices[0].pci = &function;
-    vm.device_count = 1;
+    bus.function[function.slot] = &function;
     return 0;
 }
 
@@ -188,8 +186,8 @@ static void hostile(void **state)
                     value |= UINT32_MAX;
                 uint32_t at = 5U << 15 | offset;
                 bool good = (width == 1 || width == 2 || width == 4) && offset % width == 0;
-                assert_int_equal(pci_write(&vm, at, width, value), good);
-                assert_int_equal(pci_read(&vm, at, width, &read), good);
+                assert_int_equal(pci_bus_write(&bus, at, width, value), good);
+                assert_int_equal(pci_bus_read(&bus, at, width, &read), good);
                 if (!good)
                     continue;
                 assert_int_equal(read >> 8 * width, 0);
@@ -218,14 +216,14 @@ static void others(void **state)
         uint64_t value = 0;
         if (offset >> 12 == 5 << 3)
             continue;
-        assert_true(pci_read(&vm, offset, 4, &value));
+        assert_true(pci_bus_read(&bus, offset, 4, &value));
         assert_int_equal(value, UINT32_MAX);
-        assert_true(pci_write(&vm, offset, 4, UINT32_MAX));
+        assert_true(pci_bus_write(&bus, offset, 4, UINT32_MAX));
     }
     uint64_t value;
-    assert_true(pci_read(&vm, 0, 1, &value));
+    assert_true(pci_bus_read(&bus, 0, 1, &value));
     assert_int_equal(value, 0xff);
-    assert_true(pci_read(&vm, 2, 2, &value));
+    assert_true(pci_bus_read(&bus, 2, 2, &value));
     assert_int_equal(value, 0xffff);
     assert_memory_equal(&before, &function, sizeof(function));
 }

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A VM's life: what is asked of it, and what becomes of a guest that ends or goes wrong. */
+#include "appliance/vm.h"
+#include "lib/common/print.h"
+#include "lib/vcpu/report.h"
+#include "host/host.h"
+
+struct vm *vms;
+unsigned vm_count;
+
+const char *vm_state_name(enum vm_state state)
+{
+    static const char *const names[] = {"defined", "refused", "running", "paused", "ended"};
+    return names[state];
+}
+
+enum vm_request vm_request(struct vm *vm, enum vm_request request)
+{
+    lock_take(&vm->life);
+    enum vm_state state = atomic_load(&vm->state);
+    bool alive = state == VM_RUNNING || state == VM_PAUSED;
+    enum vm_request doing = alive ? atomic_load(&vm->request) : VM_REQUEST_STOP;
+    if (request > doing) {
+        doing = VM_REQUEST_NONE;
+        atomic_store(&vm->request, request);
+        if (request == VM_REQUEST_RESUME)
+            atomic_store(&vm->faulted, 0);
+        for (unsigned n = 0; n < vm->cald->vcpu_count; n++)
+            vcpu_mail(&vm->cald->vcpus[n], MAIL_CONTROL);
+    }
+    lock_release(&vm->life);
+    return doing;
+}
+
+bool vm_time_stop(struct vm *vm)
+{
+    if (vm->stopped_at || vm->config->pause_time_runs)
+        return true;
+    if (!vm_time_can_stand(vm->cald))
+        return false;
+    vm->stopped_at = host_time();
+    return true;
+}
+
+void vm_time_go(struct vm *vm)
+{
+    if (!vm->stopped_at)
+        return;
+    uint64_t ticks = host_time() - vm->stopped_at;
+    vm->stopped_at = 0;
+    vm_time_stood(vm->cald, ticks);
+}
+
+void vm_restart(struct vm *vm)
+{
+    unsigned limit = vm->config->restart_limit;
+    if (limit && vm->restarts >= limit) {
+        vm_error(vm->config->name, "restarted %u times, its restart-limit; it is stopped",
+                 vm->restarts);
+        vm_request(vm, VM_REQUEST_STOP);
+        return;
+    }
+    vm_request(vm, VM_REQUEST_RESET);
+}
+
+void vm_hurry(struct vm *vm)
+{
+    atomic_store(&vm->hurried, true);
+    host_wake(&vm->cald->vcpus[0]);
+}
+
+static void follow(struct vm *vm, enum config_on what)
+{
+    if (what == ON_RESTART)
+        vm_restart(vm);
+    else
+        vm_request(vm, what == ON_PAUSE ? VM_REQUEST_PAUSE : VM_REQUEST_STOP);
+}
+
+void host_vm_off(struct cald_vm *cald)
+{
+    struct vm *vm = vm_of(cald);
+    vm_info(vm->config->name, "powered off");
+    vm_request(vm, VM_REQUEST_STOP);
+}
+
+void host_vm_reset(struct cald_vm *cald)
+{
+    struct vm *vm = vm_of(cald);
+    vm_info(vm->config->name, "asked for a reset");
+    follow(vm, vm->config->on_reset);
+}
+
+void host_vcpu_fault(struct cald_vcpu *vcpu, const char *text)
+{
+    struct vm *vm = vm_of_vcpu(vcpu);
+    if (atomic_exchange(&vm->faulted, 1))
+        return; /* another vCPU was first */
+    vm_error(vm->config->name, "vCPU %u at pc %#lx: %s", vcpu->id, vcpu->eng.pc, text);
+    report_vcpu(vcpu);
+    vm->ended_by_fault = true;
+    follow(vm, vm->config->on_fault);
+}
+
+void vm_report(struct vm *vm)
+{
+    bool paused = atomic_load(&vm->state) == VM_PAUSED;
+    for (unsigned n = 0; n < (paused ? 1 : vm->cald->vcpu_count); n++)
+        vcpu_mail(&vm->cald->vcpus[n], MAIL_REPORT);
+}
+
+/* One that has left the guest may be taken down any time, but by its leader, who can't be doing so
+ * while it looks at its mail: the leader speaks for all. */
+void vm_report_answer(struct cald_vcpu *vcpu, bool out)
+{
+    struct vm *vm = vm_of_vcpu(vcpu);
+    const struct cald_vm *cald = vcpu->vm;
+    if (!out) {
+        report_vcpu(vcpu);
+        return;
+    }
+    if (vcpu->id || !vm->taken || atomic_load(&vm->vcpus_out) != cald->vcpu_count)
+        return;
+    for (unsigned n = 0; n < cald->vcpu_count; n++)
+        report_vcpu(&cald->vcpus[n]);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VM as the bundle describes it and the operator knows it: its configuration, its life, what of
+ * the board it has. What its guest runs on is the library's struct cald_vm.
+ *
+ * States and who changes them: a VM is DEFINED by the bundle, RUNNING after vm_create() and until
+ * it ends. Any hart may ask for a change with vm_request(); each vCPU's hart then takes its vCPU
+ * out of the guest, and the VM's leader, vCPU 0, carries the request out when all are out. So
+ * nothing here is changed under the feet of a running guest, and no lock is held while one runs.
+ */
+#ifndef APPLIANCE_VM_H
+#define APPLIANCE_VM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "appliance/config.h"
+#include "appliance/device/passthrough.h"
+#include "appliance/device/shared_memory.h"
+#include "lib/vm/vm.h"
+
+enum vm_state {
+    VM_DEFINED, /* described by the bundle, holds no memory */
+    VM_REFUSED, /* its description is wrong; the reason was printed and is kept in `refused` */
+    VM_RUNNING, /* created; its vCPUs run or wait */
+    VM_PAUSED,  /* as it was, but no vCPU runs */
+    VM_ENDED,   /* powered off, stopped or faulted; holds no memory; can start again */
+};
+
+/* What somebody wants of a VM. The strongest one wins when several are asked at once. */
+enum vm_request {
+    VM_REQUEST_NONE,
+    VM_REQUEST_RESUME,
+    VM_REQUEST_PAUSE,
+    VM_REQUEST_RESET,
+    VM_REQUEST_STOP
+};
+
+struct vm {
+    struct cald_vm *cald;           /* its owner is this; taken at definition, and kept */
+    const struct vm_config *config; /* lives as long as the VM */
+    unsigned index;                 /* position among the VMs: 0, 1, ... */
+    char refused[120];              /* why, for `list` */
+
+    struct lock life; /* held while state or request change */
+    _Atomic enum vm_state state;
+    _Atomic enum vm_request request;
+    _Atomic enum vm_request building; /* RESET or STOP: its memory is being made or given back */
+    _Atomic bool hurried;             /* and that waits for no turn: vm_hurry() */
+    _Atomic unsigned vcpus_out;       /* vCPUs that noticed the request and left the guest */
+    bool start_at_boot;
+    bool ended_by_fault;
+    _Atomic uint32_t faulted; /* said so, and on-fault follows; until it starts or goes on */
+    unsigned restarts;
+    unsigned lives; /* counts how often it was made: what is left of an earlier one is void */
+    _Atomic uint64_t watchdog; /* host time by which it has to be kicked */
+    uint64_t stopped_at;       /* host time when its time was stopped; 0: it runs. The leader's */
+
+    uint64_t taken;                      /* bytes of host memory this VM holds, all told */
+    uint64_t table_bytes;                /* of these, for its page tables */
+    struct ram_chunk ram[VM_RAM_CHUNKS]; /* its RAM; where it has direct-map, for good */
+    unsigned ram_chunks;
+
+    struct passthrough devices[PASSTHROUGH_DEVICES];
+    unsigned device_count;
+    bool msi_devices; /* the host is told of moved interrupt files: host_msi_retarget() */
+    struct pci_bus pci;
+    struct shared_window shared[VM_MAX_SHARED];
+    unsigned shared_count;
+};
+
+/* All VMs of the bundle, in its order. */
+extern struct vm *vms;
+extern unsigned vm_count;
+
+static inline struct vm *vm_of(const struct cald_vm *cald)
+{
+    return cald->owner;
+}
+
+static inline struct vm *vm_of_vcpu(const struct cald_vcpu *vcpu)
+{
+    return vm_of(vcpu->vm);
+}
+
+/* Tells the library what the configuration says of the VM. Once, when all of that is decided. */
+void vm_describe(struct vm *vm);
+
+/*
+ * Takes memory, loads the images, generates the tree and leaves vCPU 0 startable. 0, or -1 after
+ * one line that names VM and property; everything taken is given back then. Runs on one hart.
+ */
+int vm_create(struct vm *vm);
+
+/* All its guest-physical addresses are below: RAM, devices of its own, the virtual ones. Its
+ * devices and shared memory are resolved. */
+uint64_t vm_gpa_end(const struct vm *vm);
+
+/* The highest source that its guest's interrupt controller has: the board's highest, its own
+ * doorbells', and always the GUEST_MIN_SOURCES that guests may count on. */
+unsigned vm_irq_sources(const struct vm_config *config);
+
+/* Gives everything back. No vCPU is loaded on any hart. */
+void vm_destroy(struct vm *vm);
+
+/*
+ * Asks for a change and kicks all vCPUs. Callable on any hart, also while the VM runs there.
+ * VM_REQUEST_NONE, or what the VM does already that is as strong: then nothing was asked.
+ */
+enum vm_request vm_request(struct vm *vm, enum vm_request request);
+
+/* A restart, unless the VM has used up its restart-limit: then it is stopped, with a line. */
+void vm_restart(struct vm *vm);
+
+/* The operator wants the VM stopped: what that takes doesn't wait for the VM's turns, which may
+ * never come beside a busy VM of higher priority. A guest's own end does. Until it has ended. */
+void vm_hurry(struct vm *vm);
+
+/*
+ * The guest's time stands still, and goes on from where it stood. False: it runs on, although
+ * pause-time is not "run". Every vCPU is out of the guest and put.
+ */
+bool vm_time_stop(struct vm *vm);
+void vm_time_go(struct vm *vm);
+
+const char *vm_state_name(enum vm_state state);
+
+/* Asks for the report of all vCPUs of a VM that runs or is paused: each one's hart prints it. */
+void vm_report(struct vm *vm);
+
+/* MAIL_REPORT was in the mailbox. `out`: the vCPU has left the guest for its VM's request. */
+void vm_report_answer(struct cald_vcpu *vcpu, bool out);
+
+#endif
