@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Caldarium. `make help` lists what can be made.
 
+.DEFAULT_GOAL := all
 BUILD ?= build
 CACHE := $(or $(CALDARIUM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/caldarium)
 CROSS_COMPILE ?= riscv64-unknown-elf-
@@ -23,7 +24,7 @@ ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64
 OBJ := $(BUILD)/obj
 endif
 
-WARN := -Wall -Wextra -Werror
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Werror
 CFLAGS := $(ARCH) -mcmodel=medany -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-common \
 	-ffunction-sections -fdata-sections -fno-jump-tables -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing $(WARN) -I. -Iinclude -I$(CACHE)/libfdt \
@@ -35,6 +36,14 @@ FDT := fdt fdt_ro fdt_rw fdt_sw fdt_wip fdt_addresses fdt_check fdt_empty_tree f
 OBJS := $(patsubst %.c,$(OBJ)/%.o,$(SRCS)) $(patsubst %.S,$(OBJ)/%.o,$(ASMS)) \
 	$(patsubst %,$(OBJ)/libfdt/%.o,$(FDT))
 
+# Objects are made anew when what makes them has changed: this file does then.
+FLAGS := $(OBJ)/flags
+FLAGS_NOW := $(CC) $(CFLAGS) $(SMALL)
+$(FLAGS): FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' >$@
+$(OBJS): $(FLAGS)
+
 PYTHON := /usr/bin/python3
 QEMU ?= qemu-system-riscv64
 QEMU_ARGS ?= -smp 4 -m 2G
@@ -42,7 +51,8 @@ QEMU_ARGS ?= -smp 4 -m 2G
 RUN = $(QEMU) -M virt $(QEMU_ARGS) -display none -monitor none -serial stdio \
 	-kernel $(BUILD)/caldarium.bin
 
-.PHONY: all help demo run test unit-all clang format clean setup-build setup-run setup-test
+FORCE:
+.PHONY: FORCE all help demo run test unit-all clang format clean setup-build setup-run setup-test
 all: setup-build ## build/caldarium.elf and .bin with gcc (CROSS_COMPILE= another; TOOLCHAIN=clang)
 	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin
 
@@ -68,8 +78,9 @@ run: setup-run ## your own: make run BUNDLE=x.dts QEMU_ARGS="-smp 4 -m 2G" APPEN
 	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUNDLE_DTB)
 	@tools/terminal $(RUN) -initrd $(BUNDLE_DTB) -append "$(APPEND)"
 
-test: setup-test ## everything: both compilers, unit tests, system tests in QEMU
+test: setup-test ## everything: both compilers, lint, unit tests, system tests in QEMU
 	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin clang guests configs
+	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory system
 

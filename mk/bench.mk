@@ -6,8 +6,12 @@ GUEST_OBJ := $(BUILD)/obj-guests
 GUEST_CFLAGS := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany -std=gnu17 -O2 \
 	-ffreestanding -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-pic -Wall -Wextra -Werror -I. -MMD -MP
 
+$(GUEST_OBJ)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(GUEST_CFLAGS)' | cmp -s - $@ || echo '$(GUEST_CFLAGS)' >$@
+
 .SECONDEXPANSION:
-$(BUILD)/guests/%.elf: $$(wildcard guests/%/*.[cSh] guests/common/*.[cSh]) guests/common/link.lds
+$(BUILD)/guests/%.elf: $$(wildcard guests/%/*.[cSh] guests/common/*.[cSh]) guests/common/link.lds $(GUEST_OBJ)/flags
 	@mkdir -p $(@D)
 	@echo "  GUEST $@"
 	@$(CROSS_COMPILE)gcc $(GUEST_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none \

@@ -36,6 +36,14 @@ UNIT_BINS := $(addprefix $(UNIT_DIR)/,$(UNIT_TESTS))
 .PHONY: unit unit-build
 unit-build: $(UNIT_BINS)
 
+# Objects are made anew when their flags have changed: this file does then.
+UNIT_FLAGS := $(UNIT_CC) $(UNIT_CFLAGS)
+$(UNIT_DIR)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(UNIT_FLAGS)' | cmp -s - $@ || echo '$(UNIT_FLAGS)' >$@
+$(UNIT_OBJS) $(UNIT_FDT_OBJS): $(UNIT_DIR)/flags
+FORCE:
+
 # Boards on paper: our own trees, and Debian's, which set-up keeps in the cache.
 BOARD_TREES := $(patsubst tests/boards/%.dts,$(UNIT_DIR)/boards/%.dtb,$(wildcard tests/boards/*.dts))
 BOARD_TEXT := $(UNIT_DIR)/boards.md

@@ -9,7 +9,7 @@
 #   tools/setup.sh guest   Debian's riscv64 kernel and busybox, for the guests (and its device trees)
 #   tools/setup.sh firmware  Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64, for the tests
 #   tools/setup.sh qemu    the newest QEMU that Debian has, beside this machine's own, for make machines
-#   tools/setup.sh test    cmocka, pytest, pexpect, clang, the device trees of Debian's riscv64 kernel
+#   tools/setup.sh test    cmocka, pytest, pexpect, clang and its tools, cppcheck, the device trees of Debian's riscv64 kernel
 #   tools/setup.sh all     all of these
 #
 # Tools become packages of this machine. libfdt, the guests' files, the
@@ -71,6 +71,8 @@ python3-pytest-xdist          /usr/lib/python3/dist-packages/xdist/__init__.py
 python3-pexpect               /usr/lib/python3/dist-packages/pexpect/__init__.py
 clang                         clang
 clang-format                  clang-format
+clang-tidy                    clang-tidy
+cppcheck                      cppcheck
 lld                           ld.lld
 libclang-rt-dev               /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
 '
@@ -80,7 +82,7 @@ why_guest='to pack the initramfs and the bundles'
 why_firmware=
 needs_qemu=''
 why_qemu=
-why_test='unit tests, sanitizers, fuzzing, system tests'
+why_test='unit tests, sanitizers, lint, system tests'
 }
 
 has_qemu() {

@@ -138,9 +138,8 @@ static bool load_flat(struct vm *vm, const struct config_image *image, struct lo
 }
 
 /*
- * EFI's self-extracting image (Linux, drivers/firmware/efi/libstub/zboot-header.S): "MZ", "zimg",
- * where the payload begins and its bytes, and how it is compressed, as a string before the magic
- * at 56.
+ * EFI's self-extracting image (Linux's zboot-header.S): "MZ", "zimg", where the payload begins and
+ * its bytes, and how it is compressed, as a string before the magic at 56.
  */
 #define ZBOOT_HEADER 64
 #define ZBOOT_TYPE 24

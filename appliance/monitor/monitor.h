@@ -19,7 +19,7 @@ void monitor_enter(void);
 void monitor_key(uint8_t key);
 
 /* Runs one command line, as typed. Errors are printed. */
-void monitor_run(const char *line);
+void monitor_run(const char *text);
 
 /* A line of a command's answer: as it is, without the `caldarium: ` of a message. Whole lines, cut
  * at 255 characters; a newline is added. */

@@ -24,7 +24,7 @@ void console_init(struct uart *uart);
 void console_colour(bool on);
 
 /* Memory for what that many VMs print. Boot hart, before console_begin(). */
-void console_define(unsigned vms);
+void console_define(unsigned count);
 
 /* The VMs are known: puts the first one that starts by itself in front, or else the monitor, and
  * accepts keys from now on. */

@@ -516,15 +516,15 @@ void out_monitor(const char *bytes, size_t count)
     }
 }
 
-void out_message(bool in_order, bool error, const char *said)
+void out_message(bool in_order, bool error, const char *text)
 {
     char bytes[OUT_MESSAGE_MAX + 2];
-    int length = snprintf(bytes, sizeof(bytes) - 1, "%c%s", error ? MARK_ERROR : MARK_INFO, said);
+    int length = snprintf(bytes, sizeof(bytes) - 1, "%c%s", error ? MARK_ERROR : MARK_INFO, text);
 
     if (!port || length < 0)
         return;
     if (panicking) {
-        print_message(error, said);
+        print_message(error, text);
         return;
     }
     if ((size_t)length > sizeof(bytes) - 2)

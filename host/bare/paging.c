@@ -218,7 +218,7 @@ uint64_t host_image_pa(const void *object)
     return image_object_pa(object);
 }
 
-bool host_table_share(uint64_t va, const uint64_t *table)
+bool host_table_share(uint64_t va, const uint64_t *shared)
 {
     uint64_t *entry = &root[va >> 30 & 511];
     if (!*entry) {
@@ -228,7 +228,7 @@ bool host_table_share(uint64_t va, const uint64_t *table)
         *entry = pointer(host_pa(page));
     }
     uint64_t *middle = host_va(*entry >> PTE_PPN_SHIFT << 12);
-    middle[va >> 21 & 511] = pointer(host_pa(table));
+    middle[va >> 21 & 511] = pointer(host_pa(shared));
     sfence_vma_all();
     return true;
 }

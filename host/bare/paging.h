@@ -33,7 +33,10 @@ struct paging_map {
     unsigned ram_count, used_count;
     struct ram_range tree, bundle; /* size 0: there is none */
 };
-void paging_init(const struct paging_map *map);
+void paging_init(const struct paging_map *what);
+
+/* start.S, before the MMU is on: tables for an image loaded at `pa`. Returns the satp value. */
+uint64_t early_tables(uint64_t pa, uint64_t tree);
 
 /* The bundle's first byte. NULL: there is none, or it is larger than Caldarium maps, which was
  * said. */

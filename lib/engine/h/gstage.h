@@ -33,7 +33,7 @@ int gstage_map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size);
 int gstage_map_read_only(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size);
 
 /* Gives everything back; nothing translates by it any more. */
-void gstage_fini(struct gstage *table);
+void gstage_fini(struct gstage *stage);
 
 /* MODE and PPN as hgatp and iohgatp have them, VMID or GSCID 0. */
 uint64_t gstage_atp(const struct gstage *table);

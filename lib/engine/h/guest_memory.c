@@ -24,7 +24,7 @@
 
 bool h_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte)
 {
-    bool ok;
+    bool ok = false;
     uint64_t status = csr_read(CSR_SSTATUS);
     csr_write(CSR_HSTATUS, v->h.hstatus); /* SPVP: the guest's privilege at its exit */
     *byte = (uint8_t)guest_load("0x30", "x1", gva, ok);
@@ -35,7 +35,7 @@ bool h_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte)
 /* An instruction in two halves: the second may lie on another page, and may not be there. */
 bool h_fetch_insn(uint64_t gva, uint32_t *insn)
 {
-    bool ok;
+    bool ok = false;
     uint32_t low = (uint16_t)guest_load("0x32", "x3", gva, ok);
     if (!ok)
         return false;

@@ -40,7 +40,7 @@ bool h_hot_interrupt(struct engine_vcpu *v, uint64_t cause);
 _Noreturn void h_trap_inside(void);
 
 /* vmid.c: the hgatp value to run this VM with here and now, and the generation of its VMID. */
-uint64_t h_hgatp(struct engine_vm *vm, uint64_t *generation);
+uint64_t h_hgatp(struct engine_vm *vm, uint64_t *vmid_generation);
 
 /* guest_memory.c: the guest's memory through its own address translation. */
 bool h_fetch_insn(uint64_t gva, uint32_t *insn);

@@ -26,7 +26,7 @@ static uint64_t assign(void)
     return vmid;
 }
 
-uint64_t h_hgatp(struct engine_vm *vm, uint64_t *now)
+uint64_t h_hgatp(struct engine_vm *vm, uint64_t *vmid_generation)
 {
     lock_take(&lock);
     uint64_t vmid = vm->h.vmid;
@@ -34,7 +34,7 @@ uint64_t h_hgatp(struct engine_vm *vm, uint64_t *now)
         vmid = assign();
         vm->h.vmid = vmid;
     }
-    *now = generation;
+    *vmid_generation = generation;
     lock_release(&lock);
     return gstage_atp(&vm->h.gstage) | (vmid & 0xffff) << HGATP_VMID_SHIFT;
 }

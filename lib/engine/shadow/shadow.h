@@ -197,7 +197,7 @@ bool s_illegal(struct engine_vcpu *v, uint32_t insn, struct exit *exit);
  * s_run_on() the most frequent of it; with what that returns, s_go_on() the rest, if it isn't 0.
  */
 uint64_t s_run_on(struct engine_vcpu *v);
-void s_go_on(struct engine_vcpu *v, uint64_t next);
+void s_go_on(struct engine_vcpu *v, uint64_t insn);
 
 /* trap.c: into the guest's trap handler, and its interrupts. */
 void s_deliver(struct engine_vcpu *v, uint64_t cause, uint64_t tval);

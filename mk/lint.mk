@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# `make lint`: what no compiler asks of the sources; about a minute. Part of `make test`.
+
+# clang-format's layout differs from release to release; the sources are laid out by this one.
+FORMAT_RELEASE := 14
+LINT_C := $(shell git ls-files '*.c' '*.h')
+TIDY_C := $(filter %.c,$(filter-out host/sim/%,$(filter riscv/% lib/% appliance/% drivers/% host/%,$(LINT_C))))
+TIDY_FLAGS := --target=riscv64-unknown-elf -march=rv64imac -mabi=lp64 -std=gnu17 -O2 -ffreestanding -I. -Iinclude \
+	-isystem $(CACHE)/libfdt -isystem $(PICOLIBC)/include -D_POSIX_C_SOURCE=200809L
+
+# cppcheck sees linker symbols as objects of their own, which can't be compared.
+CPPCHECK := cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr \
+	--std=c11 --platform=unix64 -D__riscv -I. -Iinclude --suppress=comparePointers --suppress=subtractPointers
+
+.PHONY: lint
+lint: ## layout (clang-format), clang-tidy, cppcheck, and tools/lint: arrows, paths, form
+	@tools/lint
+	@if clang-format --version | grep -q 'version $(FORMAT_RELEASE)\.'; then \
+		clang-format --dry-run -Werror $(LINT_C); \
+	else echo "lint: the layout is clang-format $(FORMAT_RELEASE)'s, which is not here: left out"; fi
+	@$(CPPCHECK) -j $(JOBS) riscv lib appliance drivers host tests/unit
+	@printf '%s\n' $(TIDY_C) | xargs -P $(JOBS) -n 4 sh -c \
+		'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS) >$(BUILD)/tidy.$$$$ 2>&1 && rm $(BUILD)/tidy.$$$$ || \
+		{ grep -v " warnings generated" $(BUILD)/tidy.$$$$; rm $(BUILD)/tidy.$$$$; exit 1; }' tidy
+	@echo "lint: $(words $(LINT_C)) files passed"
