@@ -115,7 +115,9 @@ $(OBJ)/%.o: %.c
 $(OBJ)/appliance/%.o $(OBJ)/host/bare/%.o $(OBJ)/host/efi/%.o $(OBJ)/drivers/%.o: CFLAGS += $(SMALL)
 $(addprefix $(OBJ)/lib/,vcpu/report.o vcpu/trace.o vm/vm.o vm/memory.o dev/uart.o dev/pci.o sbi/hsm.o \
 	sbi/pmu.o sbi/legacy.o sbi/susp.o sbi/sta.o sbi/dbcn.o sbi/srst.o engine/h/probe.o \
-	engine/h/gstage.o engine/shadow/probe.o engine/common/units.o engine/shadow/trampoline.o): CFLAGS += $(SMALL)
+	engine/h/gstage.o engine/shadow/probe.o engine/common/units.o engine/shadow/trampoline.o \
+	vcpu/state.o vm/state.o vm/item_name.o irq/plic_items.o irq/aplic_items.o dev/ns16550a_items.o \
+	engine/common/items.o engine/h/items.o engine/shadow/items.o): CFLAGS += $(SMALL)
 $(OBJ)/riscv/isa.o: CFLAGS += $(SMALL)
 
 # These run at each switch from one vCPU to another, or for each byte on the console.

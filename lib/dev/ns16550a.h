@@ -89,4 +89,8 @@ bool ns16550a_receive(struct ns16550a *uart, uint16_t byte);
 /* Takes a received byte past the registers, for the SBI console. False: there is none. */
 bool ns16550a_take(struct ns16550a *uart, uint8_t *byte);
 
+/* ns16550a_items.c: its state by number, CALD_UART_* of include/caldarium/state.h. */
+int ns16550a_get(struct ns16550a *uart, uint32_t index, uint64_t *value);
+int ns16550a_set(struct ns16550a *uart, uint32_t index, uint64_t value);
+
 #endif

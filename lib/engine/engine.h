@@ -84,6 +84,28 @@ struct engine_state {
     uint64_t sstatus, stvec, sscratch, sepc, scause, stval, satp, sie, sip;
 };
 
+/*
+ * Where an engine keeps the registers of a vCPU that is put, and what they can hold: common/items.c
+ * reads and writes them by number, the same way for each engine.
+ */
+struct engine_regs {
+    uint64_t *sstatus, *sie, *stvec, *scounteren, *senvcfg, *sscratch, *sepc, *scause, *stval;
+    uint64_t *satp, *siselect;
+    uint64_t *fp, *fcsr; /* fp: 32 of them */
+    uint64_t *vstart, *vcsr, *vl, *vtype;
+    uint8_t *vector; /* 32 of vlenb bytes each */
+    uint64_t vlenb, senvcfg_bits, scounteren_bits;
+    bool has_fp, has_vector;
+};
+
+/* State that each engine keeps in its own way; of a vCPU that is put. */
+enum engine_special {
+    ENGINE_MODE,    /* 0: U-mode, 1: S-mode */
+    ENGINE_PENDING, /* the software and the external interrupt, as bits of sip */
+    ENGINE_TIMER,   /* the compare value of its timer, guest time; UINT64_MAX: never */
+    ENGINE_SATP     /* setting alone: false where no hart could hold the value */
+};
+
 /* What an engine keeps for a VM. */
 struct engine_vm {
     const struct engine_ops *ops;
@@ -210,6 +232,12 @@ struct engine_ops {
     /* The guest's CSRs as it would read them. */
     void (*state)(const struct engine_vcpu *v, struct engine_state *state);
 
+    /* The state of a vCPU that no hart has loaded: see above. After set_special(ENGINE_SATP)
+     * nothing that was translated before counts any more. */
+    void (*regs)(struct engine_vcpu *v, struct engine_regs *regs);
+    uint64_t (*special)(const struct engine_vcpu *v, enum engine_special which);
+    bool (*set_special)(struct engine_vcpu *v, enum engine_special which, uint64_t value);
+
     bool (*in_user)(const struct engine_vcpu *v);
     bool (*counter_open)(const struct engine_vcpu *v, unsigned which);
 
@@ -286,11 +314,15 @@ static inline bool engine_counter_open(const struct engine_vcpu *v, unsigned whi
     return v->ops->counter_open(v, which);
 }
 
-/* When guest time is `when`, in host time. What is never, or beyond the end, is never. */
+/* When guest time is `when`, in host time. What is never, or beyond the end, is never; what was
+ * before the host's time began has passed. */
 static inline uint64_t engine_host_time(const struct engine_vm *vm, uint64_t when)
 {
     uint64_t host = when - vm->time_delta;
-    return when == UINT64_MAX || host < when ? UINT64_MAX : host;
+    bool ahead = (int64_t)vm->time_delta > 0; /* the guest's time: of one from another boot */
+    if (when == UINT64_MAX)
+        return UINT64_MAX;
+    return (host < when) == ahead ? host : ahead ? 0 : UINT64_MAX;
 }
 
 /* Fills in a0/a1 for an SBI answer. */

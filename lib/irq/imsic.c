@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/irq/imsic.h"
 
+#include <stddef.h>
+
+#include "caldarium/state.h"
 #include "riscv/csr.h"
 
 /* Registers of the page, 3.5. */
@@ -136,4 +139,53 @@ bool imsic_store(struct imsic *file, uint32_t offset, unsigned width, uint64_t v
     else if (offset == SETEIPNUM_BE)
         *posted = imsic_post(file, __builtin_bswap32((uint32_t)value));
     return true; /* the rest of the page ignores stores */
+}
+
+/* The word that an array's register is; NULL: there is none. */
+static _Atomic uint64_t *word_at(const struct imsic *file, uint32_t select, unsigned *w)
+{
+    if (select < IMSIC_EIP0 || select > IMSIC_EIE63 || select & 1)
+        return NULL;
+    *w = (select & 63) / 2;
+    if (!existing(file, *w))
+        return NULL;
+    return (_Atomic uint64_t *)(select < IMSIC_EIE0 ? &file->word[*w].pending
+                                                    : &file->word[*w].enable);
+}
+
+int imsic_get(const struct imsic *file, uint32_t select, uint64_t *value)
+{
+    unsigned w;
+    const _Atomic uint64_t *word = word_at(file, select, &w);
+    if (word)
+        *value = atomic_load(word);
+    else if (select == IMSIC_EIDELIVERY)
+        *value = file->delivery;
+    else if (select == IMSIC_EITHRESHOLD)
+        *value = file->threshold;
+    else
+        return CALD_ENOENT;
+    return CALD_OK;
+}
+
+int imsic_set(struct imsic *file, uint32_t select, uint64_t value)
+{
+    unsigned w;
+    _Atomic uint64_t *word = word_at(file, select, &w);
+    if (word) {
+        if (value & ~existing(file, w))
+            return CALD_EINVAL;
+        atomic_store(word, value);
+    } else if (select == IMSIC_EIDELIVERY) {
+        if (value > 1)
+            return CALD_EINVAL;
+        file->delivery = (uint32_t)value;
+    } else if (select == IMSIC_EITHRESHOLD) {
+        if (value > file->ids)
+            return CALD_EINVAL;
+        file->threshold = (uint32_t)value;
+    } else {
+        return CALD_ENOENT;
+    }
+    return CALD_OK;
 }

@@ -58,4 +58,8 @@ bool imsic_csr(struct imsic *file, const struct riscv_csr_op *op, uint64_t selec
 /* A store to the file's page. False: no access of that width. */
 bool imsic_store(struct imsic *file, uint32_t offset, unsigned width, uint64_t value, bool *posted);
 
+/* Its state by number, as siselect names the registers (CALD_IMSIC); the file is in memory. */
+int imsic_get(const struct imsic *file, uint32_t select, uint64_t *value);
+int imsic_set(struct imsic *file, uint32_t select, uint64_t value);
+
 #endif

@@ -5,6 +5,7 @@
  * A start is won by one caller (STOPPED to CLAIMED), who writes where to begin before the target
  * can see START_PENDING; the target's own hart does the rest when the mail wakes it.
  */
+#include "caldarium/state.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
 
@@ -137,6 +138,49 @@ void sbi_hsm_resume(struct cald_vcpu *vcpu)
         v->ops->vcpu_resume(v, vcpu->start_pc, vcpu->id, vcpu->start_opaque);
     }
     atomic_store(&vcpu->hsm, SBI_HSM_STARTED);
+}
+
+int sbi_hsm_get(const struct cald_vcpu *vcpu, uint32_t index, uint64_t *value)
+{
+    switch (index) {
+    case CALD_HSM_STATE: /* no start is half done: its caller would be in the guest */
+        *value = atomic_load(&vcpu->hsm);
+        return CALD_OK;
+    case CALD_HSM_PC:
+        *value = vcpu->start_pc;
+        return CALD_OK;
+    case CALD_HSM_OPAQUE:
+        *value = vcpu->start_opaque;
+        return CALD_OK;
+    case CALD_HSM_RETENTIVE:
+        *value = vcpu->suspend_retentive;
+        return CALD_OK;
+    }
+    return CALD_ENOENT;
+}
+
+int sbi_hsm_set(struct cald_vcpu *vcpu, uint32_t index, uint64_t value)
+{
+    switch (index) {
+    case CALD_HSM_STATE:
+        if (value != SBI_HSM_STARTED && value != SBI_HSM_STOPPED &&
+            value != SBI_HSM_START_PENDING && value != SBI_HSM_SUSPENDED)
+            return CALD_EINVAL;
+        atomic_store(&vcpu->hsm, (uint32_t)value);
+        return CALD_OK;
+    case CALD_HSM_PC:
+        vcpu->start_pc = value & ~1UL;
+        return CALD_OK;
+    case CALD_HSM_OPAQUE:
+        vcpu->start_opaque = value;
+        return CALD_OK;
+    case CALD_HSM_RETENTIVE:
+        if (value > 1)
+            return CALD_EINVAL;
+        vcpu->suspend_retentive = value;
+        return CALD_OK;
+    }
+    return CALD_ENOENT;
 }
 
 const struct sbi_extension sbi_hsm = {SBI_EXT_HSM, SBI_EXT_HSM, 4, handle};

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "caldarium/state.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
 
@@ -322,6 +323,88 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_
     default:
         return answer(SBI_ERR_NOT_SUPPORTED, 0);
     }
+}
+
+/* ---- State by number: CALD_PMU_* of include/caldarium/state.h ----------------------------------
+ */
+
+#define FLAG_CONFIGURED 1U
+#define FLAG_RUNNING 2U
+
+/* The event of a firmware counter, as the SBI numbers it. */
+static uint64_t event_of(const struct cald_vcpu *vcpu, unsigned n)
+{
+    unsigned code = 0;
+    while (firmware_event(code) != (int)vcpu->pmu.counter[n].fw_event)
+        code++;
+    return (uint64_t)TYPE_FIRMWARE << 16 | code;
+}
+
+int sbi_pmu_get(const struct cald_vcpu *vcpu, uint32_t index, uint64_t *value)
+{
+    uint32_t n = index >> 4, field = index & 15;
+    if (index == CALD_PMU_SNAPSHOT) {
+        *value = vcpu->pmu.snapshot;
+        return CALD_OK;
+    }
+    if (n >= PMU_COUNTERS || !(PRESENT >> n & 1))
+        return CALD_ENOENT;
+    if (field == CALD_PMU_FLAGS)
+        *value = (vcpu->pmu.counter[n].configured ? FLAG_CONFIGURED : 0) |
+                 (vcpu->pmu.counter[n].running ? FLAG_RUNNING : 0);
+    else if (field == CALD_PMU_EVENT && !is_fixed(n))
+        *value = event_of(vcpu, n);
+    else if (field == CALD_PMU_VALUE)
+        *value = value_of(vcpu, n);
+    else
+        return CALD_ENOENT;
+    return CALD_OK;
+}
+
+/* A fixed counter is always configured, and one that runs is. */
+static int set_flags(struct cald_vcpu *vcpu, unsigned n, uint64_t flags)
+{
+    uint64_t value = value_of(vcpu, n);
+    bool configured = flags & FLAG_CONFIGURED;
+    if (flags > (FLAG_CONFIGURED | FLAG_RUNNING) || (!configured && (flags || is_fixed(n))))
+        return CALD_EINVAL;
+    vcpu->pmu.counter[n].configured = configured;
+    vcpu->pmu.counter[n].running = flags & FLAG_RUNNING;
+    vcpu->pmu.counter[n].firmware = configured && !is_fixed(n);
+    set_value(vcpu, n, value);
+    return CALD_OK;
+}
+
+static int set_event(struct cald_vcpu *vcpu, unsigned n, uint64_t event)
+{
+    uint64_t value = value_of(vcpu, n);
+    if (!(able(event) >> n & 1))
+        return CALD_EINVAL;
+    vcpu->pmu.counter[n].fw_event = (uint8_t)firmware_event((unsigned)EVENT_CODE(event));
+    set_value(vcpu, n, value);
+    return CALD_OK;
+}
+
+int sbi_pmu_set(struct cald_vcpu *vcpu, uint32_t index, uint64_t value)
+{
+    uint32_t n = index >> 4, field = index & 15;
+    if (index == CALD_PMU_SNAPSHOT) {
+        bool fits = value % SNAPSHOT_BYTES == 0 && vm_is_ram(vcpu->vm, value, SNAPSHOT_BYTES);
+        if (value != NOWHERE && !fits)
+            return CALD_EINVAL;
+        vcpu->pmu.snapshot = value;
+        return CALD_OK;
+    }
+    if (n >= PMU_COUNTERS || !(PRESENT >> n & 1))
+        return CALD_ENOENT;
+    if (field == CALD_PMU_FLAGS)
+        return set_flags(vcpu, n, value);
+    if (field == CALD_PMU_EVENT && !is_fixed(n))
+        return set_event(vcpu, n, value);
+    if (field != CALD_PMU_VALUE)
+        return CALD_ENOENT;
+    set_value(vcpu, n, value);
+    return CALD_OK;
 }
 
 const struct sbi_extension sbi_pmu = {SBI_EXT_PMU, SBI_EXT_PMU, 8, handle};

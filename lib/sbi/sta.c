@@ -2,6 +2,7 @@
 /* SBI STA (2.0, chapter 16): tells the guest how long its vCPUs were ready but not running. */
 #include <string.h>
 
+#include "caldarium/state.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
 #include "host/host.h"
@@ -61,6 +62,28 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_
     vcpu->sta_shmem = args[0];
     sbi_sta_update(vcpu);
     return (struct sbi_ret){SBI_SUCCESS, 0};
+}
+
+int sbi_sta_get(const struct cald_vcpu *vcpu, uint32_t index, uint64_t *value)
+{
+    if (index > 1)
+        return CALD_ENOENT;
+    *value = index ? vcpu->steal_ticks : vcpu->sta_shmem;
+    return CALD_OK;
+}
+
+int sbi_sta_set(struct cald_vcpu *vcpu, uint32_t index, uint64_t value)
+{
+    const uint64_t size = sizeof(struct record);
+    if (index > 1)
+        return CALD_ENOENT;
+    if (index)
+        vcpu->steal_ticks = value;
+    else if (value != NOWHERE && (value % size || !vm_ram(vcpu->vm, value, size)))
+        return CALD_EINVAL;
+    else
+        vcpu->sta_shmem = value;
+    return CALD_OK;
 }
 
 const struct sbi_extension sbi_sta = {SBI_EXT_STA, SBI_EXT_STA, 1, handle};

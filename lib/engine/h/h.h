@@ -75,6 +75,11 @@ void h_window_catch_up(struct engine_vcpu *v); /* at load */
 void h_run(struct engine_vcpu *v, struct exit *exit);
 bool h_in_user(const struct engine_vcpu *v);
 
+/* items.c: see lib/engine/engine.h */
+void h_regs(struct engine_vcpu *v, struct engine_regs *regs);
+uint64_t h_special(const struct engine_vcpu *v, enum engine_special which);
+bool h_set_special(struct engine_vcpu *v, enum engine_special which, uint64_t value);
+
 extern const struct engine_ops engine_h;
 
 #endif

@@ -245,6 +245,11 @@ void s_hot_call(struct engine_vcpu *v);
 void s_hot_due(struct engine_vcpu *v);
 _Noreturn void s_trap_inside(void);
 
+/* items.c: see lib/engine/engine.h */
+void s_regs(struct engine_vcpu *v, struct engine_regs *regs);
+uint64_t s_special(const struct engine_vcpu *v, enum engine_special which);
+bool s_set_special(struct engine_vcpu *v, enum engine_special which, uint64_t value);
+
 /* Another root, or an interrupt, may be due. */
 static inline void s_root_changed(struct s_vcpu *s)
 {
