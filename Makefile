@@ -25,10 +25,13 @@ OBJ := $(BUILD)/obj
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Werror
-CFLAGS := $(ARCH) -mcmodel=medany -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-common \
+CODE := -mcmodel=medany -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-common \
 	-ffunction-sections -fdata-sections -fno-jump-tables -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing $(WARN) -I. -Iinclude -I$(CACHE)/libfdt \
 	-isystem $(PICOLIBC)/include -D_POSIX_C_SOURCE=200809L -MMD -MP
+CFLAGS := $(ARCH) $(CODE)
+# Of the library only what include/caldarium/ marks is for others (mk/lib.mk).
+LIB_CODE := -fvisibility=hidden
 
 SRCS := $(wildcard riscv/*.c lib/*/*.c lib/*/*/*.c appliance/*.c appliance/*/*.c drivers/*/*.c host/bare/*.c host/efi/*.c)
 ASMS := $(wildcard lib/engine/*/*.S host/bare/*.S host/efi/*.S)
@@ -38,7 +41,7 @@ OBJS := $(patsubst %.c,$(OBJ)/%.o,$(SRCS)) $(patsubst %.S,$(OBJ)/%.o,$(ASMS)) \
 
 # Objects are made anew when what makes them has changed: this file does then.
 FLAGS := $(OBJ)/flags
-FLAGS_NOW := $(CC) $(CFLAGS) $(SMALL)
+FLAGS_NOW := $(CC) $(CFLAGS) $(LIB_CODE) $(SMALL)
 $(FLAGS): FORCE
 	@mkdir -p $(@D)
 	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' >$@
@@ -81,6 +84,7 @@ run: setup-run ## your own: make run BUNDLE=x.dts QEMU_ARGS="-smp 4 -m 2G" APPEN
 test: setup-test ## everything: both compilers, lint, unit tests, system tests in QEMU
 	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin clang guests configs
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory lib lib-test
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory system
 
@@ -111,9 +115,11 @@ $(OBJ)/%.o: %.c
 	@echo "  CC    $<"
 	@$(CC) $(CFLAGS) -c -o $@ $<
 
+$(OBJ)/lib/%.o $(OBJ)/riscv/%.o: CFLAGS += $(LIB_CODE)
+
 # Slower than it need be is fine for what runs once; it makes room in the text budget.
 $(OBJ)/appliance/%.o $(OBJ)/host/bare/%.o $(OBJ)/host/efi/%.o $(OBJ)/drivers/%.o: CFLAGS += $(SMALL)
-$(addprefix $(OBJ)/lib/,vcpu/report.o vcpu/trace.o vm/vm.o vm/memory.o dev/uart.o dev/pci.o sbi/hsm.o \
+$(addprefix $(OBJ)/lib/,common/line.o vcpu/report.o vcpu/trace.o vm/vm.o vm/memory.o dev/uart.o dev/pci.o sbi/hsm.o \
 	sbi/pmu.o sbi/legacy.o sbi/susp.o sbi/sta.o sbi/dbcn.o sbi/srst.o engine/h/probe.o \
 	engine/h/gstage.o engine/shadow/probe.o engine/common/units.o engine/shadow/trampoline.o \
 	vcpu/state.o vm/state.o vm/item_name.o irq/plic_items.o irq/aplic_items.o dev/ns16550a_items.o \
@@ -126,7 +132,7 @@ $(addprefix $(OBJ)/host/bare/,runqueue.o sched.o console_ring.o console_line.o):
 $(OBJ)/%.o: %.S
 	@mkdir -p $(@D)
 	@echo "  AS    $<"
-	@$(CC) $(ARCH) -mcmodel=medany -I. -MMD -MP -D__ASSEMBLER__ -c -o $@ $<
+	@$(CC) $(ARCH) -mcmodel=medany -I. -Iinclude -MMD -MP -D__ASSEMBLER__ -c -o $@ $<
 
 $(OBJ)/libfdt/%.o: $(CACHE)/libfdt/%.c
 	@mkdir -p $(@D)

@@ -212,8 +212,8 @@ void board_read(uint64_t fdt_pa)
     t->fdt = fdt = host_va(fdt_pa);
     int error = fdt ? tree_blob_check(fdt, TREE_LIMIT) : -FDT_ERR_BADVALUE;
     if (error)
-        host_panic("no usable device tree at %#lx, where firmware's a1 points: %s", fdt_pa,
-                   fdt_strerror(error));
+        panic("no usable device tree at %#lx, where firmware's a1 points: %s", fdt_pa,
+              fdt_strerror(error));
     t->fdt_bytes = fdt_totalsize(fdt);
     board.fdt = fdt;
     int chosen = fdt_path_offset(fdt, "/chosen");

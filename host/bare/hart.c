@@ -438,7 +438,7 @@ void harts_start(uint64_t boot_id)
         struct hart *hart = &harts[hart_count];
         void *stack = paging_map_stack(hart_count);
         if (!stack)
-            host_panic("no memory for the stack of hart %lu", board_hart->id);
+            panic("no memory for the stack of hart %lu", board_hart->id);
         hart->index = hart_count;
         hart->board = board_hart;
         static struct hart_boot boots[BOARD_HARTS];

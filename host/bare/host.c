@@ -63,7 +63,7 @@ void machine_poweroff(void)
         wait_for_interrupt();
 }
 
-void host_panic(const char *format, ...)
+void panic(const char *format, ...)
 {
     char text[200];
     va_list args;
@@ -78,10 +78,23 @@ void host_panic(const char *format, ...)
         wait_for_interrupt();
 }
 
+void host_panic(const char *text, size_t length)
+{
+    panic("%.*s", (int)length, text);
+}
+
+void host_line(enum host_severity severity, const char *text, size_t length)
+{
+    if (severity == HOST_ERROR)
+        host_error("%.*s", (int)length, text);
+    else
+        host_print("%.*s", (int)length, text);
+}
+
 _Noreturn void host_trap_report(void);
 
 void host_trap_report(void)
 {
-    host_panic("trap in the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
-               csr_read(CSR_SEPC), csr_read(CSR_STVAL));
+    panic("trap in the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
+          csr_read(CSR_SEPC), csr_read(CSR_STVAL));
 }

@@ -230,10 +230,10 @@ void boot_main(uint64_t hart_id, uint64_t fdt_pa)
     pci_init();
     iommu_init();
     if (!board.timebase)
-        host_panic("board tree: no timebase-frequency");
+        panic("board tree: no timebase-frequency");
     harts_start(hart_id);
     if (!hart_count)
-        host_panic("board tree: no usable hart; boot hart %lu is not among its cpus", hart_id);
+        panic("board tree: no usable hart; boot hart %lu is not among its cpus", hart_id);
     if (engine) {
         print_machine();
         const void *bundle = paging_bundle();

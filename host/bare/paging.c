@@ -114,7 +114,7 @@ uint64_t host_pa(const void *va)
     const struct ram_window *window = windows;
     while ((uint64_t)va - window->va >= window->size) {
         if (++window == windows + window_count)
-            host_panic("%p is not in memory that has a physical address", va);
+            panic("%p is not in memory that has a physical address", va);
     }
     return (uint64_t)va - window->va + window->pa;
 }
@@ -254,7 +254,7 @@ void paging_init(const struct paging_map *what)
         ok = map_ram(what, &what->ram[n]);
     ok = ok && map_data(TREE_VA, TREE_ROOM, &what->tree);
     if (!ok)
-        host_panic("no memory for Caldarium's own page tables");
+        panic("no memory for Caldarium's own page tables");
     if (what->bundle.size) {
         bundle = map_data(BUNDLE_VA, BUNDLE_ROOM, &what->bundle);
         if (!bundle)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * host/host.h inside a process, for the unit tests. Host-physical addresses are the process's own
- * virtual ones. host_panic() aborts, so that a test that reaches it fails with a message.
+ * virtual ones. panic() aborts, so that a test that reaches it fails with a message.
  */
 #include "host/host.h"
 
@@ -52,7 +52,7 @@ SIM void *host_pages_alloc(uint64_t bytes, uint64_t align)
 {
     uint64_t size = whole_pages(bytes);
     if (align < HOST_PAGE_SIZE || (align & (align - 1)) != 0) {
-        host_panic("host_pages_alloc: alignment %#lx", (unsigned long)align);
+        panic("host_pages_alloc: alignment %#lx", (unsigned long)align);
     }
     if (size == 0 || size < bytes || size > host_pages_available()) {
         return NULL;
@@ -72,7 +72,7 @@ SIM void host_pages_free(void *pages, uint64_t bytes)
         return;
     }
     if (whole_pages(bytes) > sim_pages_taken) {
-        host_panic("host_pages_free: more than was taken");
+        panic("host_pages_free: more than was taken");
     }
     /* A wrong length is an overrun that ASan sees here. */
     memset(pages, 0, whole_pages(bytes));
@@ -352,15 +352,28 @@ SIM void host_random(void *out, size_t bytes)
     }
 }
 
-SIM void host_panic(const char *format, ...)
+SIM void panic(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fputs("host_panic: ", stderr);
+    fputs("panic: ", stderr);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
     abort();
+}
+
+SIM void host_panic(const char *text, size_t length)
+{
+    panic("%.*s", (int)length, text);
+}
+
+SIM void host_line(enum host_severity severity, const char *text, size_t length)
+{
+    if (severity == HOST_ERROR)
+        host_error("%.*s", (int)length, text);
+    else
+        host_print("%.*s", (int)length, text);
 }
 
 SIM void host_may_yield(void)

@@ -4,6 +4,7 @@
 #ifndef HOST_SIM_SIM_H
 #define HOST_SIM_SIM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

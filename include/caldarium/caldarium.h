@@ -15,6 +15,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default) /* of the archive these names alone are for others */
 
 struct cald_vm;
 struct cald_vcpu;
@@ -61,6 +62,7 @@ struct cald_region_ops {
 int cald_vm_region(struct cald_vm *vm, const char *name, uint64_t gpa, uint64_t size,
                    const struct cald_region_ops *ops, void *device);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -8,6 +8,7 @@
 #include "lib/engine/common/offsets.h"
 #include "lib/engine/hot.h"
 #include "host/host.h"
+#include "lib/common/line.h"
 #include "riscv/asm.h"
 
 _Static_assert(offsetof(struct engine_vcpu, gpr) == V_GPR(0), "entry.S");
@@ -146,7 +147,7 @@ bool h_hot_interrupt(struct engine_vcpu *v, uint64_t cause)
 
 void h_trap_inside(void)
 {
-    host_panic("trap inside the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
+    line_panic("trap inside the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
                csr_read(CSR_SEPC), csr_read(CSR_STVAL));
 }
 

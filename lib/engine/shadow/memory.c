@@ -2,12 +2,13 @@
 /* Where a VM's guest-physical addresses lead. */
 #include "lib/engine/shadow/shadow.h"
 #include "host/host.h"
+#include "lib/common/line.h"
 
 int s_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, enum engine_map what)
 {
     struct s_vm *s = &vm->s;
     if (s->regions == S_REGIONS) {
-        host_error("vm %s: its memory is in more than %u pieces, which engine shadow can't hold",
+        line_error("vm %s: its memory is in more than %u pieces, which engine shadow can't hold",
                    vm->name, S_REGIONS);
         return -1;
     }

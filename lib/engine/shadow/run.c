@@ -10,6 +10,7 @@
 #include "lib/engine/hot.h"
 #include "lib/engine/shadow/shadow.h"
 #include "host/host.h"
+#include "lib/common/line.h"
 #include "riscv/asm.h"
 
 _Static_assert(offsetof(struct engine_vcpu, gpr) == V_GPR(0), "entry.S");
@@ -22,7 +23,7 @@ _Static_assert(offsetof(struct engine_vcpu, s.due) == V_S_DUE, "entry.S");
 
 _Noreturn void s_trap_inside(void)
 {
-    host_panic("trap inside the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
+    line_panic("trap inside the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
                csr_read(CSR_SEPC), csr_read(CSR_STVAL));
 }
 

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What libcaldarium asks besides of a host that gives real devices, or interrupt files of its
+ * harts, to VMs. A host that gives none defines these so that they do nothing, and answer false.
+ * Threads, locks and units as in caldarium/host.h.
+ */
+#ifndef CALDARIUM_DEVICES_H
+#define CALDARIUM_DEVICES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct cald_vm;
+struct cald_vcpu;
+struct pci_function;
+
+/* The guest has completed a device's interrupt at its controller: the board's may open it again. On
+ * a vCPU's hart, from inside a run. */
+void host_irq_complete(struct cald_vm *vm, unsigned source);
+
+/*
+ * Interrupt files of harts for vCPUs. load: gives the vCPU that has just been loaded one, if its
+ * hart has one free. put: takes it back before the vCPU leaves its hart. collect: moves what has
+ * come into its file in memory into it. All on the vCPU's hart.
+ */
+void host_file_load(struct cald_vcpu *vcpu);
+void host_file_put(struct cald_vcpu *vcpu);
+void host_file_collect(struct cald_vcpu *vcpu);
+
+/* The guest's command register, as far as the real function may know of it. */
+void host_pci_command(struct pci_function *function, uint16_t command);
+
+/* The word at `offset`, in one of its MSI capabilities, as the guest wrote it. */
+void host_pci_messages(struct pci_function *function, unsigned offset, uint32_t value);
+
+/* The function holds its INTx up. */
+bool host_pci_interrupt(const struct pci_function *function);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

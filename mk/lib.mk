@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# `make lib`: libcaldarium for others. One object in each archive, with the names of include/caldarium/*.h alone:
+#   build/libcaldarium.a         lp64, no floating point: what the Type-1 itself is built with
+#   build/lp64d/libcaldarium.a   rv64gc, lp64d: for hosts with that ABI (a linker refuses to mix them)
+#   build/lib-clang/libcaldarium.a   the first one by clang, for its names to be checked as well
+#
+# What the library needs of libgcc goes in too, under no name; what it needs of its host stays undefined.
+
+LIB_CROSS := riscv64-unknown-elf-
+LIB_SRCS := $(wildcard lib/*/*.c lib/*/*/*.c riscv/*.c)
+LIB_ASMS := $(wildcard lib/*/*/*.S)
+LIB_OBJS := $(patsubst %.c,%.o,$(LIB_SRCS)) $(patsubst %.S,%.o,$(LIB_ASMS))
+LIB_SOFT := -march=rv64imac -mabi=lp64
+LIB_HARD := -march=rv64gc -mabi=lp64d
+LIB_D := $(BUILD)/lp64d
+LIB_D_CC := $(LIB_CROSS)gcc -march=rv64gc_zicsr_zifencei -mabi=lp64d
+LIBS := $(BUILD)/libcaldarium.a $(LIB_D)/libcaldarium.a
+LIB_CLANG := $(BUILD)/lib-clang/libcaldarium.a
+
+.PHONY: lib lib-clang lib-names lib-test lib-headers
+lib: $(LIBS) lib-clang lib-names ## build/libcaldarium.a and build/lp64d/libcaldarium.a, for a host of your own
+
+lib-clang:
+	@$(MAKE) --no-print-directory TOOLCHAIN=clang $(LIB_CLANG)
+
+# What each archive shows, what it asks for, and what of it could be written to.
+lib-names: $(LIBS) lib-clang
+	@$(PYTHON) tests/lib/names.py $(LIBS) $(LIB_CLANG)
+
+lib-test: lib-headers
+
+# Each public header by itself, as C and as C++, by both compilers.
+LIB_STRICT := -Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only -ffreestanding
+lib-headers:
+	@for header in $(sort $(wildcard include/caldarium/*.h)); do \
+		for cc in "$(LIB_CROSS)gcc" "clang --target=riscv64-unknown-elf -march=rv64imac" gcc; do \
+			echo "#include <caldarium/$${header##*/}>" | $$cc -x c -std=c17 $(LIB_STRICT) - || exit 1; \
+			echo "#include <caldarium/$${header##*/}>" | $$cc -x c++ -std=c++17 $(LIB_STRICT) - || exit 1; \
+		done; done
+	@echo "lib: $(words $(wildcard include/caldarium/*.h)) headers stand alone as C17 and C++17"
+
+# Functions and data keep sections of their own, so that a host's --gc-sections works inside the one object.
+define LIB_LINK
+@mkdir -p $(@D)
+@echo "  LIB   $@"
+@$(LIB_CROSS)ld -r --unique -o $@.o $^ $$($(LIB_CROSS)gcc $(1) -print-libgcc-file-name)
+@$(LIB_CROSS)objcopy --localize-hidden -w --keep-global-symbol='cald_*' $@.o $(@D)/caldarium.o
+@rm -f $@ $@.o
+@$(LIB_CROSS)ar rcs $@ $(@D)/caldarium.o
+endef
+
+$(if $(filter clang,$(TOOLCHAIN)),$(LIB_CLANG),$(BUILD)/libcaldarium.a): $(addprefix $(OBJ)/,$(LIB_OBJS))
+	$(call LIB_LINK,$(LIB_SOFT))
+$(LIB_D)/libcaldarium.a: $(addprefix $(LIB_D)/obj/,$(LIB_OBJS))
+	$(call LIB_LINK,$(LIB_HARD))
+
+$(addprefix $(LIB_D)/obj/,$(LIB_OBJS)): $(FLAGS)
+
+$(LIB_D)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $< (lp64d)"
+	@$(LIB_D_CC) $(CODE) $(LIB_CODE) -c -o $@ $<
+
+$(LIB_D)/obj/%.o: %.S
+	@mkdir -p $(@D)
+	@echo "  AS    $< (lp64d)"
+	@$(LIB_D_CC) -mcmodel=medany -I. -Iinclude -MMD -MP -D__ASSEMBLER__ -c -o $@ $<
+
+-include $(patsubst %.o,$(LIB_D)/obj/%.d,$(LIB_OBJS))
