@@ -17,6 +17,7 @@
 #include "host/bare/paging.h"
 #include "host/bare/pci.h"
 #include "host/bare/vms.h"
+#include "host/bare/version.h"
 #include "host/host.h"
 #include "riscv/asm.h"
 
@@ -224,7 +225,7 @@ void boot_main(uint64_t hart_id, uint64_t fdt_pa)
     char colour[8];
     if (board_option("colour", colour, sizeof(colour)))
         console_colour(!strcmp(colour, "on"));
-    host_print("Caldarium, a hypervisor for RISC-V");
+    host_print("Caldarium " CALDARIUM_VERSION ", a hypervisor for RISC-V");
     check_options();
     bool engine = machine_find_engines();
     pci_init();

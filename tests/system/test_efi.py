@@ -44,7 +44,7 @@ def grub_disk(tmp_path, path):
 
 
 def check_mini(machine):
-    machine.expect("Caldarium, a hypervisor for RISC-V")
+    machine.expect("Caldarium [0-9.]+, a hypervisor for RISC-V")
     machine.expect("mini> ")
     machine.check_minikernel()
     machine.send("off\r")

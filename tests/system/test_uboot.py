@@ -108,7 +108,7 @@ def test_uboot_of_the_board_starts_caldarium(tmp_path):
         ask(machine, "fdt addr $fdtcontroladdr; fdt resize 1000; setexpr end $ramdisk_addr_r + $filesize; "
                      "fdt chosen $ramdisk_addr_r $end", "fdt chosen")
         machine.send("setenv bootargs when-done=poweroff; booti $kernel_addr_r - $fdtcontroladdr\r")
-        machine.expect("Caldarium, a hypervisor for RISC-V")
+        machine.expect("Caldarium [0-9.]+, a hypervisor for RISC-V")
         machine.expect("mini> ")
         machine.send("off\r")
         assert "vm mini: powered off" in machine.wait_end()
