@@ -26,7 +26,7 @@ enum vm_request vm_request(struct vm *vm, enum vm_request request)
         if (request == VM_REQUEST_RESUME)
             atomic_store(&vm->faulted, 0);
         for (unsigned n = 0; n < vm->cald->vcpu_count; n++)
-            vcpu_mail(&vm->cald->vcpus[n], MAIL_CONTROL);
+            cald_vcpu_request(&vm->cald->vcpus[n]);
     }
     lock_release(&vm->life);
     return doing;
@@ -105,8 +105,10 @@ void host_vcpu_fault(struct cald_vcpu *vcpu, const char *text)
 void vm_report(struct vm *vm)
 {
     bool paused = atomic_load(&vm->state) == VM_PAUSED;
-    for (unsigned n = 0; n < (paused ? 1 : vm->cald->vcpu_count); n++)
-        vcpu_mail(&vm->cald->vcpus[n], MAIL_REPORT);
+    for (unsigned n = 0; n < (paused ? 1 : vm->cald->vcpu_count); n++) {
+        atomic_fetch_or(&vm->reports, 1ULL << n);
+        cald_vcpu_request(&vm->cald->vcpus[n]);
+    }
 }
 
 /* One that has left the guest may be taken down any time, but by its leader, who can't be doing so

@@ -49,6 +49,7 @@ struct vm {
     _Atomic enum vm_request building; /* RESET or STOP: its memory is being made or given back */
     _Atomic bool hurried;             /* and that waits for no turn: vm_hurry() */
     _Atomic unsigned vcpus_out;       /* vCPUs that noticed the request and left the guest */
+    _Atomic uint64_t reports;         /* bit n: somebody wants to see vCPU n's state */
     bool start_at_boot;
     bool ended_by_fault;
     _Atomic uint32_t faulted; /* said so, and on-fault follows; until it starts or goes on */
@@ -129,7 +130,7 @@ const char *vm_state_name(enum vm_state state);
 /* Asks for the report of all vCPUs of a VM that runs or is paused: each one's hart prints it. */
 void vm_report(struct vm *vm);
 
-/* MAIL_REPORT was in the mailbox. `out`: the vCPU has left the guest for its VM's request. */
+/* Somebody has asked for it: vm->reports. `out`: the vCPU has left the guest for its VM's request. */
 void vm_report_answer(struct cald_vcpu *vcpu, bool out);
 
 #endif

@@ -14,6 +14,7 @@
  */
 #include "host/bare/guest_file.h"
 
+#include "caldarium/devices.h"
 #include "appliance/vm.h"
 #include "drivers/imsic/file.h"
 #include "drivers/mmio.h"
@@ -106,7 +107,7 @@ static bool drained(struct hart_file *file)
         return true; /* all of that life's vCPUs have left the guest */
     for (uint64_t left = file->waits; left; left &= left - 1) {
         const struct cald_vcpu *other = &vm->vcpus[__builtin_ctzll(left)];
-        if (atomic_load(&other->mode) != VCPU_GUEST || atomic_load(&other->maps_seen) >= file->maps)
+        if (cald_vcpu_has_forgotten(other, file->maps))
             file->waits &= ~(left & -left);
     }
     return !file->waits;
@@ -128,7 +129,7 @@ static void forward(struct hart_file *file, unsigned number)
     }
     look_back(old);
     if (any)
-        vcpu_mail(vcpu, MAIL_EXTERNAL);
+        cald_vcpu_messages(vcpu);
 }
 
 /* A file that is free now, or 0. One that has just got something more is left to
@@ -205,7 +206,7 @@ static void tell_others(struct cald_vcpu *vcpu, struct hart_file *file)
         if (n == vcpu->id)
             continue;
         file->waits |= 1ULL << n;
-        vcpu_mail(&vm->vcpus[n], MAIL_REMAP);
+        cald_vcpu_forget(&vm->vcpus[n]);
     }
 }
 
@@ -238,7 +239,7 @@ void host_file_put(struct cald_vcpu *vcpu)
     imsic->file = 0;
     vcpu->eng.ops->file(&vcpu->eng, 0);
     if (imsic_line(imsic))
-        atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL); /* the caller wakes it, if it sleeps */
+        cald_vcpu_messages_kept(vcpu); /* the caller wakes it, if it sleeps */
 }
 
 void guest_file_watch(struct hart *hart, const struct cald_vcpu *vcpu)
@@ -262,7 +263,7 @@ void guest_file_serve(struct hart *hart)
         } else {
             csr_clear(CSR_HGEIE, bit_of(number)); /* it stays pending until the guest serves it */
             hart->files_watched &= ~bit_of(number);
-            vcpu_mail(file->vcpu, MAIL_EXTERNAL);
+            cald_vcpu_messages(file->vcpu);
         }
     }
 }

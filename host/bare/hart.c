@@ -2,8 +2,8 @@
 /* Bringing harts up, and the loop each of them spends its life in. */
 #include "host/bare/hart.h"
 
+#include "caldarium/caldarium.h"
 #include "appliance/monitor/top.h"
-#include "lib/sbi/sbi.h"
 #include "appliance/vm.h"
 #include "appliance/watchdog.h"
 #include "drivers/mmio.h"
@@ -229,8 +229,8 @@ static void on_timer(struct hart *hart)
         hart->flush_deadline = UINT64_MAX;
         console_flush();
     }
-    if (hart->loaded && hart->loaded->eng.loaded)
-        hart->loaded->eng.ops->timer_check(&hart->loaded->eng);
+    if (hart->loaded && hart->guest_deadline <= now)
+        cald_vcpu_timer(hart->loaded);
     if (hart->poll_deadline <= now) {
         hart->poll_deadline = iommu_poll() || hart->polls_console
                                   ? now + host_timebase() / POLLS_PER_SECOND
@@ -262,71 +262,33 @@ static void service_interrupts(struct hart *hart)
         guest_file_serve(hart);
 }
 
-/* Until an interrupt comes, however it comes. */
-static void sleep(struct cald_vcpu *vcpu, uint64_t until)
+/* What wakes the vCPU, and can't wake it through its mail only, is looked for from now on. */
+static void wait(struct hart *hart, struct cald_vcpu *vcpu, const struct cald_exit *exit)
 {
-    guest_file_watch(&harts[vcpu->eng.hart], vcpu);
-    sched_sleep(vcpu, MAIL_ANY, until, VCPU_BLOCKED);
-}
-
-/* A suspended vCPU sleeps until its interrupt comes; mail has to be looked at to know. */
-static void wait_suspended(struct cald_vcpu *vcpu)
-{
-    const struct engine_ops *ops = vcpu->eng.ops;
-    vcpu_take_mail(vcpu);
-    if (ops->irq_waiting(&vcpu->eng))
-        sbi_hsm_resume(vcpu);
-    else
-        sleep(vcpu, ops->timer_deadline(&vcpu->eng));
-}
-
-/* A stopped vCPU holds nothing on the hart; its start comes as mail. */
-static void wait_stopped(struct cald_vcpu *vcpu)
-{
-    vcpu_enter_mode(vcpu, VCPU_AWAY);
-    if (vcpu->eng.loaded)
-        vcpu_put(vcpu);
-    sched_sleep(vcpu, MAIL_CONTROL | MAIL_WAKE | MAIL_REPORT, UINT64_MAX, VCPU_AWAY);
-}
-
-static void run(struct cald_vcpu *vcpu)
-{
-    const struct engine_ops *ops = vcpu->eng.ops;
-    guest_file_unwatch(&harts[vcpu->eng.hart]);
-    vcpu_run_once(vcpu);
-    if (vcpu->waits && !ops->irq_waiting(&vcpu->eng))
-        sleep(vcpu, ops->timer_deadline(&vcpu->eng));
-    else if (vcpu->yields)
-        sched_yield(vcpu);
-    vcpu->waits = vcpu->yields = false;
+    if (!exit->off_hart)
+        guest_file_watch(hart, vcpu);
+    sched_wait(vcpu, exit);
 }
 
 /* One turn for the vCPU that has this hart. */
-static void turn(struct cald_vcpu *vcpu)
+static void turn(struct hart *hart, struct cald_vcpu *vcpu)
 {
-    /* What these bits announce is read below; taken first, so that later mail counts anew. */
-    uint32_t mail = atomic_fetch_and(&vcpu->mailbox, ~(MAIL_CONTROL | MAIL_WAKE | MAIL_REPORT));
-    if (mail & MAIL_REPORT)
-        vm_report_answer(vcpu, atomic_load(&vcpu->out));
+    struct cald_exit exit;
+    vms_report(vcpu);
     if (vms_leave(vcpu))
         return;
-    uint32_t hsm = atomic_load(&vcpu->hsm);
-    if (hsm == SBI_HSM_STOPPED || hsm == HSM_START_CLAIMED) {
-        wait_stopped(vcpu);
-        return;
+    guest_file_unwatch(hart);
+    switch (cald_vcpu_run(vcpu, hart->index, &exit)) {
+    case CALD_WAIT:
+        wait(hart, vcpu, &exit);
+        break;
+    case CALD_YIELD:
+        sched_yield(vcpu);
+        break;
+    case CALD_AGAIN:
+    case CALD_REQUEST: /* vms_leave() and vms_report() look at what is wanted */
+        break;
     }
-    if (hsm == SBI_HSM_START_PENDING) {
-        sbi_hsm_started(vcpu);
-        return;
-    }
-    if (!vcpu->eng.loaded) {
-        vcpu_load(vcpu);
-        atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL);
-    }
-    if (hsm == SBI_HSM_STARTED)
-        run(vcpu);
-    else
-        wait_suspended(vcpu);
 }
 
 static void idle(struct hart *hart)
@@ -344,7 +306,7 @@ static void hart_loop(struct hart *hart)
         service_interrupts(hart);
         struct cald_vcpu *vcpu = sched_next(hart);
         if (vcpu)
-            turn(vcpu);
+            turn(hart, vcpu);
         else if (!atomic_load(&hart->resched))
             idle(hart);
     }

@@ -10,6 +10,7 @@
 
 #include "lib/irq/imsic.h"
 #include "lib/common/lock.h"
+#include "caldarium/devices.h"
 #include "appliance/vm.h"
 #include "drivers/iommu/msi.h"
 #include "drivers/mmio.h"
@@ -59,7 +60,7 @@ static void on_notice(void *owner)
     for (unsigned n = 0; n < vm_count; n++) {
         for (unsigned v = 0; vm_msi[n].table && v < vms[n].cald->vcpu_count; v++) {
             if (move(&vms[n].cald->vcpus[v]))
-                vcpu_mail(&vms[n].cald->vcpus[v], MAIL_EXTERNAL);
+                cald_vcpu_messages(&vms[n].cald->vcpus[v]);
         }
     }
     lock_release(&lock);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "host/bare/sched.h"
 
-#include "lib/sbi/sbi.h"
 #include "host/host.h"
 
 _Atomic uint64_t sched_idle;
@@ -89,7 +88,7 @@ static void choose_wait(struct hart *hart)
     if (!alone && atomic_load(&sched_alone) & bit)
         atomic_fetch_and(&sched_alone, ~bit);
     if (rq->current)
-        rq->current->vcpu->eng.trap_wfi = !pinned && !alone;
+        cald_vcpu_wfi_exits(rq->current->vcpu, !pinned && !alone);
 }
 
 /* A entity has come into the queue: does its hart, or an idle one, have to look? */
@@ -117,9 +116,10 @@ static void announce(struct hart *hart, const struct sched_entity *entity)
 static void unload(struct hart *hart)
 {
     struct cald_vcpu *vcpu = hart->loaded;
-    if (vcpu && vcpu->eng.loaded)
-        vcpu_put(vcpu);
-    if (vcpu && atomic_load(&vcpu->mailbox) & MAIL_EXTERNAL)
+    if (!vcpu)
+        return;
+    cald_vcpu_unload(vcpu);
+    if (cald_vcpu_pending(vcpu))
         hart->woken = vcpu;
     hart->loaded = NULL;
 }
@@ -130,9 +130,8 @@ static struct sched_entity *step_down(struct hart *hart)
     struct sched_entity *entity = hart->rq.current;
     hart->rq.current = NULL;
     hart->rq.slice_end = UINT64_MAX;
-    sbi_pmu_away(entity->vcpu);
-    vcpu_enter_mode(entity->vcpu, VCPU_AWAY);
-    unload(hart);
+    cald_vcpu_put(entity->vcpu);
+    hart->loaded = NULL;
     return entity;
 }
 
@@ -147,9 +146,7 @@ static void step_up(struct hart *hart, uint64_t now)
     if (hart->loaded != vcpu)
         unload(hart);
     hart->loaded = vcpu;
-    atomic_store(&vcpu->hart, hart->index);
-    vcpu->eng.hart = hart->index;
-    vcpu->eng.attention = &hart->resched;
+    cald_vcpu_attention(vcpu, (const uint8_t *)&hart->resched);
     rq->current = entity;
     rq->slice_end = UINT64_MAX;
     entity->state = ENTITY_RUNNING;
@@ -160,11 +157,8 @@ static void step_up(struct hart *hart, uint64_t now)
     vcpu->asleep_since = 0;
     if (now > entity->ready_since) {
         entity->steal += now - entity->ready_since;
-        vcpu->steal_ticks = entity->steal;
-        sbi_sta_update(vcpu);
+        cald_vcpu_steal(vcpu, entity->steal);
     }
-    sbi_pmu_back(vcpu);
-    vcpu_enter_mode(vcpu, VCPU_HOST);
 }
 
 /* Whether the running one has to go, and where to. */
@@ -361,7 +355,7 @@ static void decide(struct hart *hart)
     /* Its interrupt file left the hart while it slept, and had a message. */
     struct cald_vcpu *woken = hart->woken;
     hart->woken = NULL;
-    if (woken && atomic_load(&woken->mode) == VCPU_BLOCKED)
+    if (woken)
         host_wake(woken);
 }
 
@@ -378,7 +372,8 @@ struct cald_vcpu *sched_next(struct hart *hart)
     return rq->current ? rq->current->vcpu : NULL;
 }
 
-void sched_sleep(struct cald_vcpu *vcpu, uint32_t wake_bits, uint64_t until, enum vcpu_mode mode)
+static void sleep(struct cald_vcpu *vcpu, uint64_t until, bool off_hart,
+                  bool (*stays)(const struct cald_vcpu *vcpu))
 {
     struct sched_entity *entity = sched_entity(vcpu);
     struct hart *hart = &harts[atomic_load(&entity->home)]; /* running: it stays */
@@ -390,23 +385,34 @@ void sched_sleep(struct cald_vcpu *vcpu, uint32_t wake_bits, uint64_t until, enu
         return;
     }
     runqueue_charge(rq, entity, now);
-    /* The mode first, then the mailbox: mail that comes later finds the mode and waits for the lock
-     * (lib/vcpu/mail.c tells the protocol). */
-    vcpu_enter_mode(vcpu, mode);
-    if (atomic_load(&vcpu->mailbox) & wake_bits || until <= now) {
-        vcpu_enter_mode(vcpu, VCPU_HOST);
+    /* What comes after this look waits for the lock, and wakes it (host_wake()). */
+    if ((stays && !stays(vcpu)) || until <= now) {
         lock_release(&rq->lock);
         return;
     }
     entity->urgent = false;
     vcpu->asleep_since = now;
-    sbi_pmu_away(vcpu);
     rq->current = NULL;
-    if (mode == VCPU_AWAY)
-        hart->loaded = NULL; /* it was put: its VM may end, and start on other harts */
+    if (off_hart)
+        hart->loaded = NULL; /* its VM may end, and start on other harts */
     atomic_store(&hart->resched, true);
     runqueue_sleep(rq, entity, ENTITY_BLOCKED, until);
     lock_release(&rq->lock);
+}
+
+static bool nothing_came(const struct cald_vcpu *vcpu)
+{
+    return !cald_vcpu_pending(vcpu);
+}
+
+void sched_wait(struct cald_vcpu *vcpu, const struct cald_exit *exit)
+{
+    sleep(vcpu, exit->until, exit->off_hart, nothing_came);
+}
+
+void sched_stay(struct cald_vcpu *vcpu, bool (*stays)(const struct cald_vcpu *vcpu))
+{
+    sleep(vcpu, UINT64_MAX, true, stays);
 }
 
 void sched_yield(struct cald_vcpu *vcpu)

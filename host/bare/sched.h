@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "caldarium/caldarium.h"
 #include "appliance/vm.h"
 #include "host/bare/hart.h"
 #include "host/bare/runqueue.h"
@@ -32,12 +33,13 @@ void sched_remove(struct vm *vm);
  * been taken off the hart. */
 struct cald_vcpu *sched_next(struct hart *hart);
 
-/*
- * The running vCPU sleeps: until mail with one of `wake_bits` comes, or `until` (host time), in the
- * given mode. Called on its hart; returns at once, and without effect if such mail is there
- * already.
- */
-void sched_sleep(struct cald_vcpu *vcpu, uint32_t wake_bits, uint64_t until, enum vcpu_mode mode);
+/* The running vCPU, whose run ended with CALD_WAIT, sleeps: until something comes for it, or until
+ * its timer. On its hart; without effect if something has come already. */
+void sched_wait(struct cald_vcpu *vcpu, const struct cald_exit *exit);
+
+/* The running vCPU, which has been put, sleeps until host_wake(). `stays` is asked while nobody can
+ * wake it: false: it does not sleep. NULL: it does. On its hart. */
+void sched_stay(struct cald_vcpu *vcpu, bool (*stays)(const struct cald_vcpu *vcpu));
 
 /* The running vCPU lets its equals go first. */
 void sched_yield(struct cald_vcpu *vcpu);

@@ -181,15 +181,14 @@ static bool finish(struct vm *vm, enum vm_request request)
     return atomic_compare_exchange_strong(&vm->request, &request, VM_REQUEST_NONE);
 }
 
-/* Lets every vCPU back in. The mail is for one that is awake, has looked at `out`, and is about to
- * sleep. */
+/* Lets every vCPU back in. One that is about to sleep looks at `out` while it holds the lock that
+ * host_wake() takes. */
 static void admit(struct vm *vm)
 {
     watchdog_arm(vm);
     atomic_store(&vm->vcpus_out, 0);
     for (unsigned n = 0; n < vm->cald->vcpu_count; n++) {
         atomic_store(&vm->cald->vcpus[n].out, false);
-        atomic_fetch_or(&vm->cald->vcpus[n].mailbox, MAIL_WAKE);
         host_wake(&vm->cald->vcpus[n]);
     }
 }
@@ -274,10 +273,30 @@ static void carry_out(struct vm *vm)
     }
 }
 
+/* Whether a vCPU that is out has nothing to do: what ends that is written before host_wake(). */
+static bool stays_out(const struct cald_vcpu *vcpu)
+{
+    const struct vm *vm = vm_of_vcpu(vcpu);
+    if (!atomic_load(&vcpu->out) || atomic_load(&vm->reports) >> vcpu->id & 1)
+        return false;
+    return vcpu->id || atomic_load(&vm->request) == VM_REQUEST_NONE ||
+           atomic_load(&vm->vcpus_out) != vm->cald->vcpu_count;
+}
+
+void vms_report(struct cald_vcpu *vcpu)
+{
+    struct vm *vm = vm_of_vcpu(vcpu);
+    uint64_t bit = 1ULL << vcpu->id;
+    if (!(atomic_load_explicit(&vm->reports, memory_order_relaxed) & bit))
+        return;
+    atomic_fetch_and(&vm->reports, ~bit); /* whoever asks from now on gets another one */
+    vm_report_answer(vcpu, atomic_load(&vcpu->out));
+}
+
 /*
  * The leader sleeps with the others and is woken by the last of them. The others are counted when
- * they are off their harts, whatever their mail says, so that all of them have been asleep when the
- * leader carries a request out; one that mail wakes after that finds itself out and sleeps again.
+ * they are off their harts, whatever has come for them, so that all of them have been asleep when
+ * the leader carries a request out; one that is woken after that finds itself out and sleeps again.
  */
 bool vms_leave(struct cald_vcpu *vcpu)
 {
@@ -287,21 +306,19 @@ bool vms_leave(struct cald_vcpu *vcpu)
     if (!out && request == VM_REQUEST_NONE)
         return false;
     if (!out) {
-        vcpu_enter_mode(vcpu, VCPU_AWAY);
-        if (vcpu->eng.loaded)
-            vcpu_put(vcpu);
+        cald_vcpu_put(vcpu);
         atomic_store(&vcpu->out, true);
         if (leader)
             atomic_fetch_add(&vm->vcpus_out, 1);
     }
     if (!leader) {
-        sched_sleep(vcpu, out ? MAIL_WAKE : 0, UINT64_MAX, VCPU_AWAY);
+        sched_stay(vcpu, out ? stays_out : NULL);
         if (!out && atomic_fetch_add(&vm->vcpus_out, 1) + 1 == vm->cald->vcpu_count)
-            vcpu_mail(&vm->cald->vcpus[0], MAIL_CONTROL);
+            host_wake(&vm->cald->vcpus[0]);
     } else if (request != VM_REQUEST_NONE && atomic_load(&vm->vcpus_out) == vm->cald->vcpu_count) {
         carry_out(vm); /* there may be more to do: the next turn looks again */
     } else {
-        sched_sleep(vcpu, MAIL_CONTROL | MAIL_REPORT, UINT64_MAX, VCPU_AWAY);
+        sched_stay(vcpu, stays_out);
     }
     return true;
 }

@@ -18,6 +18,9 @@ void vms_autostart(void);
 /* Finds harts and starts a VM that is defined or has ended. -1 after one line that says why. */
 int vms_start(struct vm *vm);
 
+/* On the vCPU's hart: prints its state, if somebody has asked for that. */
+void vms_report(struct cald_vcpu *vcpu);
+
 /* On the vCPU's hart: takes part in a request of the VM. True: the vCPU may not run now. */
 bool vms_leave(struct cald_vcpu *vcpu);
 

@@ -40,6 +40,28 @@ void host_pci_messages(struct pci_function *function, unsigned offset, uint32_t 
 /* The function holds its INTx up. */
 bool host_pci_interrupt(const struct pci_function *function);
 
+/* ---- What such a host calls -------------------------------------------------------------------- */
+
+#pragma GCC visibility push(default)
+
+/* Messages have come into the vCPU's interrupt file: it looks soon, and wakes if it sleeps. Any
+ * thread. */
+void cald_vcpu_messages(struct cald_vcpu *vcpu);
+
+/* The same from within host_file_put(), where the caller sees to its waking: cald_vcpu_pending()
+ * tells. On the vCPU's hart. */
+void cald_vcpu_messages_kept(struct cald_vcpu *vcpu);
+
+/* A page that the vCPU's guest could reach has gone: it forgets it before it runs the guest again.
+ * Any thread. */
+void cald_vcpu_forget(struct cald_vcpu *vcpu);
+
+/* The vCPU can't reach what was taken away when window_map() answered `maps`: it has forgotten it,
+ * or runs no guest code and will forget it first. Any thread. */
+bool cald_vcpu_has_forgotten(const struct cald_vcpu *vcpu, uint64_t maps);
+
+#pragma GCC visibility pop
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SBI DBCN (2.0, chapter 12): the debug console. Buffers are guest-physical and checked. */
+#include "caldarium/caldarium.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
 #include "host/host.h"
@@ -50,7 +51,7 @@ int64_t sbi_put_byte(struct cald_vcpu *vcpu, char byte)
     host_console_flush(vcpu->vm);
     if (taken)
         return SBI_SUCCESS;
-    vcpu->yields = true; /* the call is made again: interrupts, and others, come in between */
+    vcpu->why = CALD_YIELD; /* the call is made again: interrupts, and others, come in between */
     return SBI_NO_ANSWER;
 }
 

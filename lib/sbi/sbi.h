@@ -79,12 +79,12 @@ static inline bool sbi_hart_mask(const struct cald_vcpu *vcpu, uint64_t mask, ui
 }
 
 /*
- * Starting, stopping and suspending, for HSM, SUSP and the start of a VM.
+ * Starting, stopping and suspending, for HSM, SUSP and the start of a VM. lib/vcpu/run.c calls
+ * sbi_hsm_started() and sbi_hsm_resume(), on the vCPU's hart.
  */
-void sbi_hsm_reset(struct cald_vcpu *vcpu); /* stopped, or start-pending for vCPU 0 */
-void sbi_hsm_started(
-    struct cald_vcpu *vcpu);                 /* own hart saw MAIL_WAKE: carry a pending start out */
-void sbi_hsm_resume(struct cald_vcpu *vcpu); /* a suspended vCPU's interrupt came */
+void sbi_hsm_reset(struct cald_vcpu *vcpu);   /* stopped, or start-pending for vCPU 0 */
+void sbi_hsm_started(struct cald_vcpu *vcpu); /* carries a pending start out */
+void sbi_hsm_resume(struct cald_vcpu *vcpu);  /* a suspended vCPU's interrupt came */
 
 /* Suspends this vCPU: retentive, or to go on at pc with a1 = opaque. Answers SBI_NO_ANSWER. */
 struct sbi_ret sbi_hsm_suspend(struct cald_vcpu *vcpu, bool retentive, uint64_t pc,

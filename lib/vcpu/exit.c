@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One table from an exit's reason to its handler. */
 #include "lib/vcpu/exit.h"
+
+#include "caldarium/caldarium.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
 #include "host/host.h"
@@ -40,7 +42,7 @@ static void on_mmio(struct cald_vcpu *vcpu, const struct exit *exit)
     if (access->store) {
         int answer = bus_write(&vcpu->vm->bus, vcpu, exit->gpa, access->width, gpr[access->reg]);
         if (answer == CALD_EBUSY) {
-            vcpu->yields = true; /* others may go first; interrupts come in between */
+            vcpu->why = CALD_YIELD; /* others may go first; interrupts come in between */
             return;
         }
         if (answer) {
@@ -115,8 +117,7 @@ static void on_wfi(struct cald_vcpu *vcpu, const struct exit *exit)
         return;
     }
     vcpu->eng.pc += 4;
-    vcpu->waits = exit->insn == INSN_WFI;
-    vcpu->yields = !vcpu->waits;
+    vcpu->why = exit->insn == INSN_WFI ? CALD_WAIT : CALD_YIELD;
 }
 
 static void on_error(struct cald_vcpu *vcpu, const struct exit *exit)

@@ -13,6 +13,8 @@
  * that is AWAY or BLOCKED runs no guest code: it is left a full flush to do before it runs again,
  * and nobody waits for it.
  */
+#include "caldarium/caldarium.h"
+#include "caldarium/devices.h"
 #include "lib/dev/uart_hot.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vcpu/vcpu.h"
@@ -27,12 +29,45 @@ void vcpu_mail(struct cald_vcpu *to, uint32_t bits)
     if ((before & bits) == bits)
         return; /* whoever set them first has kicked, or the receiver is about to look */
     uint32_t mode = atomic_load(&to->mode);
-    if (bits & (MAIL_WAKE | MAIL_CONTROL | MAIL_REPORT))
+    if (bits & (MAIL_WAKE | MAIL_CONTROL))
         host_wake(to);
     else if (mode == VCPU_GUEST)
         host_kick(to);
     else if (mode == VCPU_BLOCKED && bits & ~(MAIL_FENCE | MAIL_REMAP))
         host_wake(to);
+}
+
+/* Whoever set the bit before may have done so for a vCPU that its host keeps from running, and
+ * which never takes its mail: the host is always told. */
+void cald_vcpu_request(struct cald_vcpu *vcpu)
+{
+    atomic_fetch_or(&vcpu->mailbox, MAIL_CONTROL);
+    host_wake(vcpu);
+}
+
+void cald_vcpu_timer(struct cald_vcpu *vcpu)
+{
+    vcpu_mail(vcpu, MAIL_TIMER);
+}
+
+void cald_vcpu_messages(struct cald_vcpu *vcpu)
+{
+    vcpu_mail(vcpu, MAIL_EXTERNAL);
+}
+
+void cald_vcpu_messages_kept(struct cald_vcpu *vcpu)
+{
+    atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL);
+}
+
+void cald_vcpu_forget(struct cald_vcpu *vcpu)
+{
+    vcpu_mail(vcpu, MAIL_REMAP);
+}
+
+bool cald_vcpu_has_forgotten(const struct cald_vcpu *vcpu, uint64_t maps)
+{
+    return atomic_load(&vcpu->mode) != VCPU_GUEST || atomic_load(&vcpu->maps_seen) >= maps;
 }
 
 void vcpu_enter_mode(struct cald_vcpu *vcpu, enum vcpu_mode mode)
@@ -102,13 +137,15 @@ void vcpu_fence_others(struct cald_vcpu *self, uint64_t mask, const struct fence
 uint32_t vcpu_take_mail(struct cald_vcpu *vcpu)
 {
     const struct engine_ops *ops = vcpu->eng.ops;
-    uint32_t bits = atomic_fetch_and(&vcpu->mailbox, MAIL_REPORT);
+    uint32_t bits = atomic_exchange(&vcpu->mailbox, 0);
     if (bits & MAIL_SOFT) {
         vcpu->fw_count[FW_IPI_RECEIVED]++;
         ops->irq(&vcpu->eng, GUEST_IRQ_SOFT, true);
     }
     if (bits & MAIL_EXTERNAL)
         vm_irq_show(vcpu);
+    if (bits & MAIL_TIMER)
+        ops->timer_check(&vcpu->eng);
     if (bits & MAIL_REMAP)
         atomic_store(&vcpu->maps_seen, ops->window_flush(&vcpu->eng));
     if (bits & MAIL_FLUSH) {
@@ -117,7 +154,7 @@ uint32_t vcpu_take_mail(struct cald_vcpu *vcpu)
     }
     if (bits & MAIL_FENCE)
         serve_fences(vcpu);
-    return bits & (MAIL_WAKE | MAIL_CONTROL | MAIL_REPORT);
+    return bits & (MAIL_WAKE | MAIL_CONTROL);
 }
 
 bool hot_mail(struct engine_vcpu *eng)

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "caldarium/caldarium.h"
 #include "lib/common/lock.h"
 #include "lib/common/print.h"
 #include "lib/vm/vm.h"

@@ -19,18 +19,18 @@ struct cald_vm;
 /* HSM: somebody has won the right to start this vCPU and is writing start_*; shown as pending. */
 #define HSM_START_CLAIMED 0x100
 
-/* Mailbox bits. The first three are answered by hot handlers, the rest in the slow loop. */
+/* Mailbox bits. MAIL_WAKE and MAIL_CONTROL are lib/vcpu/run.c's to answer; the rest is carried out
+ * by vcpu_take_mail(), in hot handlers too. */
 #define MAIL_SOFT (1u << 0)     /* show a software interrupt (SBI IPI) */
 #define MAIL_EXTERNAL (1u << 1) /* the external interrupt of this vCPU may have changed: look */
 #define MAIL_FENCE (1u << 2)    /* somebody in fence_from waits for a fence */
 #define MAIL_FLUSH (1u << 3)    /* a full fence is owed before the next guest instruction */
-#define MAIL_WAKE (1u << 4)     /* HSM state changed, or the VM lets it back in */
-#define MAIL_CONTROL (1u << 5)  /* the VM has a request */
-#define MAIL_TIMER (1u << 6)    /* the host's timer for this vCPU went off */
-#define MAIL_REPORT (1u << 7)   /* the host wants to see its state */
-#define MAIL_REMAP (1u << 8)    /* a page that the guest could reach has gone: forget it */
+#define MAIL_WAKE (1u << 4)     /* HSM state changed */
+#define MAIL_CONTROL (1u << 5)  /* cald_vcpu_request(): the host wants the run to end */
+#define MAIL_TIMER (1u << 6)    /* cald_vcpu_timer(): the host's timer for this vCPU went off */
+#define MAIL_REMAP (1u << 7)    /* a page that the guest could reach has gone: forget it */
 /* Mail that ends a guest's wait for an interrupt. */
-#define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL | MAIL_REPORT)
+#define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL)
 
 /*
  * Where the vCPU is, for those who want to kick it or wait for it. Written by its own hart, with
@@ -91,9 +91,10 @@ struct cald_vcpu {
     /* HSM. start_* are written by the starter between START_PENDING and the MAIL_WAKE bit. */
     _Atomic uint32_t hsm; /* SBI_HSM_* */
     uint64_t start_pc, start_opaque;
-    bool waits;             /* the guest executed WFI: nothing to do before an interrupt comes */
-    bool yields;            /* the guest polls for something: others may go first */
     bool suspend_retentive; /* while suspended: start_* is not used to go on */
+    /* enum cald_why: what its exit's handler wants of lib/vcpu/run.c. CALD_WAIT: it executed WFI.
+     */
+    uint8_t why;
 
     _Atomic uint64_t maps_seen; /* what the engine answered when it forgot pages last */
 
@@ -101,6 +102,7 @@ struct cald_vcpu {
 
     uint64_t sta_shmem;   /* SBI STA area, guest-physical; UINT64_MAX for none */
     uint64_t steal_ticks; /* ready to run, but kept away from its hart */
+    bool steal_changed;   /* since the guest was told */
 
     uint64_t fw_count[FW_EVENTS];
     struct vcpu_pmu pmu;
@@ -127,7 +129,7 @@ void vcpu_init(struct cald_vcpu *vcpu, struct cald_vm *vm, unsigned id);
 /* Leaves mail for `to` and kicks its hart where that is needed. */
 void vcpu_mail(struct cald_vcpu *to, uint32_t bits);
 
-/* Puts it on its hart, or takes it off, with its interrupt file. */
+/* Puts it on its hart, or takes it off, with its interrupt file; its mode stays. */
 void vcpu_load(struct cald_vcpu *vcpu);
 void vcpu_put(struct cald_vcpu *vcpu);
 
@@ -136,8 +138,7 @@ void vcpu_put(struct cald_vcpu *vcpu);
 void vcpu_begin(struct cald_vcpu *vcpu, uint64_t pc, uint64_t opaque);
 
 /* Takes what the mailbox holds and carries out the bits that concern the guest; own hart, loaded.
- * Returns the bits that are left for the caller: MAIL_WAKE, MAIL_CONTROL; MAIL_REPORT, which it
- * leaves in the box. */
+ * Returns the bits that are left for the caller: MAIL_WAKE, MAIL_CONTROL. */
 uint32_t vcpu_take_mail(struct cald_vcpu *vcpu);
 
 /* Mode changes, each with the barrier that the mail protocol needs. */
@@ -145,8 +146,5 @@ void vcpu_enter_mode(struct cald_vcpu *vcpu, enum vcpu_mode mode);
 
 /* Asks for `fence` on the vCPUs in mask (bit n: vCPU n, `self` among them), waits until done. */
 void vcpu_fence_others(struct cald_vcpu *self, uint64_t mask, const struct fence *fence);
-
-/* One turn on the loaded vCPU: run until an exit, handle it. */
-void vcpu_run_once(struct cald_vcpu *vcpu);
 
 #endif

@@ -23,6 +23,10 @@ static struct fence guest_fence; /* the last one that the engine carried out */
 static unsigned guest_fences;
 static uint32_t guest_irqs; /* bit n: interrupt n was shown or taken away */
 static uint64_t guest_began_at, guest_sip;
+static struct exit guest_exit;               /* how the next runs end */
+static void (*guest_in)(struct cald_vcpu *); /* what happens while the guest runs, or NULL */
+static unsigned guest_runs;
+static uint64_t guest_timer; /* host time of the guest's own timer */
 
 static int fake_vm_init(struct engine_vm *vm)
 {
@@ -63,6 +67,28 @@ static void fake_irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
     (void)v;
     guest_irqs |= 1u << irq;
     guest_sip = (guest_sip & ~(1UL << irq)) | (uint64_t)level << irq;
+}
+static void fake_run(struct engine_vcpu *v, struct exit *exit)
+{
+    guest_runs++;
+    if (guest_in)
+        guest_in(vcpu_of(v));
+    *exit = guest_exit;
+}
+static bool fake_irq_waiting(const struct engine_vcpu *v)
+{
+    (void)v;
+    return guest_sip;
+}
+static uint64_t fake_timer_deadline(const struct engine_vcpu *v)
+{
+    (void)v;
+    return guest_timer;
+}
+static void fake_timer_check(struct engine_vcpu *v)
+{
+    if (guest_timer <= host_time())
+        fake_irq(v, GUEST_IRQ_TIMER, true);
 }
 static void fake_fence(struct engine_vcpu *v, const struct fence *fence)
 {
@@ -110,7 +136,11 @@ static const struct engine_ops fake_engine = {
     .vcpu_resume = fake_begin,
     .load = fake_load,
     .put = fake_put,
+    .run = fake_run,
     .irq = fake_irq,
+    .irq_waiting = fake_irq_waiting,
+    .timer_deadline = fake_timer_deadline,
+    .timer_check = fake_timer_check,
     .set_timer = fake_set_timer,
     .fence = fake_fence,
     .state = fake_state,
@@ -126,6 +156,10 @@ static inline void guest_describe(unsigned mib)
     memset(guest_vcpus, 0, sizeof(guest_vcpus));
     guest_fences = guest_irqs = 0;
     guest_sip = 0;
+    guest_exit = (struct exit){.reason = EXIT_INTERRUPT};
+    guest_in = NULL;
+    guest_runs = 0;
+    guest_timer = UINT64_MAX;
     strcpy(guest_config.name, "web");
     guest_config.bootargs = "";
     guest_config.vcpus = GUEST_VCPUS;

@@ -2,6 +2,8 @@
 /* SBI calls by their letter: error codes, bad addresses, masks and function numbers. */
 #include "tests/unit/guests.h"
 
+#include "caldarium/caldarium.h"
+
 #define PC 0x80001000UL
 #define RAM_END (GUEST_RAM + 16 * GUEST_MIB)
 
@@ -187,10 +189,10 @@ static void test_console_without_room(void **state)
     assert_int_equal(call(SBI_EXT_DBCN, 0, 5, PC, 0), SBI_SUCCESS);
     assert_int_equal(caller->eng.gpr[11], 0);
     for (unsigned n = 0; n < 2; n++) {
-        caller->yields = false;
+        caller->why = CALD_AGAIN;
         call(n ? SBI_EXT_LEGACY_PUTCHAR : SBI_EXT_DBCN, 2, 'x', 0, 0);
         assert_int_equal(caller->eng.pc, PC); /* at the ecall still */
-        assert_true(caller->yields);
+        assert_int_equal(caller->why, CALD_YIELD);
     }
     sim_console_room = 9;
     assert_int_equal(call(SBI_EXT_DBCN, 2, 'x', 0, 0), SBI_SUCCESS);

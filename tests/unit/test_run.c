@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cald_vcpu_run(): why it returns, and what wakes a vCPU that waits. */
+#include "tests/unit/guests.h"
+
+#include "caldarium/caldarium.h"
+#include "caldarium/devices.h"
+#include "riscv/csr.h"
+
+#define PC 0x80001000UL
+#define HART 3
+
+static struct cald_vcpu *const first = &guest_vcpus[0], *const second = &guest_vcpus[1];
+static struct cald_exit out;
+static _Alignas(HOST_PAGE_SIZE) uint8_t plic_room[3 * HOST_PAGE_SIZE];
+
+static int set_up(void **state)
+{
+    (void)state;
+    guest_describe(16);
+    assert_int_equal(memory_take(&guest), 0);
+    assert_true(plic_room_bytes(GUEST_VCPUS, GUEST_MIN_SOURCES) <= sizeof(plic_room));
+    memset(plic_room, 0, sizeof(plic_room));
+    plic_size(&guest.plic, GUEST_VCPUS, GUEST_MIN_SOURCES, plic_room);
+    assert_true(vm_irq_init(&guest));
+    for (unsigned n = 0; n < GUEST_VCPUS; n++)
+        vcpu_init(&guest_vcpus[n], &guest, n);
+    first->start_pc = PC;
+    first->start_opaque = 77;
+    atomic_store(&guest.state, VM_RUNNING);
+    out = (struct cald_exit){0};
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    memory_give_back(&guest);
+    assert_int_equal(sim_pages_taken, 0);
+    return 0;
+}
+
+static enum cald_why run(struct cald_vcpu *vcpu)
+{
+    return cald_vcpu_run(vcpu, HART, &out);
+}
+
+/* The first vCPU runs, and has taken the mail that a start leaves it. */
+static void start(void)
+{
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_runs, 0);
+}
+
+static void sbi_call(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function, uint64_t a0,
+                     uint64_t a1, uint64_t a2)
+{
+    uint64_t *gpr = vcpu->eng.gpr;
+    gpr[17] = extension;
+    gpr[16] = function;
+    gpr[10] = a0;
+    gpr[11] = a1;
+    gpr[12] = a2;
+    guest_exit = (struct exit){.reason = EXIT_SBI};
+}
+
+static void wait_for_interrupt(void)
+{
+    guest_exit = (struct exit){.reason = EXIT_WFI, .insn = INSN_WFI};
+    assert_int_equal(run(first), CALD_WAIT);
+}
+
+static void test_start(void **state)
+{
+    (void)state;
+    start();
+    assert_true(first->eng.loaded);
+    assert_int_equal(atomic_load(&first->hart), HART);
+    assert_int_equal(guest_began_at, PC);
+    assert_int_equal(first->eng.gpr[11], 77);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_runs, 1);
+}
+
+static void test_stopped_until_started(void **state)
+{
+    (void)state;
+    assert_int_equal(run(second), CALD_WAIT);
+    assert_true(out.off_hart);
+    assert_false(second->eng.loaded);
+    assert_true(out.until == UINT64_MAX);
+    assert_false(cald_vcpu_pending(second));
+    start();
+    sbi_call(first, SBI_EXT_HSM, 0, 1, PC + 16, 5);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_true(cald_vcpu_pending(second));
+    assert_ptr_equal(sim_kicked, second); /* host_wake() */
+    assert_int_equal(run(second), CALD_AGAIN);
+    assert_int_equal(guest_began_at, PC + 16);
+    assert_int_equal(second->eng.gpr[11], 5);
+    /* And stopped again: nothing is left on the hart. */
+    assert_int_equal(run(second), CALD_AGAIN);
+    sbi_call(second, SBI_EXT_HSM, 1, 0, 0, 0);
+    assert_int_equal(run(second), CALD_AGAIN);
+    assert_int_equal(run(second), CALD_WAIT);
+    assert_true(out.off_hart);
+    assert_false(second->eng.loaded);
+}
+
+/* A fence for one that waits does not wake it: the flush is left for its next run. */
+static void test_wait_for_interrupt(void **state)
+{
+    (void)state;
+    start();
+    guest_timer = 1234;
+    wait_for_interrupt();
+    assert_false(out.off_hart);
+    assert_true(first->eng.loaded);
+    assert_int_equal(out.until, 1234);
+    assert_false(cald_vcpu_pending(first));
+    vcpu_fence_others(second, 1, &(struct fence){.kind = FENCE_ALL});
+    assert_false(cald_vcpu_pending(first));
+    assert_int_equal(sim_kicks, 0);
+    vcpu_mail(first, MAIL_SOFT);
+    assert_true(cald_vcpu_pending(first));
+    assert_int_equal(sim_kicks, 1);
+    guest_runs = guest_fences = 0;
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_fences, 2);
+    assert_true(guest_sip >> GUEST_IRQ_SOFT & 1);
+    /* With an interrupt that waits, WFI is over at once. */
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_runs, 1);
+}
+
+static void test_timer(void **state)
+{
+    (void)state;
+    start();
+    guest_timer = 1000;
+    wait_for_interrupt();
+    sim_time = 1000;
+    cald_vcpu_timer(first);
+    assert_true(cald_vcpu_pending(first));
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_true(guest_sip >> GUEST_IRQ_TIMER & 1);
+}
+
+/* It sleeps off its hart, and is still woken; one that was put is not. */
+static void test_mail_wakes_who_waits(void **state)
+{
+    (void)state;
+    start();
+    wait_for_interrupt();
+    cald_vcpu_unload(first);
+    assert_false(first->eng.loaded);
+    cald_vcpu_messages(first);
+    assert_int_equal(sim_kicks, 1);
+    guest_exit = (struct exit){.reason = EXIT_INTERRUPT};
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_true(first->eng.loaded);
+    cald_vcpu_put(first);
+    assert_false(first->eng.loaded);
+    cald_vcpu_messages(first);
+    assert_int_equal(sim_kicks, 1);
+}
+
+static void test_suspended(void **state)
+{
+    (void)state;
+    start();
+    sbi_call(first, SBI_EXT_HSM, 3, 0, 0, 0);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(run(first), CALD_WAIT);
+    assert_false(out.off_hart);
+    vcpu_mail(first, MAIL_SOFT);
+    assert_true(cald_vcpu_pending(first));
+    uint64_t pc = first->eng.pc;
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(first->eng.pc, pc + 4);
+    assert_int_equal(atomic_load(&first->hsm), SBI_HSM_STARTED);
+}
+
+static void request_inside(struct cald_vcpu *vcpu)
+{
+    guest_in = NULL;
+    cald_vcpu_request(vcpu);
+}
+
+static void test_request(void **state)
+{
+    (void)state;
+    start();
+    cald_vcpu_request(first);
+    assert_int_equal(run(first), CALD_REQUEST);
+    assert_int_equal(run(first), CALD_AGAIN); /* once */
+    guest_in = request_inside;
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(run(first), CALD_REQUEST);
+    /* Out of a wait, and for one whose host leaves it out of the guest for long. */
+    wait_for_interrupt();
+    sim_kicks = 0;
+    cald_vcpu_request(first);
+    assert_true(cald_vcpu_pending(first));
+    cald_vcpu_request(first);
+    assert_int_equal(sim_kicks, 2);
+    assert_int_equal(run(first), CALD_REQUEST);
+    cald_vcpu_request(second); /* it is stopped */
+    assert_int_equal(run(second), CALD_REQUEST);
+    assert_int_equal(run(second), CALD_WAIT);
+    sbi_call(first, SBI_EXT_HSM, 3, 0, 0, 0);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(run(first), CALD_WAIT);
+    cald_vcpu_request(first);
+    assert_int_equal(run(first), CALD_REQUEST);
+    assert_int_equal(run(first), CALD_WAIT);
+}
+
+/* Polls let others go first: Zawrs's wait, and a console without room. */
+static void test_yield(void **state)
+{
+    (void)state;
+    start();
+    guest_exit = (struct exit){.reason = EXIT_WFI, .insn = INSN_WRS_NTO};
+    assert_int_equal(run(first), CALD_YIELD);
+    sim_console_room = 0;
+    sbi_call(first, SBI_EXT_DBCN, 2, 'x', 0, 0);
+    assert_int_equal(run(first), CALD_YIELD);
+    sim_console_room = 1;
+    assert_int_equal(run(first), CALD_AGAIN);
+}
+
+static void test_pages_forgotten(void **state)
+{
+    (void)state;
+    start();
+    assert_true(cald_vcpu_has_forgotten(first, 9)); /* in no guest code */
+    vcpu_enter_mode(first, VCPU_GUEST);
+    assert_false(cald_vcpu_has_forgotten(first, 9));
+    atomic_store(&first->maps_seen, 9);
+    assert_true(cald_vcpu_has_forgotten(first, 9));
+}
+
+static void test_steal(void **state)
+{
+    (void)state;
+    uint64_t steal;
+    start();
+    sbi_call(first, SBI_EXT_STA, 0, PC & ~63UL, 0, 0);
+    assert_int_equal(run(first), CALD_AGAIN);
+    cald_vcpu_put(first);
+    cald_vcpu_steal(first, 10);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_true(vm_read(&guest, (PC & ~63UL) + 8, &steal, 8));
+    assert_int_equal(steal, 1000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_start, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stopped_until_started, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_wait_for_interrupt, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_timer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_mail_wakes_who_waits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_suspended, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_request, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_yield, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pages_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_steal, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
