@@ -130,7 +130,8 @@ const char *vm_state_name(enum vm_state state);
 /* Asks for the report of all vCPUs of a VM that runs or is paused: each one's hart prints it. */
 void vm_report(struct vm *vm);
 
-/* Somebody has asked for it: vm->reports. `out`: the vCPU has left the guest for its VM's request. */
+/* Somebody has asked for it: vm->reports. `out`: the vCPU has left the guest for its VM's request.
+ */
 void vm_report_answer(struct cald_vcpu *vcpu, bool out);
 
 #endif

@@ -40,7 +40,8 @@ void host_pci_messages(struct pci_function *function, unsigned offset, uint32_t 
 /* The function holds its INTx up. */
 bool host_pci_interrupt(const struct pci_function *function);
 
-/* ---- What such a host calls -------------------------------------------------------------------- */
+/* ---- What such a host calls --------------------------------------------------------------------
+ */
 
 #pragma GCC visibility push(default)
 

@@ -15,14 +15,13 @@
  */
 #include "caldarium/caldarium.h"
 #include "caldarium/devices.h"
-#include "lib/dev/uart_hot.h"
-#include "lib/sbi/sbi.h"
+#include "lib/engine/hot.h"
 #include "lib/vcpu/vcpu.h"
 #include "lib/vm/vm.h"
-#include "lib/engine/hot.h"
 #include "host/host.h"
-#include "riscv/csr.h"
 
+/* Has release semantics: whoever takes the bits sees what was written before this. The read of the
+ * mode can't move before the write of the bits. */
 void vcpu_mail(struct cald_vcpu *to, uint32_t bits)
 {
     uint32_t before = atomic_fetch_or(&to->mailbox, bits);
@@ -65,11 +64,15 @@ void cald_vcpu_forget(struct cald_vcpu *vcpu)
     vcpu_mail(vcpu, MAIL_REMAP);
 }
 
+/* The mode is read first. One that is seen outside of the guest takes its mail, MAIL_REMAP with it,
+ * before it runs the guest again. */
 bool cald_vcpu_has_forgotten(const struct cald_vcpu *vcpu, uint64_t maps)
 {
     return atomic_load(&vcpu->mode) != VCPU_GUEST || atomic_load(&vcpu->maps_seen) >= maps;
 }
 
+/* A full barrier: later reads of the mailbox can't move before it, nor what the vCPU did in its
+ * last mode after it. */
 void vcpu_enter_mode(struct cald_vcpu *vcpu, enum vcpu_mode mode)
 {
     atomic_store(&vcpu->mode, mode);
@@ -85,7 +88,9 @@ static void count_received(struct cald_vcpu *vcpu, enum fence_kind kind)
         vcpu->fw_count[FW_SFENCE_VMA_ASID_RECEIVED]++;
 }
 
-/* Carries out what others asked of this vCPU. */
+/* Carries out what others asked of this vCPU. The exchange has acquire semantics: a sender's
+ * `fence` is read after the sender has written it. The answer has release semantics: the fence is
+ * done before its sender sees so. */
 static void serve_fences(struct cald_vcpu *vcpu)
 {
     uint64_t from = atomic_exchange(&vcpu->fence_from, 0);
@@ -97,6 +102,8 @@ static void serve_fences(struct cald_vcpu *vcpu)
     }
 }
 
+/* What the sender wrote before, its page tables above all, is seen by every vCPU in the mask that
+ * runs guest code after this has returned. */
 void vcpu_fence_others(struct cald_vcpu *self, uint64_t mask, const struct fence *fence)
 {
     struct cald_vm *vm = self->vm;
@@ -134,6 +141,7 @@ void vcpu_fence_others(struct cald_vcpu *self, uint64_t mask, const struct fence
     }
 }
 
+/* Has acquire semantics: what a sender wrote before its bits is read after this. */
 uint32_t vcpu_take_mail(struct cald_vcpu *vcpu)
 {
     const struct engine_ops *ops = vcpu->eng.ops;
@@ -157,6 +165,7 @@ uint32_t vcpu_take_mail(struct cald_vcpu *vcpu)
     return bits & (MAIL_WAKE | MAIL_CONTROL);
 }
 
+/* `left` goes back without a look at the mode: this vCPU leaves the guest now, and looks again. */
 bool hot_mail(struct engine_vcpu *eng)
 {
     struct cald_vcpu *vcpu = vcpu_of(eng);
@@ -164,86 +173,4 @@ bool hot_mail(struct engine_vcpu *eng)
     if (left)
         atomic_fetch_or(&vcpu->mailbox, left); /* for the slow path, which looks again */
     return !left && !atomic_load_explicit(eng->attention, memory_order_relaxed);
-}
-
-/*
- * An interrupt controller's register. While it is answered the vCPU counts as in HOST mode, so that
- * a change of its own line arrives as mail without a kick; the mailbox is read once more before the
- * guest goes on.
- */
-static inline void begin(struct cald_vcpu *vcpu)
-{
-    atomic_store_explicit(&vcpu->mode, VCPU_HOST, memory_order_relaxed);
-}
-
-static inline void end(struct cald_vcpu *vcpu)
-{
-    atomic_store(&vcpu->mode, VCPU_GUEST);
-    if (atomic_load(&vcpu->mailbox) && !hot_mail(&vcpu->eng))
-        host_kick(vcpu); /* control work came in between: be interrupted at once */
-}
-
-static __attribute__((noinline)) bool aia_register(struct cald_vcpu *vcpu, uint64_t gpa,
-                                                   const struct riscv_access *access)
-{
-    const struct bus_region *region = bus_find(&vcpu->vm->bus, gpa, access->width);
-    uint64_t *gpr = vcpu->eng.gpr, raw;
-    bool served;
-    if (!region || !region->hot)
-        return false;
-    begin(vcpu);
-    if (access->store) {
-        served = !region->ops->write(region->device, vcpu, gpa - region->gpa, access->width,
-                                     gpr[access->reg]);
-    } else {
-        served = !region->ops->read(region->device, vcpu, gpa - region->gpa, access->width, &raw);
-        if (served && access->reg)
-            gpr[access->reg] = riscv_load_value(access, raw);
-    }
-    end(vcpu);
-    vcpu->eng.exits[EXIT_HOT_IRQCHIP] += served;
-    return served;
-}
-
-bool hot_device(struct engine_vcpu *eng, uint64_t gpa, const struct riscv_access *access)
-{
-    struct cald_vcpu *vcpu = vcpu_of(eng);
-    uint64_t offset = gpa - GUEST_PLIC_BASE;
-    if (!vcpu->vm->has_plic)
-        return aia_register(vcpu, gpa, access) || uart_hot(vcpu, gpa, access);
-    if (offset >= GUEST_PLIC_SIZE)
-        return uart_hot(vcpu, gpa, access);
-    bool served;
-    if (access->store) {
-        begin(vcpu);
-        served =
-            plic_write(&vcpu->vm->plic, (uint32_t)offset, access->width, eng->gpr[access->reg]);
-    } else {
-        uint64_t raw;
-        begin(vcpu);
-        served = plic_read(&vcpu->vm->plic, (uint32_t)offset, access->width, &raw);
-        if (served && access->reg)
-            eng->gpr[access->reg] = riscv_load_value(access, raw);
-    }
-    end(vcpu);
-    eng->exits[EXIT_HOT_IRQCHIP] += served;
-    return served;
-}
-
-bool hot_csr(struct engine_vcpu *eng, const struct riscv_csr_op *op, uint64_t select)
-{
-    struct cald_vcpu *vcpu = vcpu_of(eng);
-    uint64_t before, value = op->funct3 & 4 ? op->rs1_or_imm : eng->gpr[op->rs1_or_imm];
-    /* A file of the hart's traps only where it lacks the register: priorities of major interrupts.
-     */
-    if (vcpu->imsic.file && (op->csr != CSR_SIREG || select >= IMSIC_EIDELIVERY))
-        return false;
-    if (vcpu->vm->irqchip != CALD_IRQCHIP_IMSIC ||
-        !imsic_csr(&vcpu->imsic, op, select, value, &before))
-        return false;
-    if (op->rd)
-        eng->gpr[op->rd] = before;
-    if (!vcpu->imsic.file)
-        eng->ops->irq(eng, GUEST_IRQ_EXTERNAL, imsic_line(&vcpu->imsic));
-    return true;
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a libcaldarium.a shows, asks for and could write to: names.py ARCHIVE...
 
-- visible: only cald_* functions that include/caldarium/caldarium.h declares;
+- visible: only cald_* functions that include/caldarium/caldarium.h and devices.h declare;
 - undefined: only host_* functions of host.h and devices.h, and MEMORY;
 - writable: no data at all, since two hosts' machines may live beside each other;
 - floating point: no instruction but in fp.S: a guest's registers are live while the library runs.
@@ -58,7 +58,7 @@ def floating(archive):
 
 def check(archive, left):
     wrong = []
-    public = declared("cald", "caldarium.h")
+    public = declared("cald", "caldarium.h", "devices.h")
     asked = declared("host", "host.h", "devices.h") | MEMORY
     for kind, name in symbols(archive):
         plain = re.sub(r"\.\d+$", "", name)
@@ -86,7 +86,7 @@ def main():
         good = good and fine
     for line in sorted(left - seen):
         print(f"names-left.txt: {line}: that is done; take the line out")
-    missing = declared("cald", "caldarium.h") - {name for _, name in symbols(sys.argv[1])}
+    missing = declared("cald", "caldarium.h", "devices.h") - {name for _, name in symbols(sys.argv[1])}
     for name in sorted(missing):
         print(f"{sys.argv[1]}: {name}() is declared in include/caldarium/caldarium.h and not there")
         good = False

@@ -17,7 +17,7 @@ static int set_up(void **state)
 {
     (void)state;
     guest_describe(16);
-    assert_int_equal(memory_take(&guest), 0);
+    assert_int_equal(memory_take(&guest_vm), 0);
     assert_true(plic_room_bytes(GUEST_VCPUS, GUEST_MIN_SOURCES) <= sizeof(plic_room));
     memset(plic_room, 0, sizeof(plic_room));
     plic_size(&guest.plic, GUEST_VCPUS, GUEST_MIN_SOURCES, plic_room);
@@ -26,7 +26,7 @@ static int set_up(void **state)
         vcpu_init(&guest_vcpus[n], &guest, n);
     first->start_pc = PC;
     first->start_opaque = 77;
-    atomic_store(&guest.state, VM_RUNNING);
+    atomic_store(&guest_vm.state, VM_RUNNING);
     out = (struct cald_exit){0};
     return 0;
 }
@@ -34,7 +34,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    memory_give_back(&guest);
+    memory_give_back(&guest_vm);
     assert_int_equal(sim_pages_taken, 0);
     return 0;
 }
