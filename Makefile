@@ -34,7 +34,7 @@ CFLAGS := $(ARCH) $(CODE)
 LIB_CODE := -fvisibility=hidden
 
 SRCS := $(wildcard riscv/*.c lib/*/*.c lib/*/*/*.c appliance/*.c appliance/*/*.c drivers/*/*.c host/bare/*.c host/efi/*.c)
-ASMS := $(wildcard lib/engine/*/*.S host/bare/*.S host/efi/*.S)
+ASMS := $(wildcard lib/machine/*.S lib/engine/*/*.S host/bare/*.S host/efi/*.S)
 FDT := fdt fdt_ro fdt_rw fdt_sw fdt_wip fdt_addresses fdt_check fdt_empty_tree fdt_strerror
 OBJS := $(patsubst %.c,$(OBJ)/%.o,$(SRCS)) $(patsubst %.S,$(OBJ)/%.o,$(ASMS)) \
 	$(patsubst %,$(OBJ)/libfdt/%.o,$(FDT))
@@ -120,8 +120,9 @@ $(OBJ)/lib/%.o $(OBJ)/riscv/%.o: CFLAGS += $(LIB_CODE)
 # Slower than it need be is fine for what runs once; it makes room in the text budget.
 $(OBJ)/appliance/%.o $(OBJ)/host/bare/%.o $(OBJ)/host/efi/%.o $(OBJ)/drivers/%.o: CFLAGS += $(SMALL)
 $(addprefix $(OBJ)/lib/,common/line.o vcpu/report.o vcpu/trace.o vm/vm.o vm/memory.o dev/uart.o dev/pci.o sbi/hsm.o \
-	sbi/pmu.o sbi/legacy.o sbi/susp.o sbi/sta.o sbi/dbcn.o sbi/srst.o engine/h/probe.o \
-	engine/h/gstage.o engine/shadow/probe.o engine/common/units.o engine/shadow/trampoline.o \
+	sbi/pmu.o sbi/legacy.o sbi/susp.o sbi/sta.o sbi/dbcn.o sbi/srst.o machine/machine.o machine/probe.o machine/cbo.o \
+	engine/h/hart.o \
+	engine/h/gstage.o engine/shadow/trampoline.o \
 	vcpu/state.o vm/state.o vm/item_name.o irq/plic_items.o irq/aplic_items.o dev/ns16550a_items.o \
 	engine/common/items.o engine/h/items.o engine/shadow/items.o): CFLAGS += $(SMALL)
 $(OBJ)/riscv/isa.o: CFLAGS += $(SMALL)

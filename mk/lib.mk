@@ -8,7 +8,7 @@
 
 LIB_CROSS := riscv64-unknown-elf-
 LIB_SRCS := $(wildcard lib/*/*.c lib/*/*/*.c riscv/*.c)
-LIB_ASMS := $(wildcard lib/*/*/*.S)
+LIB_ASMS := $(wildcard lib/*/*.S lib/*/*/*.S)
 LIB_OBJS := $(patsubst %.c,%.o,$(LIB_SRCS)) $(patsubst %.S,%.o,$(LIB_ASMS))
 LIB_SOFT := -march=rv64imac -mabi=lp64
 LIB_HARD := -march=rv64gc -mabi=lp64d

@@ -10,6 +10,7 @@
 #include "host/bare/board.h"
 #include "host/bare/firmware.h"
 #include "host/bare/hart.h"
+#include "host/bare/irqchip.h"
 #include "host/bare/machine.h"
 #include "host/host.h"
 #include "riscv/asm.h"
@@ -21,45 +22,14 @@
 #define OPENSBI_PRINTS (1UL << 16 | 6)      /* from then on; see machine_warn_of_firmware() */
 #define OPENSBI_TIME_CLOSES (1UL << 16 | 6) /* a closed `time` is an illegal instruction */
 
+struct cald_machine *machine;
 uint64_t machine_vlenb;
-static bool has_h, has_shadow, prefer_shadow;
+static struct cald_machine_params told;
+static bool prefer_shadow;
 
 static unsigned highest_levels(unsigned modes)
 {
     return 31 - (unsigned)__builtin_clz(modes);
-}
-
-/* What firmware keeps closed, or the engine can't give, is not there for guests either. */
-static void h_isa(struct riscv_isa *isa)
-{
-    if (!h_features.sstc)
-        isa_clear(isa, ISA_SSTC);
-    isa_hide_units(isa, h_features.units.fp, h_features.units.vector);
-    if (!h_features.aia)
-        isa_clear(isa, ISA_SSAIA);
-    if (!(h_features.henvcfg & ENVCFG_ADUE))
-        isa_clear(isa, ISA_SVADU);
-    if (!(h_features.henvcfg & ENVCFG_PBMTE))
-        isa_clear(isa, ISA_SVPBMT);
-    if (!(h_features.henvcfg & ENVCFG_CBCFE))
-        isa_clear(isa, ISA_ZICBOM);
-    if (!(h_features.henvcfg & ENVCFG_CBZE))
-        isa_clear(isa, ISA_ZICBOZ);
-}
-
-/* What S-mode has beyond the base, this engine has to do itself. */
-static void shadow_isa(struct riscv_isa *isa)
-{
-    static const enum riscv_ext none[] = {ISA_SVPBMT, ISA_SVNAPOT, ISA_SVINVAL, ISA_SVRSW60T59B};
-    for (unsigned n = 0; n < sizeof(none) / sizeof(*none); n++)
-        isa_clear(isa, none[n]);
-    isa_set(isa, ISA_SSAIA); /* all of it is done in core, whatever the harts have */
-    isa_set(isa, ISA_SSTC);  /* by the engine */
-    isa_hide_units(isa, s_features.units.fp, s_features.units.vector);
-    if (!(s_features.envcfg & ENVCFG_CBCFE))
-        isa_clear(isa, ISA_ZICBOM);
-    if (!(s_features.envcfg & ENVCFG_CBZE))
-        isa_clear(isa, ISA_ZICBOZ);
 }
 
 static uint64_t firmware_base(unsigned function)
@@ -75,48 +45,66 @@ static uint64_t opensbi_version(void)
     return firmware_base(BASE_IMPL_ID) == IMPL_OPENSBI && version != UINT64_MAX ? version : 0;
 }
 
+static bool found(uint32_t flag)
+{
+    return told.flags & flag;
+}
+
+/* What guests can be shown, into isa. */
+static void read_isa(uint32_t engine, struct riscv_isa *isa)
+{
+    char text[2048];
+    cald_machine_isa(machine, engine, text, sizeof(text));
+    *isa = (struct riscv_isa){0};
+    isa_parse_string(isa, text);
+}
+
 bool machine_find_engines(void)
 {
-    char option[8];
+    char option[8], isa[2048];
     bool ok;
     csr_try_read(CSR_STIMECMP, ok);
     hart_has_sstc = ok;
     prefer_shadow = board_option("engine", option, sizeof(option)) && !strcmp(option, "shadow");
-    has_h = h_probe(&board.isa);
-    has_shadow = s_probe(board_tree.hart_count, &board.isa);
-    s_features.time_closes = opensbi_version() >= OPENSBI_TIME_CLOSES;
-    if (!has_shadow)
-        host_error("no memory for engine shadow");
-    board.satp_levels_shadow = s_features.levels;
-    board.satp_levels = has_h ? h_probe_satp_levels() : 3;
-    board.isa_shadow = board.isa;
+    isa_format_string(&board.isa, isa, sizeof(isa));
+    told.harts = board_tree.hart_count;
+    told.timebase = board.timebase;
+    told.isa = isa;
+    told.kick_identity = irqchip_kick_identity();
+    told.flags = CALD_MACHINE_KICKS_ARE_OURS;
+    if (opensbi_version() >= OPENSBI_TIME_CLOSES)
+        told.flags |= CALD_MACHINE_TIME_TRAPS;
+    cald_machine_probe(&told);
+    int error = cald_machine_create(&told, NULL, &machine);
+    if (error)
+        host_error("the harts can't run guests (error %d)", error);
     const struct imsic_layout *imsic = &board_tree.imsic;
     bool fits = imsic->guest_ids % 64 == 63 && imsic->guest_ids < IMSIC_MAX_IDS;
     board.imsic_ids = fits ? imsic->guest_ids : IMSIC_MAX_IDS;
-    if (has_h)
-        h_isa(&board.isa);
-    if (has_shadow)
-        shadow_isa(&board.isa_shadow);
-    machine_vlenb = has_h && h_features.units.vector        ? h_features.units.vlenb
-                    : has_shadow && s_features.units.vector ? s_features.units.vlenb
-                                                            : 0;
-    return has_h || has_shadow;
+    board.satp_levels_shadow = told.satp_levels;
+    board.satp_levels = found(CALD_MACHINE_H) ? told.vs_levels : 3;
+    if (error)
+        return false;
+    read_isa(CALD_MACHINE_SHADOW, &board.isa_shadow);
+    if (found(CALD_MACHINE_H))
+        read_isa(CALD_MACHINE_H, &board.isa);
+    machine_vlenb = told.vector_bytes;
+    return true;
 }
 
-void machine_hart_init(void)
+void machine_hart_init(unsigned hart)
 {
-    if (has_h)
-        engine_h.hart_init();
-    if (has_shadow)
-        engine_shadow.hart_init();
+    if (machine)
+        cald_hart_begin(machine, hart);
 }
 
 void machine_choose_engine(struct vm *vm, struct vm_config *config)
 {
     if (config->engine == ENGINE_ANY)
-        config->engine = has_h && !(prefer_shadow && has_shadow) ? ENGINE_H : ENGINE_SHADOW;
+        config->engine = found(CALD_MACHINE_H) && !prefer_shadow ? ENGINE_H : ENGINE_SHADOW;
     vm->cald->eng.ops = config->engine == ENGINE_H ? &engine_h : &engine_shadow;
-    if (config->engine == ENGINE_H && !has_h)
+    vm->cald->eng.machine = machine;
+    if (config->engine == ENGINE_H && !found(CALD_MACHINE_H))
         property_refuse(config, "property engine: the harts have no H extension; \"shadow\" or "
                                 "nothing is expected");
 }
@@ -124,11 +112,11 @@ void machine_choose_engine(struct vm *vm, struct vm_config *config)
 void machine_check_addresses(const struct vm *vm, struct vm_config *config)
 {
     uint64_t end = vm_gpa_end(vm);
-    if (config->engine == ENGINE_H && !gstage_levels(end, h_features.gstage_modes))
+    if (config->engine == ENGINE_H && !gstage_levels(end, told.gstage_modes))
         property_refuse(config,
                         "its memory and devices reach up to %#lx; the harts' second stage ends at "
                         "%#lx",
-                        end - 1, (1UL << (14 + 9 * highest_levels(h_features.gstage_modes))) - 1);
+                        end - 1, (1UL << (14 + 9 * highest_levels(told.gstage_modes))) - 1);
 }
 
 /* A tree of the user's own says which one it was made for; else the guest has what the board has.
@@ -157,20 +145,17 @@ void machine_choose_irqchip(struct vm_config *config)
 
 void machine_describe_engines(char *text, size_t bytes)
 {
-    char h[80] = "", shadow[80] = "";
-    if (has_h) {
-        unsigned low = (unsigned)__builtin_ctz(h_features.gstage_modes);
-        unsigned high = highest_levels(h_features.gstage_modes);
+    char h[80] = "";
+    if (found(CALD_MACHINE_H)) {
+        unsigned low = (unsigned)__builtin_ctz(told.gstage_modes);
+        unsigned high = highest_levels(told.gstage_modes);
         char modes[24] = "";
         if (low < high)
             snprintf(modes, sizeof(modes), "Sv%ux4 to ", 9 * low + 12);
-        snprintf(h, sizeof(h), "h, %sSv%ux4, VMID %u bits", modes, 9 * high + 12,
-                 h_features.vmid_bits);
+        snprintf(h, sizeof(h), "h, %sSv%ux4, VMID %u bits", modes, 9 * high + 12, told.vmid_bits);
     }
-    if (has_shadow)
-        snprintf(shadow, sizeof(shadow), "shadow, Sv%u%s", 9 * s_features.levels + 12,
-                 s_features.asids ? "" : ", without ASIDs");
-    snprintf(text, bytes, "%s%s%s; timer %s", h, has_h && has_shadow ? "; " : "", shadow,
+    snprintf(text, bytes, "%s%sshadow, Sv%u%s; timer %s", h, *h ? "; " : "",
+             9 * (told.satp_levels < 4 ? 3 : 4) + 12, told.asids < S_ASIDS ? ", without ASIDs" : "",
              hart_has_sstc ? "Sstc" : "through firmware");
 }
 

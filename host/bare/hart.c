@@ -12,6 +12,7 @@
 #include "host/bare/firmware.h"
 #include "host/bare/guest_file.h"
 #include "host/bare/iommu.h"
+#include "host/bare/irqchip.h"
 #include "host/bare/machine.h"
 #include "host/bare/paging.h"
 #include "host/bare/sched.h"
@@ -120,7 +121,7 @@ void hart_kick(const struct hart *hart)
         csr_set(CSR_SIP, IRQ_BIT(IRQ_S_SOFT)); /* no way round by the firmware */
     } else if (hart->doorbell) {
         mmio_fence(); /* what it is to look at comes first */
-        mmio_write32(hart->doorbell, engine_kick_identity);
+        mmio_write32(hart->doorbell, irqchip_kick_identity());
     } else if (self < BOARD_HARTS && harts[self].collects) {
         harts[self].to_kick |= 1ULL << hart->index;
     } else {
@@ -314,7 +315,7 @@ static void hart_loop(struct hart *hart)
 
 static void hart_begin(struct hart *hart)
 {
-    machine_hart_init();
+    machine_hart_init(hart->index);
     hart->guest_deadline = UINT64_MAX;
     hart->poll_deadline = UINT64_MAX;
     hart->sched_deadline = UINT64_MAX;

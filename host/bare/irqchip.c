@@ -69,9 +69,12 @@ bool irqchip_init(void)
                                                   t->irqchip_sources, kind == BOARD_IMSIC));
     if (!ok)
         return fail();
-    if (kind == BOARD_IMSIC)
-        engine_kick_identity = KICK;
     return true;
+}
+
+uint32_t irqchip_kick_identity(void)
+{
+    return kind == BOARD_IMSIC ? KICK : 0;
 }
 
 static bool file_init(struct hart *hart, unsigned context)

@@ -18,6 +18,9 @@ bool irqchip_init(void);
 /* On each hart: lets what is enabled here come through. The context; -1: it has none. */
 int irqchip_hart_init(struct hart *hart);
 
+/* By which message harts kick each other; 0: they do through the firmware. */
+uint32_t irqchip_kick_identity(void);
+
 /* A source interrupts at this context, or no longer. `type`: as the device tree has it (rising 1,
  * falling 2, high 4, low 8), 0 where the controller's binding has none. One caller at a time. */
 bool irqchip_enable(unsigned source, unsigned type, unsigned context);

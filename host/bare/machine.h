@@ -5,6 +5,10 @@
 
 #include "appliance/vm.h"
 #include "lib/engine/engine.h"
+#include "lib/machine/machine.h"
+
+/* The library's: all of the board's harts. NULL: they can't run guests. */
+extern struct cald_machine *machine;
 
 /* Bytes of a vector register; 0: the harts have none that can be switched. */
 extern uint64_t machine_vlenb;
@@ -13,8 +17,8 @@ extern uint64_t machine_vlenb;
  * board.isa_shadow. False: none, said in one line. */
 bool machine_find_engines(void);
 
-/* This hart, for every engine that was found. */
-void machine_hart_init(void);
+/* This hart runs guests from now on. */
+void machine_hart_init(unsigned hart);
 
 /* The engine that the VM's bundle wants, or `engine=` in Caldarium's own options, or the better
  * one: into vm->cald->eng.ops and config->engine. Refuses the VM where the machine doesn't have it.

@@ -227,11 +227,11 @@ void boot_main(uint64_t hart_id, uint64_t fdt_pa)
         console_colour(!strcmp(colour, "on"));
     host_print("Caldarium " CALDARIUM_VERSION ", a hypervisor for RISC-V");
     check_options();
+    if (!board.timebase)
+        panic("board tree: no timebase-frequency");
     bool engine = machine_find_engines();
     pci_init();
     iommu_init();
-    if (!board.timebase)
-        panic("board tree: no timebase-frequency");
     harts_start(hart_id);
     if (!hart_count)
         panic("board tree: no usable hart; boot hart %lu is not among its cpus", hart_id);

@@ -221,6 +221,8 @@ uint64_t host_image_pa(const void *object)
 bool host_table_share(uint64_t va, const uint64_t *shared)
 {
     uint64_t *entry = &root[va >> 30 & 511];
+    if (!shared && !*entry)
+        return true;
     if (!*entry) {
         void *page = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
         if (!page)
@@ -228,7 +230,7 @@ bool host_table_share(uint64_t va, const uint64_t *shared)
         *entry = pointer(host_pa(page));
     }
     uint64_t *middle = host_va(*entry >> PTE_PPN_SHIFT << 12);
-    middle[va >> 21 & 511] = pointer(host_pa(shared));
+    middle[va >> 21 & 511] = shared ? pointer(host_pa(shared)) : 0;
     sfence_vma_all();
     return true;
 }

@@ -64,6 +64,7 @@ static bool define(struct vm *vm, unsigned index)
         entities[n].vcpu = &vm->cald->vcpus[n];
         vm->cald->vcpus[n].host = &entities[n];
         vm->cald->vcpus[n].vm = vm->cald;
+        vm->cald->vcpus[n].eng.vm = &vm->cald->eng;
         vm->cald->vcpus[n].id = n;
         atomic_store(&vm->cald->vcpus[n].hsm, SBI_HSM_STOPPED);
         atomic_store(&vm->cald->vcpus[n].out, true);

@@ -33,6 +33,92 @@ enum {
     CALD_EFAULT = -6,  /* the guest gets an access fault */
 };
 
+/* ---- The machine ----------------------------------------------------------------------------- */
+
+/* Harts that run vCPUs, and what all of them have. Several may exist in one process. */
+struct cald_machine;
+
+/* Flags of struct cald_machine_params. */
+#define CALD_MACHINE_H (1U << 0)        /* engine h: the H extension is the library's to use */
+#define CALD_MACHINE_SHADOW (1U << 1)   /* engine shadow */
+#define CALD_MACHINE_FP (1U << 2)       /* F and D: there are registers, of 64 bits, to switch */
+#define CALD_MACHINE_COUNTERS (1U << 3) /* S-mode may read cycle and instret */
+#define CALD_MACHINE_SSTC (1U << 4)     /* engine h: vstimecmp works */
+#define CALD_MACHINE_HSTATEEN (1U << 5) /* engine h: hstateen0 exists */
+#define CALD_MACHINE_AIA (1U << 6)      /* engine h: Ssaia's VS-level CSRs exist */
+#define CALD_MACHINE_SENVCFG (1U << 7)  /* senvcfg exists */
+#define CALD_MACHINE_HSTATUS (1U << 8)  /* engine shadow: hstatus exists, whoever uses it */
+#define CALD_MACHINE_TIME_TRAPS                                                                    \
+    (1U << 9) /* engine shadow: a read of `time` that scounteren closes                            \
+                 comes to S-mode as an illegal instruction */
+#define CALD_MACHINE_KICKS_ARE_OURS                                                                \
+    (1U << 10) /* a pending software interrupt, or kick_identity, is                               \
+                  host_kick()'s and may be taken during a run */
+
+/*
+ * What the harts have, told by the host: the library probes nothing. What differs from hart to hart
+ * is told as what all of them have. All zero but what is said is a hart with the base ISA alone.
+ */
+struct cald_machine_params {
+    uint32_t harts;    /* numbered 0 .. harts-1 by the host */
+    uint32_t flags;    /* CALD_MACHINE_* */
+    uint64_t timebase; /* Hz of the `time` CSR */
+    const char *isa;   /* "rv64imafdc_zicsr_...", as device trees spell it; read during the call */
+
+    uint32_t vector_bytes;  /* VLENB; 0: no vector registers to switch */
+    uint32_t kick_identity; /* at the harts' interrupt files; 0: kicks are software interrupts */
+
+    /* Engine h. Bits of henvcfg that can be set and whose instructions work; how many levels the
+     * second stage may have (bits 3, 4, 5: Sv39x4, Sv48x4, Sv57x4), and a guest's satp at most. */
+    uint64_t henvcfg;
+    uint32_t gstage_modes, vmid_bits, vs_levels;
+
+    /* Engine shadow. How many levels satp takes at most (3, 4, 5); ASIDs that are the library's on
+     * each hart, a run of them, 0: none; bits of scounteren that can be set; counters that S-mode
+     * may read, by their place in scounteren. */
+    uint32_t satp_levels;
+    uint32_t first_asid, asids;
+    uint32_t scounteren, counters;
+
+    /* Bits of senvcfg that can be set; those whose instructions U-mode can execute then. */
+    uint64_t senvcfg, user_senvcfg;
+};
+
+/*
+ * For a host that owns its harts: fills `flags` (the first ten) and everything from vector_bytes on
+ * but kick_identity in, by trying on the calling hart; `isa` is what all harts have. Interrupts are
+ * off, the present address space has three levels or more. Takes the traps of what is tried itself:
+ * for that time stvec is the library's. Every CSR is as before afterwards, but those of the H
+ * extension that the library will own. Flags that are set keep their meaning, the others are found.
+ */
+int cald_machine_probe(struct cald_machine_params *params);
+
+/*
+ * CALD_OK, and the machine in *machine; CALD_EINVAL after a line that names the member and what was
+ * expected; CALD_ENOMEM. No vCPU needs memory for its harts later. `owner` is the host's own.
+ */
+int cald_machine_create(const struct cald_machine_params *params, void *owner,
+                        struct cald_machine **machine);
+
+/* What guests can be shown of the machine's extensions, as in `isa`; `engine` is CALD_MACHINE_H or
+ * CALD_MACHINE_SHADOW. Returns the text's length, `bytes` or more if it did not fit. */
+uint32_t cald_machine_isa(const struct cald_machine *machine, uint32_t engine, char *text,
+                          uint32_t bytes);
+
+/* Gives everything back. Its VMs are destroyed, and all harts have ended. */
+void cald_machine_destroy(struct cald_machine *machine);
+
+/*
+ * On that hart, interrupts off: from begin to end the CSRs of the H extension (where the machine
+ * has CALD_MACHINE_H) are the library's, and it may run vCPUs there. end() leaves each register as
+ * begin() found it, and no address translation of a guest's remembered; no vCPU is loaded there.
+ * The supervisor's own registers are never the library's for longer than a run, but for what
+ * host_fp_begin() says, scounteren and senvcfg, which are a loaded vCPU's until it is put.
+ * CALD_EINVAL: there is no such hart; CALD_EBUSY: it has begun already.
+ */
+int cald_hart_begin(struct cald_machine *machine, uint32_t hart);
+void cald_hart_end(struct cald_machine *machine, uint32_t hart);
+
 /* The interrupt controller that a VM's guest sees. */
 enum cald_irqchip {
     CALD_IRQCHIP_NONE, /* none of the library's */

@@ -53,8 +53,8 @@ uint64_t host_page_attributes(bool device);
 uint64_t host_image_pa(const void *object);
 
 /* Enters a last-level page table (512 pages, 2 MiB) in the host's own address space at `va`, which
- * is free there and aligned; engine shadow's way in and out. False: no memory. Only while engines
- * are set up, before any vCPU runs. */
+ * is free there and aligned; engine shadow's way in and out. NULL takes it away, if it is there.
+ * False: no memory. From cald_machine_create() and cald_machine_destroy() alone. */
 bool host_table_share(uint64_t va, const uint64_t *table);
 
 /*

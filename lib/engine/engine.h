@@ -23,6 +23,7 @@
 #include "riscv/sbi.h"
 
 struct engine_ops;
+struct cald_machine;
 
 /* What engine_ops.map() maps: RAM, which host_va() reaches; a device's registers; or a page of the
  * host's that the guest reads as registers without an exit, while its stores exit as EXIT_MMIO. */
@@ -109,7 +110,8 @@ enum engine_special {
 /* What an engine keeps for a VM. */
 struct engine_vm {
     const struct engine_ops *ops;
-    const char *name;           /* the VM's name, for messages; owned by the VM */
+    struct cald_machine *machine; /* whose harts it runs on; set before vm_init() */
+    const char *name;             /* the VM's name, for messages; owned by the VM */
     const uint8_t *isa_disable; /* riscv_ext numbers the guest must not have, ISA_EXT_COUNT flags */
     /* Guest time minus host time: what the guest's `time` shows is host_time() + this. Set by
      * vm_init(), and by core while no vCPU of the VM is loaded on any hart. */
@@ -155,8 +157,14 @@ struct engine_vcpu {
 struct engine_ops {
     const char *name; /* "h" or "shadow" */
 
-    /* Per hart, once, before anything else runs there. */
-    void (*hart_init)(void);
+    /* Takes and gives back what a machine needs. False: no memory, and nothing was taken. NULL:
+     * nothing. */
+    bool (*machine_init)(struct cald_machine *machine);
+    void (*machine_fini)(struct cald_machine *machine);
+
+    /* The hart's part of cald_hart_begin() and cald_hart_end(), on it. NULL: nothing. */
+    void (*hart_begin)(struct cald_machine *machine, unsigned hart);
+    void (*hart_end)(struct cald_machine *machine, unsigned hart);
 
     /* Takes and gives back what a VM needs. 0, or -1 when memory ran out. */
     int (*vm_init)(struct engine_vm *vm);
@@ -227,7 +235,7 @@ struct engine_ops {
 
     /* Whether a VM's time can stand still: whether reads of `time` can be made to reach us. NULL:
      * they always can. */
-    bool (*time_can_stand)(void);
+    bool (*time_can_stand)(const struct engine_vm *vm);
 
     /* The guest's CSRs as it would read them. */
     void (*state)(const struct engine_vcpu *v, struct engine_state *state);
@@ -266,28 +274,22 @@ static inline bool engine_in_user(const struct engine_vcpu *v)
     return v->ops->in_user(v);
 }
 
-/* The identity by which harts kick each other through their IMSICs (AIA specification, chapter 3);
- * 0: by a software interrupt. The host sets it before harts start. */
-extern unsigned engine_kick_identity;
-
-/* This hart's counter CSR: 0 cycle, 2 instret. 0 where firmware keeps it closed. */
-uint64_t engine_counter(unsigned which);
-
-/* Finds out whether the hart's may be read; on a hart that is starting. */
-void engine_counter_probe(void);
+/* The counter CSR of the hart that the vCPU is on: 0 cycle, 2 instret. 0 where firmware keeps it
+ * closed. */
+uint64_t engine_counter(const struct engine_vcpu *v, unsigned which);
 
 /* The vCPU's; on its hart. */
 static inline uint64_t engine_counter_value(const struct engine_vcpu *v, unsigned which)
 {
     const struct engine_counter *counter = &v->counter[which / 2];
-    return (engine_counter(which) & counter->mask) + counter->offset;
+    return (engine_counter(v, which) & counter->mask) + counter->offset;
 }
 
 /* From now on the counter follows this hart's, or stands at its value. */
 static inline void engine_counter_follow(struct engine_vcpu *v, unsigned which, bool follows)
 {
     struct engine_counter *counter = &v->counter[which / 2];
-    uint64_t now = engine_counter(which);
+    uint64_t now = engine_counter(v, which);
     counter->offset += now & counter->mask;
     counter->mask = follows ? UINT64_MAX : 0;
     counter->offset -= now & counter->mask;

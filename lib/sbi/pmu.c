@@ -103,7 +103,7 @@ static void set_value(struct cald_vcpu *vcpu, unsigned n, uint64_t value)
 {
     if (is_fixed(n)) {
         struct engine_counter *counter = &vcpu->eng.counter[n / 2];
-        counter->offset = value - (engine_counter(n) & counter->mask);
+        counter->offset = value - (engine_counter(&vcpu->eng, n) & counter->mask);
         return;
     }
     vcpu->pmu.counter[n].value = value;

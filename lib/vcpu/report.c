@@ -12,15 +12,13 @@
 #include "caldarium/caldarium.h"
 #include "lib/common/lock.h"
 #include "lib/common/print.h"
+#include "lib/machine/machine.h"
 #include "lib/vm/vm.h"
 #include "host/host.h"
 #include "riscv/cause.h"
 #include "riscv/walk.h"
 
 #define FRAMES 16
-
-/* So that the lines of two vCPUs do not mix. */
-static struct lock printing;
 
 static bool read_pte(void *owner, uint64_t pa, uint64_t *pte)
 {
@@ -101,7 +99,7 @@ static void print_report(struct cald_vcpu *vcpu)
 
 void report_vcpu(struct cald_vcpu *vcpu)
 {
-    lock_take(&printing);
+    lock_take(&vcpu->vm->eng.machine->printing);
     print_report(vcpu);
-    lock_release(&printing);
+    lock_release(&vcpu->vm->eng.machine->printing);
 }

@@ -42,7 +42,7 @@ static int set_time(struct cald_vm *vm, uint64_t value)
     uint64_t delta = value - host_time();
     if (delta == vm->eng.time_delta)
         return CALD_OK;
-    if (ops->time_can_stand && !ops->time_can_stand() && delta)
+    if (ops->time_can_stand && !ops->time_can_stand(&vm->eng) && delta)
         return CALD_ENOTSUP; /* reads of `time` don't reach us: it is the machine's */
     for (unsigned n = 0; n < vm->vcpu_count; n++) {
         if (vm->vcpus[n].eng.loaded)

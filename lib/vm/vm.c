@@ -67,7 +67,7 @@ uint64_t vm_table_bytes(const struct cald_vm *vm)
 
 bool vm_time_can_stand(const struct cald_vm *vm)
 {
-    return !vm->eng.ops->time_can_stand || vm->eng.ops->time_can_stand();
+    return !vm->eng.ops->time_can_stand || vm->eng.ops->time_can_stand(&vm->eng);
 }
 
 void vm_time_stood(struct cald_vm *vm, uint64_t ticks)

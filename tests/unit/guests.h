@@ -8,6 +8,7 @@
 
 #include "appliance/memory.h"
 #include "appliance/vm.h"
+#include "lib/machine/machine.h"
 #include "lib/sbi/sbi.h"
 #include "host/host.h"
 
@@ -17,6 +18,7 @@
 
 static struct vm_config guest_config;
 static struct vm guest_vm;
+static struct cald_machine guest_machine;
 static struct cald_vm guest;
 static struct cald_vcpu guest_vcpus[GUEST_VCPUS];
 static struct fence guest_fence; /* the last one that the engine carried out */
@@ -109,8 +111,9 @@ static struct sbi_ret fake_set_timer(struct engine_vcpu *v, uint64_t when)
 
 static uint64_t guest_harts_counter = 1000; /* cycle; instret is two more */
 
-uint64_t engine_counter(unsigned which)
+uint64_t engine_counter(const struct engine_vcpu *v, unsigned which)
 {
+    (void)v;
     return guest_harts_counter + which;
 }
 static bool fake_counter_open(const struct engine_vcpu *v, unsigned which)
@@ -170,6 +173,7 @@ static inline void guest_describe(unsigned mib)
     guest_vm.config = &guest_config;
     guest_vm.cald = &guest;
     guest.eng.ops = &fake_engine;
+    guest.eng.machine = &guest_machine;
     guest.vcpus = guest_vcpus;
     guest.vcpu_count = GUEST_VCPUS;
     for (unsigned n = 0; n < GUEST_VCPUS; n++) {

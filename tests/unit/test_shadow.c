@@ -6,8 +6,6 @@
 #include "riscv/csr.h"
 #include "riscv/thead.h"
 
-struct s_features s_features = {.levels = 3, .senvcfg = true, .counters = 0x5};
-
 /* What privileged.c asks for, noted. */
 static unsigned flushed_all, flushed_asid, flushed_page;
 static uint64_t fence_va, fence_asid;
@@ -68,6 +66,9 @@ static int set_up(void **state)
     memset(&v, 0, sizeof(v));
     vm.name = "test";
     vm.s.adue = true;
+    vm.s.levels = 3;
+    vm.s.has_senvcfg = true;
+    vm.s.counters = 0x5;
     vm.s.envcfg = ENVCFG_CBIE_INVAL | ENVCFG_CBCFE | ENVCFG_CBZE;
     vm.s.region[0] = (struct s_region){
         .gpa = RAM, .size = sizeof(memory), .pa = 0x1000000, .va = (uint8_t *)memory};

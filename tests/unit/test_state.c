@@ -14,7 +14,6 @@ static struct engine_ops engine;
 static bool time_closes;
 
 /* Of engine shadow, what touches a real hart. */
-struct s_features s_features;
 static unsigned forgotten;
 void s_tables_reset(struct engine_vcpu *v)
 {
@@ -22,8 +21,9 @@ void s_tables_reset(struct engine_vcpu *v)
     forgotten++;
 }
 
-static bool time_can_stand(void)
+static bool time_can_stand(const struct engine_vm *vm)
 {
+    (void)vm;
     return time_closes;
 }
 
@@ -39,8 +39,7 @@ static void describe(enum config_irqchip irqchip)
     engine.set_special = s_set_special;
     engine.time_can_stand = time_can_stand;
     time_closes = true;
-    s_features = (struct s_features){
-        .units = {true, true, VLENB}, .senvcfg = true, .scounteren = 7, .levels = 4};
+    guest_machine.told.vector_bytes = VLENB;
     guest_config.irqchip = irqchip;
     guest_config.console = CONSOLE_UART;
     board.imsic_ids = 255;
@@ -49,6 +48,9 @@ static void describe(enum config_irqchip irqchip)
     guest.eng.ops = &engine;
     guest.eng.isa_disable = hidden;
     guest.eng.s.has_fp = guest.eng.s.has_vector = true;
+    guest.eng.s.has_senvcfg = true;
+    guest.eng.s.scounteren = 7;
+    guest.eng.s.levels = 4;
     guest.eng.s.envcfg = ENVCFG_FIOM | ENVCFG_CBCFE | ENVCFG_CBIE_INVAL;
     assert_true(vm_irq_define(&guest));
     assert_true(vm_irq_init(&guest));

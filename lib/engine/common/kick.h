@@ -7,18 +7,19 @@
 #include <stdint.h>
 
 #include "lib/engine/engine.h"
+#include "lib/machine/machine.h"
 #include "riscv/asm.h"
 
 /* Takes this hart's interrupt away if it is a kick: the firmware's software interrupt, or a message
  * to its IMSIC. Others leave the file alone, so what reads as the top is what is claimed. */
-static inline bool engine_kick_taken(uint64_t number)
+static inline bool engine_kick_taken(const struct engine_vcpu *v, uint64_t number)
 {
     if (number == IRQ_S_SOFT) {
         csr_clear(CSR_SIP, IRQ_BIT(IRQ_S_SOFT));
         return true;
     }
-    if (number != IRQ_S_EXT || !engine_kick_identity ||
-        csr_read(CSR_STOPEI) >> 16 != engine_kick_identity)
+    uint32_t identity = v->vm->machine->told.kick_identity;
+    if (number != IRQ_S_EXT || !identity || csr_read(CSR_STOPEI) >> 16 != identity)
         return false;
     csr_write(CSR_STOPEI, 0);
     return true;

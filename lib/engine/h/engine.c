@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Engine h's answer to lib/engine/engine.h: set-up of harts and VMs, and what core asks of a loaded
+/* Engine h's answer to lib/engine/engine.h: set-up of VMs, and what core asks of a loaded
  * vCPU. */
 #include <stddef.h>
 
@@ -7,38 +7,6 @@
 #include "host/host.h"
 #include "riscv/asm.h"
 #include "riscv/isa.h"
-
-/* The guest handles all of its own exceptions but those that only exist because it is a guest. */
-/* ebreak is ours so that a guest that has nothing but ebreaks ahead is found out. */
-#define DELEGATED_EXCEPTIONS                                                                       \
-    (1UL << CAUSE_INSN_MISALIGNED | 1UL << CAUSE_INSN_ACCESS | 1UL << CAUSE_ILLEGAL |              \
-     1UL << CAUSE_LOAD_MISALIGNED | 1UL << CAUSE_LOAD_ACCESS | 1UL << CAUSE_STORE_MISALIGNED |     \
-     1UL << CAUSE_STORE_ACCESS | 1UL << CAUSE_USER_ECALL | 1UL << CAUSE_INSN_PAGE |                \
-     1UL << CAUSE_LOAD_PAGE | 1UL << CAUSE_STORE_PAGE)
-#define DELEGATED_INTERRUPTS (IRQ_BIT(IRQ_VS_SOFT) | IRQ_BIT(IRQ_VS_TIMER) | IRQ_BIT(IRQ_VS_EXT))
-
-static void hart_init(void)
-{
-    csr_write(CSR_HEDELEG, DELEGATED_EXCEPTIONS);
-    csr_write(CSR_HIDELEG, DELEGATED_INTERRUPTS);
-    csr_write(CSR_HVIP, 0);
-    csr_write(CSR_HIE, 0);
-    csr_write(CSR_HGATP, 0);
-    csr_write(CSR_VSATP, 0);
-    csr_write(CSR_HCOUNTEREN, 0);
-    if (h_features.henvcfg)
-        csr_write(CSR_HENVCFG, 0);
-    if (h_features.aia) {
-        csr_write(CSR_HGEIE, 0);
-        csr_write(CSR_HVICTL, h_hvictl(false));
-    }
-    if (h_features.sstc) {
-        csr_write(CSR_HENVCFG, ENVCFG_STCE);
-        csr_write(CSR_VSTIMECMP, UINT64_MAX);
-    }
-    hfence_gvma_all();
-    hfence_vvma_all();
-}
 
 static bool shown(const struct engine_vm *vm, enum riscv_ext ext)
 {
@@ -55,14 +23,17 @@ static uint64_t guest_senvcfg(uint64_t henvcfg)
 static int vm_init(struct engine_vm *vm)
 {
     struct h_vm *h = &vm->h;
+    const struct cald_machine_params *told = &vm->machine->told;
+    bool sstc = machine_has(vm->machine, CALD_MACHINE_SSTC);
+    bool hstateen = machine_has(vm->machine, CALD_MACHINE_HSTATEEN);
     /* Its time starts at 0. Without Sstc it is the machine's: where a hart has Sstc and firmware
      * keeps it closed, QEMU 10.0 compares vstimecmp at a write to htimedelta, and what that leaves
      * pending nobody can clear. */
     *h = (struct h_vm){0};
-    vm->time_delta = h_features.sstc ? -host_time() : 0;
-    h->has_fp = h_features.units.fp && shown(vm, ISA_F);
-    h->has_vector = h_features.units.vector && shown(vm, ISA_V);
-    h->has_sstc = h_features.sstc && shown(vm, ISA_SSTC);
+    vm->time_delta = sstc ? -host_time() : 0;
+    h->has_fp = machine_has(vm->machine, CALD_MACHINE_FP) && shown(vm, ISA_F);
+    h->has_vector = told->vector_bytes && shown(vm, ISA_V);
+    h->has_sstc = sstc && shown(vm, ISA_SSTC);
     h->hcounteren = COUNTEREN_TM;
     uint64_t open = 0;
     /* Where the guest isn't shown Sstc, STCE stays off, so that its stimecmp is as illegal as on a
@@ -78,15 +49,21 @@ static int vm_init(struct engine_vm *vm)
         open |= ENVCFG_CBCFE | ENVCFG_CBIE_FLUSH; /* a guest's inval must not lose others' writes */
     if (shown(vm, ISA_ZICBOZ))
         open |= ENVCFG_CBZE;
-    h->henvcfg = open & h_features.henvcfg;
-    h->senvcfg = h_features.senvcfg & guest_senvcfg(h->henvcfg);
+    h->henvcfg = open & told->henvcfg;
+    h->senvcfg = told->senvcfg & guest_senvcfg(h->henvcfg);
     /* A register with bits of extensions that the guest doesn't have traps, and is emulated: run.c.
      * On a hart without hstateen0 they stay as the guest writes them, until the next h_load(). */
-    if (h_features.hstateen && h->senvcfg == h_features.senvcfg)
+    if (hstateen && h->senvcfg == told->senvcfg)
         h->hstateen0 = HSTATEEN_SENVCFG;
-    if (h_features.hstateen && shown(vm, ISA_SSAIA))
+    if (hstateen && shown(vm, ISA_SSAIA))
         h->hstateen0 |= HSTATEEN_AIA | HSTATEEN_IMSIC | HSTATEEN_CSRIND;
-    return gstage_init(&h->gstage, gstage_levels(vm->gpa_end, h_features.gstage_modes));
+    if (gstage_init(&h->gstage, gstage_levels(vm->gpa_end, told->gstage_modes)) < 0)
+        return -1;
+    h->hart = host_pages_alloc(told->harts * sizeof(*h->hart), HOST_PAGE_SIZE);
+    if (h->hart)
+        return 0;
+    gstage_fini(&h->gstage);
+    return -1;
 }
 
 static uint64_t table_bytes(const struct engine_vm *vm)
@@ -97,6 +74,9 @@ static uint64_t table_bytes(const struct engine_vm *vm)
 static void vm_fini(struct engine_vm *vm)
 {
     gstage_fini(&vm->h.gstage);
+    if (vm->h.hart)
+        host_pages_free(vm->h.hart, vm->machine->told.harts * sizeof(*vm->h.hart));
+    vm->h.hart = NULL;
 }
 
 static int map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, enum engine_map what)
@@ -145,13 +125,13 @@ static void vcpu_resume(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_
 
 static void irq(struct engine_vcpu *v, enum guest_irq irq, bool level)
 {
-    (void)v;                                   /* loaded here: hvip is its own */
+    /* It is loaded here: hvip is its own. */
     uint64_t bit = IRQ_BIT((unsigned)irq + 1); /* VS-level numbers are one above S-level ones */
     if (level)
         csr_set(CSR_HVIP, bit);
     else
         csr_clear(CSR_HVIP, bit);
-    if (h_features.aia && irq == GUEST_IRQ_EXTERNAL)
+    if (irq == GUEST_IRQ_EXTERNAL && machine_has(v->vm->machine, CALD_MACHINE_AIA))
         csr_write(CSR_HVICTL, h_hvictl(level));
 }
 
@@ -228,7 +208,7 @@ static void fence(struct engine_vcpu *v, const struct fence *f)
 static bool irq_waiting(const struct engine_vcpu *v)
 {
     (void)v;
-    return csr_read(CSR_HIP) & csr_read(CSR_HIE) & DELEGATED_INTERRUPTS;
+    return csr_read(CSR_HIP) & csr_read(CSR_HIE) & H_INTERRUPTS;
 }
 
 static uint64_t timer_deadline(const struct engine_vcpu *v)
@@ -278,7 +258,8 @@ static void vector_room(struct engine_vcpu *v, void *room)
 
 const struct engine_ops engine_h = {
     .name = "h",
-    .hart_init = hart_init,
+    .hart_begin = h_hart_begin,
+    .hart_end = h_hart_end,
     .vm_init = vm_init,
     .vm_fini = vm_fini,
     .map = map,

@@ -6,29 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/engine/common/units.h"
 #include "lib/engine/engine.h"
+#include "lib/machine/machine.h"
 #include "riscv/csr.h"
-
-/* What every hart of this machine can do, found by probing at boot (probe.c). */
-struct h_features {
-    bool sstc; /* vstimecmp can be used */
-    struct engine_units units;
-    uint64_t henvcfg; /* bits that stick */
-    uint64_t senvcfg; /* the same */
-    bool hstateen;    /* hstateen0 exists */
-    bool aia;         /* Ssaia's VS-level CSRs */
-    bool svinval_done;
-    unsigned gstage_modes; /* bits 3, 4, 5: Sv39x4, Sv48x4, Sv57x4 */
-    unsigned vmid_bits;
-};
-extern struct h_features h_features;
-
-/* Fills h_features; the boot hart, once. `isa`: what all harts have. False: this hart has no H
- * extension. */
-bool h_probe(const struct riscv_isa *isa);
-/* How many levels satp takes on this hart: 3, 4, 5; satp is left as it was. */
-unsigned h_probe_satp_levels(void);
 
 /* entry.S */
 void h_enter(struct engine_vcpu *v);
@@ -50,12 +30,18 @@ bool h_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);
  * False: it has not, or is none of the host's. */
 bool h_timer_due(struct engine_vcpu *v);
 
+#define H_INTERRUPTS (IRQ_BIT(IRQ_VS_SOFT) | IRQ_BIT(IRQ_VS_TIMER) | IRQ_BIT(IRQ_VS_EXT))
+
 /* What hvictl holds so that vstopi shows an external interrupt that comes by hvip, not from a guest
  * interrupt file (AIA specification 6.3.3): its number, and a priority while it is pending. */
 static inline uint64_t h_hvictl(bool external)
 {
     return (uint64_t)IRQ_S_EXT << HVICTL_IID_SHIFT | external;
 }
+
+/* hart.c */
+void h_hart_begin(struct cald_machine *machine, unsigned hart);
+void h_hart_end(struct cald_machine *machine, unsigned hart);
 
 /* switch.c */
 void h_load(struct engine_vcpu *v);

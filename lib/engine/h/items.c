@@ -26,7 +26,7 @@ void h_regs(struct engine_vcpu *v, struct engine_regs *regs)
         .vl = &h->vl,
         .vtype = &h->vtype,
         .vector = h->vector,
-        .vlenb = h_features.units.vlenb,
+        .vlenb = v->vm->machine->told.vector_bytes,
         .senvcfg_bits = vm->senvcfg,
         .scounteren_bits = UINT32_MAX, /* the register itself knows better */
         .has_fp = vm->has_fp,

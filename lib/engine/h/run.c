@@ -38,8 +38,8 @@ static uint64_t fault_gpa(void)
  * specification 2.3, "VS-level"). */
 static bool file_register(struct engine_vcpu *v, const struct riscv_csr_op *op)
 {
-    if (!h_features.aia || (op->csr != CSR_STOPEI && op->csr != CSR_SIREG) ||
-        !hot_csr(v, op, csr_read(CSR_VSISELECT)))
+    if (!machine_has(v->vm->machine, CALD_MACHINE_AIA) ||
+        (op->csr != CSR_STOPEI && op->csr != CSR_SIREG) || !hot_csr(v, op, csr_read(CSR_VSISELECT)))
         return false;
     v->exits[EXIT_HOT_FILE]++;
     return true;
@@ -49,7 +49,7 @@ static bool file_register(struct engine_vcpu *v, const struct riscv_csr_op *op)
  * register is the hart's own all the same: the guest's user mode obeys it. */
 static bool senvcfg(struct engine_vcpu *v, const struct riscv_csr_op *op)
 {
-    if (op->csr != CSR_SENVCFG || !h_features.senvcfg) /* then firmware keeps it closed */
+    if (op->csr != CSR_SENVCFG || !v->vm->machine->told.senvcfg) /* then firmware keeps it closed */
         return false;
     uint64_t before = csr_read(CSR_SENVCFG);
     uint64_t operand = op->funct3 & 4 ? op->rs1_or_imm : v->gpr[op->rs1_or_imm];
@@ -133,7 +133,7 @@ bool h_hot_fault(struct engine_vcpu *v)
 bool h_hot_interrupt(struct engine_vcpu *v, uint64_t cause)
 {
     uint64_t number = cause & ~CAUSE_INTERRUPT;
-    if (engine_kick_taken(number)) {
+    if (engine_kick_taken(v, number)) {
         v->exits[EXIT_HOT_KICK]++;
         return hot_mail(v);
     }

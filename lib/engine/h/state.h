@@ -7,9 +7,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/common/lock.h"
 #include "lib/engine/h/gstage.h"
 
-#define H_HARTS 64 /* harts of the host, at most */
+/* Of a machine: the VMIDs that are handed out. vmid.c */
+struct h_machine {
+    struct lock lock;
+    uint64_t generation, next;
+};
+
+#define H_FOUND 24
+
+/* Of a hart of the machine; its own alone. */
+struct h_hart {
+    uint64_t generation;     /* of VMIDs: what it remembers is of that one, or older. 0: of none */
+    uint64_t found[H_FOUND]; /* its CSRs when it began: hart.c */
+};
+
+/* Of a VM on a hart; that hart's alone. */
+struct h_vm_hart {
+    const void *last;   /* which vCPU ran there last */
+    uint64_t maps_seen; /* up to where it has forgotten pages that went: window.c */
+};
 
 struct h_vm {
     struct gstage gstage;
@@ -17,10 +36,9 @@ struct h_vm {
     uint64_t senvcfg;                        /* its bits that they have */
     _Atomic uint64_t vmid;                   /* generation << 16 | VMID; 0: none yet */
     bool has_fp, has_vector, has_sstc;
-    const void *last[H_HARTS]; /* which vCPU ran on that hart last */
-    uint64_t *window;          /* the last-level table of the interrupt files' pages, or NULL */
-    _Atomic uint64_t maps;     /* how often a page there has gone */
-    uint64_t maps_seen[H_HARTS];
+    struct h_vm_hart *hart; /* of each of the machine's */
+    uint64_t *window;       /* the last-level table of the interrupt files' pages, or NULL */
+    _Atomic uint64_t maps;  /* how often a page there has gone */
 };
 
 struct h_vcpu {

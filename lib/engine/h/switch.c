@@ -63,18 +63,18 @@ static void put_fp_vector(struct engine_vcpu *v)
  */
 static void flush_stale(struct engine_vcpu *v, uint64_t generation)
 {
-    static uint64_t generations[H_HARTS]; /* each hart reads and writes its own */
-    struct h_vm *vm = &v->vm->h;
-    if (generations[v->hart] != generation) {
-        generations[v->hart] = generation;
+    struct h_hart *hart = &v->vm->machine->hart[v->hart].h;
+    struct h_vm_hart *here = &v->vm->h.hart[v->hart];
+    if (hart->generation != generation) {
+        hart->generation = generation;
         hfence_gvma_all();
         hfence_vvma_all();
         fence_i();
-    } else if (vm->last[v->hart] != v || v->h.last_hart != v->hart + 1) {
+    } else if (here->last != v || v->h.last_hart != v->hart + 1) {
         hfence_vvma_all();
         fence_i();
     }
-    vm->last[v->hart] = v;
+    here->last = v;
     v->h.last_hart = v->hart + 1;
 }
 
@@ -82,6 +82,7 @@ void h_load(struct engine_vcpu *v)
 {
     const struct h_vcpu *h = &v->h;
     const struct h_vm *vm = &v->vm->h;
+    const struct cald_machine *machine = v->vm->machine;
     csr_write(CSR_VSSTATUS, h->vsstatus);
     csr_write(CSR_VSIE, h->vsie);
     csr_write(CSR_VSTVEC, h->vstvec);
@@ -91,23 +92,24 @@ void h_load(struct engine_vcpu *v)
     csr_write(CSR_VSTVAL, h->vstval);
     v->host_scounteren = csr_read(CSR_SCOUNTEREN);
     csr_write(CSR_SCOUNTEREN, h->scounteren);
-    if (h_features.henvcfg) {
+    if (machine->told.henvcfg) {
         csr_write(CSR_HENVCFG, vm->henvcfg);
         v->host_senvcfg = csr_read(CSR_SENVCFG);
         csr_write(CSR_SENVCFG, h->senvcfg & vm->senvcfg);
     }
-    if (h_features.hstateen)
+    if (machine_has(machine, CALD_MACHINE_HSTATEEN))
         csr_write(CSR_HSTATEEN0, vm->hstateen0);
     /* Without Sstc htimedelta is never written (see vm_init()): a delta is made by traps, of
      * `time`. */
-    uint64_t delta = h_features.sstc ? v->vm->time_delta : 0;
+    bool sstc = machine_has(machine, CALD_MACHINE_SSTC);
+    uint64_t delta = sstc ? v->vm->time_delta : 0;
     csr_write(CSR_HCOUNTEREN, delta == v->vm->time_delta ? vm->hcounteren : 0);
     if (csr_read(CSR_HTIMEDELTA) != delta)
         csr_write(CSR_HTIMEDELTA, delta);
     csr_write(CSR_HVIP, h->hvip);
-    if (h_features.sstc)
+    if (sstc)
         csr_write(CSR_VSTIMECMP, h->vstimecmp);
-    if (h_features.aia) {
+    if (machine_has(machine, CALD_MACHINE_AIA)) {
         csr_write(CSR_VSISELECT, h->vsiselect);
         csr_write(CSR_HVICTL, h_hvictl(h->hvip & IRQ_BIT(IRQ_VS_EXT)));
     }
@@ -125,6 +127,7 @@ void h_load(struct engine_vcpu *v)
 void h_put(struct engine_vcpu *v)
 {
     struct h_vcpu *h = &v->h;
+    const struct cald_machine *machine = v->vm->machine;
     put_fp_vector(v);
     h->vsstatus = csr_read(CSR_VSSTATUS);
     h->vsie = csr_read(CSR_VSIE);
@@ -135,11 +138,11 @@ void h_put(struct engine_vcpu *v)
     h->vstval = csr_read(CSR_VSTVAL);
     h->scounteren = csr_read(CSR_SCOUNTEREN);
     csr_write(CSR_SCOUNTEREN, v->host_scounteren);
-    if (h_features.henvcfg) {
+    if (machine->told.henvcfg) {
         h->senvcfg = csr_read(CSR_SENVCFG);
         csr_write(CSR_SENVCFG, v->host_senvcfg);
     }
-    if (h_features.aia)
+    if (machine_has(machine, CALD_MACHINE_AIA))
         h->vsiselect = csr_read(CSR_VSISELECT);
     h->vsatp = csr_read(CSR_VSATP);
     h->hvip = csr_read(CSR_HVIP); /* the guest may have cleared its software interrupt there */
@@ -171,7 +174,7 @@ void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     memset(&v->h, 0, sizeof(v->h));
     v->h.vector = vector;
     if (vector)
-        memset(vector, 0, 32 * h_features.units.vlenb);
+        memset(vector, 0, 32 * v->vm->machine->told.vector_bytes);
     v->pc = pc;
     v->gpr[10] = a0;
     v->gpr[11] = a1;

@@ -7,34 +7,29 @@
 #include <stdatomic.h>
 
 #include "lib/engine/h/h.h"
-#include "lib/common/lock.h"
-#include "host/host.h"
-#include "riscv/asm.h"
 
-static struct lock lock;
-static uint64_t generation = 1, next = 1;
-
-static uint64_t assign(void)
+/* Called with the lock held. */
+static uint64_t assign(struct cald_machine *machine)
 {
-    uint64_t count = 1UL << h_features.vmid_bits;
-    if (next >= count) {
-        generation++;
-        next = count > 1 ? 1 : 0;
+    struct h_machine *h = &machine->h;
+    uint64_t count = 1UL << machine->told.vmid_bits;
+    if (!h->generation || h->next >= count) {
+        h->generation++;
+        h->next = count > 1 ? 1 : 0;
     }
-    uint64_t vmid = generation << 16 | next;
-    next++;
-    return vmid;
+    return h->generation << 16 | h->next++;
 }
 
 uint64_t h_hgatp(struct engine_vm *vm, uint64_t *vmid_generation)
 {
-    lock_take(&lock);
+    struct h_machine *h = &vm->machine->h;
+    lock_take(&h->lock);
     uint64_t vmid = vm->h.vmid;
-    if (vmid >> 16 != generation) {
-        vmid = assign();
+    if (!vmid || vmid >> 16 != h->generation) {
+        vmid = assign(vm->machine);
         vm->h.vmid = vmid;
     }
-    *vmid_generation = generation;
-    lock_release(&lock);
+    *vmid_generation = h->generation;
+    lock_release(&h->lock);
     return gstage_atp(&vm->h.gstage) | (vmid & 0xffff) << HGATP_VMID_SHIFT;
 }

@@ -39,7 +39,7 @@ static uint64_t forget(struct engine_vcpu *v)
     uint64_t maps = atomic_load(&vm->maps);
     fence_device(); /* what the guest stored by the old page has arrived */
     hfence_gvma_all();
-    vm->maps_seen[v->hart] = maps;
+    vm->hart[v->hart].maps_seen = maps;
     return maps;
 }
 
@@ -64,7 +64,7 @@ uint64_t h_window_flush(struct engine_vcpu *v)
 /* The guest is about to run on a hart that it may have left before pages went. */
 void h_window_catch_up(struct engine_vcpu *v)
 {
-    if (v->vm->h.maps_seen[v->hart] != atomic_load(&v->vm->h.maps))
+    if (v->vm->h.hart[v->hart].maps_seen != atomic_load(&v->vm->h.maps))
         forget(v);
 }
 

@@ -60,8 +60,7 @@ static void write_sstatus(struct engine_vcpu *v, uint64_t before, uint64_t value
 static void write_satp(struct s_vcpu *s, uint64_t value)
 {
     uint64_t mode = value >> SATP_MODE_SHIFT;
-    bool legal =
-        !mode || (mode >= SATP_MODE_SV39 && mode - SATP_MODE_SV39 + 3 <= s_features.levels);
+    bool legal = !mode || (mode >= SATP_MODE_SV39 && mode - SATP_MODE_SV39 + 3 <= s->levels);
     if (!legal || value == s->satp)
         return;
     s->satp = value;
@@ -104,7 +103,7 @@ static void write(struct engine_vcpu *v, unsigned csr, uint64_t before, uint64_t
             s->stvec = value;
         break;
     case CSR_SCOUNTEREN:
-        s->scounteren = value & s_features.scounteren;
+        s->scounteren = value & v->vm->s.scounteren;
         s->mode_shown = MODE_NONE;
         break;
     case CSR_SENVCFG:
@@ -156,7 +155,7 @@ static bool read(const struct engine_vcpu *v, unsigned csr, uint64_t *value)
         return true;
     case CSR_SENVCFG:
         *value = s->senvcfg;
-        return s_features.senvcfg;
+        return v->vm->s.has_senvcfg;
     case CSR_SSCRATCH:
         *value = s->sscratch;
         return true;

@@ -7,22 +7,20 @@
 #include "riscv/asm.h"
 #include "riscv/isa.h"
 
-static void hart_init(void)
-{
-    csr_write(CSR_SCOUNTEREN, 0);
-    if (s_features.senvcfg)
-        csr_write(CSR_SENVCFG, 0);
-}
-
 static int vm_init(struct engine_vm *vm)
 {
     struct s_vm *s = &vm->s;
+    const struct cald_machine_params *told = &vm->machine->told;
     memset(s, 0, sizeof(*s));
     vm->time_delta = 0; /* the guest reads the hart's own, or firmware answers: see engine.h */
-    s->has_fp = s_features.units.fp && !vm->isa_disable[ISA_F];
-    s->has_vector = s_features.units.vector && !vm->isa_disable[ISA_V];
+    s->has_fp = machine_has(vm->machine, CALD_MACHINE_FP) && !vm->isa_disable[ISA_F];
+    s->has_vector = told->vector_bytes && !vm->isa_disable[ISA_V];
     s->adue = !vm->isa_disable[ISA_SVADU];
-    s->envcfg = s_features.envcfg;
+    s->has_senvcfg = machine_has(vm->machine, CALD_MACHINE_SENVCFG);
+    s->levels = told->satp_levels < 4 ? 3 : 4;
+    s->scounteren = told->scounteren;
+    s->counters = told->counters;
+    s->envcfg = told->user_senvcfg;
     if (vm->isa_disable[ISA_ZICBOM])
         s->envcfg &= ~(ENVCFG_CBCFE | ENVCFG_CBIE_INVAL);
     if (vm->isa_disable[ISA_ZICBOZ])
@@ -138,9 +136,9 @@ static void time_stood(struct engine_vcpu *v, uint64_t ticks)
 }
 
 /* Reads of `time` that scounteren closes are the firmware's first. */
-static bool time_can_stand(void)
+static bool time_can_stand(const struct engine_vm *vm)
 {
-    return s_features.time_closes;
+    return machine_has(vm->machine, CALD_MACHINE_TIME_TRAPS);
 }
 
 static void vector_room(struct engine_vcpu *v, void *room)
@@ -150,7 +148,8 @@ static void vector_room(struct engine_vcpu *v, void *room)
 
 const struct engine_ops engine_shadow = {
     .name = "shadow",
-    .hart_init = hart_init,
+    .machine_init = s_trampoline_build,
+    .machine_fini = s_trampoline_free,
     .vm_init = vm_init,
     .vm_fini = vm_fini,
     .vcpu_init = s_tables_init,

@@ -15,9 +15,9 @@
 #define LARGE_MASK ((1UL << LARGE_SHIFT) - 1)
 
 /* With its paging off a guest can name addresses that no shadow root has. */
-static bool reachable(uint64_t va)
+static bool reachable(const struct engine_vcpu *v, uint64_t va)
 {
-    unsigned unused = 64 - (12 + 9 * s_features.levels);
+    unsigned unused = 64 - (12 + 9 * v->s.levels);
     return (uint64_t)((int64_t)(va << unused) >> unused) == va;
 }
 
@@ -115,7 +115,7 @@ static void fill(struct engine_vcpu *v, uint64_t gva, const struct s_found *foun
 /* Another place for the trampoline: the guest wants this one. */
 static void move_trampoline(struct engine_vcpu *v)
 {
-    v->s.trampoline = (v->s.trampoline + 1) % S_TRAMPOLINES;
+    s_trampoline_choose(v, (v->s.trampoline + 1) % S_TRAMPOLINES);
     s_tables_flush(v);
     s_tables_satp(v);
     s_trampoline_enter(v);
@@ -160,7 +160,7 @@ bool s_fault(struct engine_vcpu *v, struct exit *exit)
         s_deliver(v, cause, gva);
         return true;
     }
-    if (cause || !reachable(gva)) {
+    if (cause || !reachable(v, gva)) {
         exit->reason = EXIT_FETCH_FAULT;
         exit->cause = cause ? cause : access_fault[access];
         return false;

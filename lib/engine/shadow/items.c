@@ -26,9 +26,9 @@ void s_regs(struct engine_vcpu *v, struct engine_regs *regs)
         .vl = &s->vl,
         .vtype = &s->vtype,
         .vector = s->vector,
-        .vlenb = s_features.units.vlenb,
-        .senvcfg_bits = s_features.senvcfg ? vm->envcfg : 0,
-        .scounteren_bits = s_features.scounteren,
+        .vlenb = v->vm->machine->told.vector_bytes,
+        .senvcfg_bits = vm->has_senvcfg ? vm->envcfg : 0,
+        .scounteren_bits = vm->scounteren,
         .has_fp = vm->has_fp,
         .has_vector = vm->has_vector,
     };
@@ -73,7 +73,7 @@ uint64_t s_special(const struct engine_vcpu *v, enum engine_special which)
 static bool set_satp(struct engine_vcpu *v, uint64_t value)
 {
     uint64_t mode = value >> SATP_MODE_SHIFT;
-    if (mode && (mode < SATP_MODE_SV39 || mode - SATP_MODE_SV39 + 3 > s_features.levels))
+    if (mode && (mode < SATP_MODE_SV39 || mode - SATP_MODE_SV39 + 3 > v->vm->s.levels))
         return false;
     v->s.satp = value;
     s_tables_reset(v);

@@ -52,7 +52,7 @@ bool s_privileged(struct engine_vcpu *v, uint32_t insn)
 bool s_counter(struct engine_vcpu *v, uint32_t insn)
 {
     unsigned which = insn >> 20 & 2;
-    if (!engine_reads_counter(insn) || !(s_features.counters >> which & 1) ||
+    if (!engine_reads_counter(insn) || !(v->vm->s.counters >> which & 1) ||
         (v->s.user && !(v->s.scounteren >> which & 1)))
         return false;
     engine_read_counter(v, insn);
@@ -67,7 +67,7 @@ bool s_illegal(struct engine_vcpu *v, uint32_t insn, struct exit *exit)
     exit->gva = 0;
     exit->reason = EXIT_ILLEGAL;
     if (riscv_decode_csr(insn, &op) && op.csr >= CSR_CYCLE && op.csr <= CSR_HPMCOUNTER31 &&
-        s_features.counters >> (op.csr - CSR_CYCLE) & 1)
+        v->vm->s.counters >> (op.csr - CSR_CYCLE) & 1)
         exit->reason = EXIT_CSR;
     else if (!v->s.user && (insn == INSN_WFI || insn == INSN_WRS_NTO))
         exit->reason = EXIT_WFI;

@@ -30,7 +30,7 @@ _Noreturn void s_trap_inside(void)
 static __attribute__((noinline)) void show_other(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
-    s_hart_page(v->hart)->shadow_satp = s_tables_satp(v);
+    s->page->shadow_satp = s_tables_satp(v);
     s->view_shown = s_view(s);
     s->satp_shown = s->satp;
     if (s->mode_shown != s_mode(s))
@@ -56,7 +56,7 @@ static void settle(struct engine_vcpu *v)
 /* As engine h's: false: the world outside has to look. */
 static bool interrupt(struct engine_vcpu *v, uint64_t number)
 {
-    if (engine_kick_taken(number)) {
+    if (engine_kick_taken(v, number)) {
         v->exits[EXIT_HOT_KICK]++;
         return hot_mail(v);
     }
@@ -171,11 +171,12 @@ void s_run(struct engine_vcpu *v, struct exit *exit)
     struct s_vcpu *s = &v->s;
     uint64_t vector = csr_read(CSR_STVEC), scratch = csr_read(CSR_SSCRATCH);
     uint64_t status = csr_read(CSR_SSTATUS);
-    uint64_t hstatus = s_features.h ? csr_read(CSR_HSTATUS) : 0;
+    bool has_hstatus = machine_has(v->vm->machine, CALD_MACHINE_HSTATUS);
+    uint64_t hstatus = has_hstatus ? csr_read(CSR_HSTATUS) : 0;
     *exit = (struct exit){0};
     s->exit = exit;
     s_trampoline_enter(v);
-    if (s_features.h)
+    if (has_hstatus)
         csr_write(CSR_HSTATUS,
                   hstatus & ~HSTATUS_SPV); /* sret leads to our U-mode, not to a guest's */
     csr_write(CSR_SSTATUS, SSTATUS_UXL_64 | (s->sstatus & (HARTS_SSTATUS | SSTATUS_MXR)));
@@ -189,7 +190,7 @@ void s_run(struct engine_vcpu *v, struct exit *exit)
     csr_write(CSR_SSTATUS, status);
     csr_write(CSR_STVEC, vector);
     csr_write(CSR_SSCRATCH, scratch);
-    if (s_features.h)
+    if (has_hstatus)
         csr_write(CSR_HSTATUS, hstatus);
     v->exits[exit->reason]++;
 }

@@ -6,48 +6,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/engine/common/units.h"
 #include "lib/engine/engine.h"
+#include "lib/machine/machine.h"
 #include "host/host.h"
 #include "riscv/csr.h"
-
-/* What every hart of this machine can do, found by probing at boot (probe.c). */
-struct s_features {
-    struct engine_units units;
-    bool senvcfg;        /* the register exists */
-    uint64_t envcfg;     /* its bits that stick */
-    uint32_t scounteren; /* bits that stick */
-    uint32_t counters;   /* that firmware lets S-mode read, by their place in scounteren */
-    bool time_closes; /* where scounteren closes `time`, firmware hands reads on: the host tells */
-    bool h; /* there is an H extension, whose hstatus has to be told that this is no guest */
-    unsigned levels; /* 3, 4: Sv39, Sv48; what satp takes, and a guest is shown */
-    bool asids;      /* enough ASIDs to tell shadow roots apart; else every switch flushes */
-};
-extern struct s_features s_features;
-
-/* Fills s_features and builds the way in and out for `harts` harts, which all have `isa`; the boot
- * hart, once. False: no memory. */
-bool s_probe(unsigned harts, const struct riscv_isa *isa);
 
 /*
  * trampoline.c: the 2 MiB of address space that every shadow root keeps for Caldarium: the page
  * with the code that changes roots, and a page of data for each hart. Where a guest maps something
  * there, the trampoline moves to another place. All of them are canonical in every mode.
  */
-#define S_TRAMPOLINES 4
-#define S_LEVELS 5
 extern const uint64_t s_trampoline_va[S_TRAMPOLINES];
-/* What a table of that level holds on the way to the trampoline: level 1 is a table of 2 MiB
- * entries. */
-extern uint64_t s_trampoline_entry[S_TRAMPOLINES][S_LEVELS];
 struct s_hart_page {
     uint64_t t0, sp, host_satp; /* the offsets are entry.S's */
     struct engine_vcpu *vcpu;
     void (*trap)(void);
     uint64_t t1, shadow_satp, leave;
 };
-struct s_hart_page *s_hart_page(unsigned hart);
-bool s_trampoline_build(unsigned harts);
+#define S_HARTS 511 /* of a machine, at most: the trampoline has 512 pages, one is the code */
+bool s_trampoline_build(struct cald_machine *machine);
+void s_trampoline_free(struct cald_machine *machine);
+/* The vCPU uses that one from now on. */
+void s_trampoline_choose(struct engine_vcpu *v, unsigned trampoline);
 /* Points this hart's stvec and sscratch into the vCPU's trampoline. */
 void s_trampoline_enter(struct engine_vcpu *v);
 

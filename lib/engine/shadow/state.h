@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define S_HARTS 64        /* harts of the host, at most */
 #define S_REGIONS 160     /* runs of guest-physical memory: RAM chunks, shared regions, devices */
 #define S_POOL_PAGES 1024 /* tables of a vCPU, at most */
 #define S_POOL_RUN 512    /* of these, as a page holds pointers to */
@@ -16,7 +15,24 @@
 #define S_NEIGHBOURS 16 /* entries filled around a missed one: a part of a table, aligned */
 #define S_SOURCES 256   /* runs of entries that a vCPU can tell what they were made from */
 
+#define S_TRAMPOLINES 4
+#define S_LEVELS 5
+
 struct exit;
+struct s_hart_page;
+
+/* Of a machine: the way in and out (trampoline.c). What a table of each level holds on the way to
+ * each trampoline: level 1 is a table of 2 MiB entries. */
+struct s_machine {
+    uint64_t way[S_TRAMPOLINES][S_LEVELS];
+    uint64_t *last; /* the table of the pages themselves; NULL: there is none */
+};
+
+/* Of a hart of the machine. */
+struct s_hart {
+    const void *last; /* which vCPU ran there last. Its own hart's alone */
+    struct s_hart_page *page;
+};
 
 /* A run of guest-physical memory that is one run of the machine's. */
 struct s_region {
@@ -30,7 +46,9 @@ struct s_vm {
     struct s_region region[S_REGIONS];
     unsigned regions;
     uint64_t table_pages;
-    bool has_fp, has_vector;
+    bool has_fp, has_vector, has_senvcfg;
+    uint8_t levels;                /* that the guest's satp takes at most: 3 or 4 */
+    uint32_t scounteren, counters; /* bits that stick; counters that it may read */
     bool adue; /* accessed and dirty bits are set by the walk (Svadu); else it faults (Svade) */
     uint64_t envcfg; /* bits of senvcfg that this VM's guests have */
 };
@@ -68,6 +86,7 @@ struct s_space {
         struct s_made made;
     } view[S_VIEWS];
 };
+#define S_ASIDS (S_SPACES * S_VIEWS) /* so many tell all roots of a vCPU apart */
 
 /* A page of the guest's kernel text that was executed from: what a hart's instruction TLB is. */
 struct s_fetch_line {
@@ -124,7 +143,11 @@ struct s_vcpu {
     struct s_fetch_line *fetch; /* S_FETCH_LINES */
     uint8_t fetch_local;        /* of each, a bit: the guest has not mapped it as global */
     unsigned trampoline;        /* which of the trampolines holds Caldarium's way in and out */
-    unsigned last_hart;         /* where it ran last, and one; 0: nowhere since its start */
+    const uint64_t *way;        /* that one's of s_machine.way[] */
+    uint8_t levels;             /* of roots for the guest without paging: its VM's */
+    uint16_t first_asid; /* of those that its roots have; 0: none, each change of root flushes */
+    struct s_hart_page *page; /* while loaded: its hart's */
+    unsigned last_hart;       /* where it ran last, and one; 0: nowhere since its start */
 };
 
 #endif

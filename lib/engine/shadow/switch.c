@@ -55,12 +55,13 @@ static void put_fp_vector(struct engine_vcpu *v)
 /* The hart knows roots by ASIDs that every vCPU counts from one. */
 static void flush_stale(struct engine_vcpu *v)
 {
-    static const struct engine_vcpu *last[S_HARTS]; /* each hart reads and writes its own */
-    if (last[v->hart] != v || v->s.last_hart != v->hart + 1) {
+    struct s_hart *hart = &v->vm->machine->hart[v->hart].s;
+    if (hart->last != v || v->s.last_hart != v->hart + 1) {
         sfence_vma_all();
         fence_i();
     }
-    last[v->hart] = v;
+    hart->last = v;
+    v->s.page = hart->page;
     v->s.last_hart = v->hart + 1;
 }
 
@@ -71,7 +72,7 @@ void s_mode_registers(struct engine_vcpu *v)
     /* The guest's time is the hart's, but for what it stood still: then reads of it are exits. */
     uint32_t open = v->vm->time_delta ? 0 : COUNTEREN_TM;
     csr_write(CSR_SCOUNTEREN, s->user ? s->scounteren & open : open);
-    if (!s_features.senvcfg)
+    if (!v->vm->s.has_senvcfg)
         return;
     uint64_t envcfg = s->user ? s->senvcfg : v->vm->s.envcfg & ~ENVCFG_FIOM;
     if (envcfg & ENVCFG_CBIE_INVAL) /* an invalidation could show what was there before: a flush */
@@ -83,7 +84,7 @@ void s_load(struct engine_vcpu *v)
 {
     load_fp_vector(v);
     v->host_scounteren = csr_read(CSR_SCOUNTEREN); /* s_mode_registers() writes both */
-    if (s_features.senvcfg)
+    if (v->vm->s.has_senvcfg)
         v->host_senvcfg = csr_read(CSR_SENVCFG);
     flush_stale(v);
     s_root_changed(&v->s);
@@ -96,7 +97,7 @@ void s_put(struct engine_vcpu *v)
 {
     put_fp_vector(v);
     csr_write(CSR_SCOUNTEREN, v->host_scounteren);
-    if (s_features.senvcfg)
+    if (v->vm->s.has_senvcfg)
         csr_write(CSR_SENVCFG, v->host_senvcfg);
     host_timer_arm((struct cald_vcpu *)v, UINT64_MAX);
     v->loaded = false;
@@ -122,8 +123,11 @@ void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     s->space = old.space;
     s->fetch = old.fetch;
     s->source = old.source;
+    s->levels = old.levels;
+    s->first_asid = old.first_asid;
+    s_trampoline_choose(v, 0);
     if (s->vector)
-        memset(s->vector, 0, 32 * s_features.units.vlenb);
+        memset(s->vector, 0, 32 * v->vm->machine->told.vector_bytes);
     v->pc = pc;
     v->gpr[10] = a0;
     v->gpr[11] = a1;

@@ -174,6 +174,10 @@ static bool fill_pool(struct engine_vcpu *v, unsigned pages)
 int s_tables_init(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
+    const struct cald_machine_params *told = &v->vm->machine->told;
+    s->levels = v->vm->s.levels;
+    s->first_asid = told->asids >= S_ASIDS ? (uint16_t)told->first_asid : 0;
+    s_trampoline_choose(v, s->trampoline);
     s->source = host_pages_alloc(SOURCE_BYTES, HOST_PAGE_SIZE);
     if (!s->source || !(s->next = take_page(v)) || !(s->space = take_page(v)) ||
         !fill_pool(v, pool_pages(v->vm))) {
@@ -244,10 +248,10 @@ void s_tables_fence(struct engine_vcpu *v)
     sfence_vma_all();
 }
 
-/* The ASID that the hart knows a root by; 0 is Caldarium's own. */
+/* The ASID that the hart knows a root by; 0 where there are none. */
 static uint64_t root_asid(const struct s_vcpu *s, const struct s_space *space, enum s_view view)
 {
-    return s_features.asids ? 1 + (uint64_t)(space - s->space) * S_VIEWS + view : 0;
+    return s->first_asid ? s->first_asid + (uint64_t)(space - s->space) * S_VIEWS + view : 0;
 }
 
 static void flush_view(struct s_vcpu *s, struct s_space *space, enum s_view view)
@@ -284,10 +288,10 @@ void s_tables_flush_asid(struct engine_vcpu *v, uint64_t asid)
 
 /* How many levels the shadow of that satp has. Without paging: enough for all of the guest's RAM.
  */
-static unsigned levels_of(uint64_t satp)
+static unsigned levels_of(const struct s_vcpu *s, uint64_t satp)
 {
     int levels = riscv_satp_levels(satp);
-    return levels > 0 ? (unsigned)levels : s_features.levels;
+    return levels > 0 ? (unsigned)levels : s->levels;
 }
 
 /* The view begins as a copy of `shared`, and has its tables. */
@@ -303,7 +307,7 @@ static bool clear_page(const struct s_vcpu *s, uint64_t *table, unsigned levels,
     uint64_t trampoline = s_trampoline_va[s->trampoline];
     for (unsigned level = levels - 1;; level--) {
         uint64_t *entry = &table[index_at(gva, level)];
-        if (*entry == s_trampoline_entry[s->trampoline][level])
+        if (*entry == s->way[level])
             return false; /* nothing of the guest's is there */
         if (!level || !s_is_table(*entry)) {
             *entry = 0;
@@ -314,8 +318,7 @@ static bool clear_page(const struct s_vcpu *s, uint64_t *table, unsigned levels,
         if (pieces) {
             clear_table(table); /* tables below it stay in their view's list */
             if ((gva ^ trampoline) >> (12 + 9 * level) == 0)
-                table[index_at(trampoline, level - 1)] =
-                    s_trampoline_entry[s->trampoline][level - 1];
+                table[index_at(trampoline, level - 1)] = s->way[level - 1];
             return true;
         }
     }
@@ -331,7 +334,7 @@ void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t
             continue;
         for (enum s_view view = 0; view < S_VIEWS; view++) {
             if (space->view[view].satp)
-                more |= clear_page(s, space->view[view].root, levels_of(space->satp), gva);
+                more |= clear_page(s, space->view[view].root, levels_of(s, space->satp), gva);
         }
     }
     if (any && s->shared_levels) /* where no root shows it just now */
@@ -368,15 +371,14 @@ static bool make_shared(struct s_vcpu *s, unsigned levels)
     s->shared = take_table(s, NULL, 0);
     if (!s->shared)
         return false;
-    s->shared[index_at(s_trampoline_va[s->trampoline], levels - 1)] =
-        s_trampoline_entry[s->trampoline][levels - 1];
+    s->shared[index_at(s_trampoline_va[s->trampoline], levels - 1)] = s->way[levels - 1];
     s->shared_levels = levels;
     return true;
 }
 
 static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
 {
-    unsigned levels = levels_of(space->satp);
+    unsigned levels = levels_of(s, space->satp);
     bool paging = riscv_satp_levels(space->satp);
     if (view != S_USER && paging && !s->shared_levels && !make_shared(s, levels))
         return false;
@@ -388,8 +390,7 @@ static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
         copy_table(root, s->shared);
     } else {
         clear_table(root);
-        root[index_at(s_trampoline_va[s->trampoline], levels - 1)] =
-            s_trampoline_entry[s->trampoline][levels - 1];
+        root[index_at(s_trampoline_va[s->trampoline], levels - 1)] = s->way[levels - 1];
     }
     s->next[number] = 0;
     space->view[view].root = root;
@@ -426,7 +427,7 @@ uint64_t s_tables_satp(struct engine_vcpu *v)
 static uint64_t *descend(struct s_vcpu *s, struct s_space *owner, enum s_view view, uint64_t *entry,
                          unsigned level)
 {
-    uint64_t way = s_trampoline_entry[s->trampoline][level];
+    uint64_t way = s->way[level];
     if (s_is_table(*entry) && *entry != way)
         return behind(*entry);
     uint64_t *table = take_table(s, owner, view);
@@ -434,8 +435,7 @@ static uint64_t *descend(struct s_vcpu *s, struct s_space *owner, enum s_view vi
         return NULL;
     if (*entry ==
         way) /* nothing but the way to the trampoline was here, the same table in all roots */
-        table[index_at(s_trampoline_va[s->trampoline], level - 1)] =
-            s_trampoline_entry[s->trampoline][level - 1];
+        table[index_at(s_trampoline_va[s->trampoline], level - 1)] = s->way[level - 1];
     *entry = pointer(table);
     return table;
 }
@@ -449,9 +449,9 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, const struct s_l
                             struct s_space **owner)
 {
     struct s_space *space = *owner;
-    unsigned levels = levels_of(space->satp), level = levels - 1;
+    unsigned levels = levels_of(s, space->satp), level = levels - 1;
     uint64_t *entry = &space->view[view].root[index_at(leaf->gva, level)];
-    uint64_t way = s_trampoline_entry[s->trampoline][level];
+    uint64_t way = s->way[level];
     if (has_shared(s, space, view)) {
         uint64_t *common = &s->shared[index_at(leaf->gva, level)];
         bool has_common = s_is_table(*common) && *common != way;
@@ -484,7 +484,7 @@ static uint64_t *enter(struct s_vcpu *s, const struct s_leaf *leaf, struct s_mad
 {
     struct s_space *owner = s->current;
     enum s_view view = s_view(s);
-    unsigned level = levels_of(owner->satp) - 2;
+    unsigned level = levels_of(s, owner->satp) - 2;
     uint64_t *table = below_root(s, view, leaf, &owner);
     for (; table && level > (leaf->shift - 12) / 9; level--) {
         uint64_t *entry = &table[index_at(leaf->gva, level)];

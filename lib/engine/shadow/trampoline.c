@@ -15,8 +15,6 @@ void s_trap(void);
 
 const uint64_t s_trampoline_va[S_TRAMPOLINES] = {0xffffffffffc00000, 0xffffffffe0000000,
                                                  0xffffffffc0000000, 0x0000002a00000000};
-uint64_t s_trampoline_entry[S_TRAMPOLINES][S_LEVELS];
-static struct s_hart_page *pages[S_HARTS];
 
 #define RX (PTE_V | PTE_R | PTE_X | PTE_A)
 #define RW (PTE_V | PTE_R | PTE_W | PTE_A | PTE_D)
@@ -40,23 +38,18 @@ static uint64_t code_va(unsigned trampoline, const char *code)
     return s_trampoline_va[trampoline] + (uint64_t)(code - s_trampoline_code);
 }
 
-struct s_hart_page *s_hart_page(unsigned hart)
-{
-    return pages[hart];
-}
-
 static uint64_t pointer(const uint64_t *table)
 {
     return host_pa(table) >> 12 << PTE_PPN_SHIFT | PTE_V;
 }
 
 /* The tables above the last one, for roots in which the guest has nothing near. */
-static bool build_way(unsigned trampoline, const uint64_t *last)
+static bool build_way(struct cald_machine *machine, unsigned trampoline, unsigned levels)
 {
-    uint64_t entry = pointer(last);
+    uint64_t entry = pointer(machine->s.last);
     for (unsigned level = 1; level < S_LEVELS; level++) {
-        s_trampoline_entry[trampoline][level] = entry;
-        if (level == s_features.levels)
+        machine->s.way[trampoline][level] = entry;
+        if (level == levels)
             break;
         uint64_t *table = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
         if (!table)
@@ -67,34 +60,79 @@ static bool build_way(unsigned trampoline, const uint64_t *last)
     return true;
 }
 
-bool s_trampoline_build(unsigned harts)
+static bool build_pages(struct cald_machine *machine)
 {
     uint64_t *last = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+    machine->s.last = last;
     if (!last)
         return false;
     uint64_t attributes = host_page_attributes(false);
     last[0] = host_image_pa(s_trampoline_code) >> 12 << PTE_PPN_SHIFT | RX | attributes;
-    for (unsigned n = 0; n < harts; n++) {
-        pages[n] = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
-        if (!pages[n])
+    for (unsigned n = 0; n < machine->told.harts; n++) {
+        struct s_hart_page *page = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+        if (!page)
             return false;
-        last[1 + n] = host_pa(pages[n]) >> 12 << PTE_PPN_SHIFT | RW | attributes;
-        pages[n]->trap = s_trap;
-    }
-    for (unsigned n = 0; n < S_TRAMPOLINES; n++) {
-        if (!build_way(n, last) || !host_table_share(s_trampoline_va[n], last))
-            return false;
+        machine->hart[n].s.page = page;
+        last[1 + n] = host_pa(page) >> 12 << PTE_PPN_SHIFT | RW | attributes;
+        page->trap = s_trap;
     }
     return true;
 }
 
+/* Levels of the largest shadow root: 3 or 4. */
+static unsigned root_levels(const struct cald_machine *machine)
+{
+    return machine->told.satp_levels < 4 ? 3 : 4;
+}
+
+bool s_trampoline_build(struct cald_machine *machine)
+{
+    bool ok = build_pages(machine);
+    for (unsigned n = 0; ok && n < S_TRAMPOLINES; n++)
+        ok = build_way(machine, n, root_levels(machine)) &&
+             host_table_share(s_trampoline_va[n], machine->s.last);
+    if (!ok)
+        s_trampoline_free(machine);
+    return ok;
+}
+
+/* Also what was built in part. */
+void s_trampoline_free(struct cald_machine *machine)
+{
+    struct s_machine *s = &machine->s;
+    for (unsigned n = 0; n < S_TRAMPOLINES; n++) {
+        host_table_share(s_trampoline_va[n], NULL);
+        for (unsigned level = 2; level < S_LEVELS; level++) {
+            uint64_t entry = s->way[n][level];
+            if (entry)
+                host_pages_free(host_va(entry >> PTE_PPN_SHIFT << 12), HOST_PAGE_SIZE);
+            s->way[n][level] = 0;
+        }
+    }
+    for (unsigned n = 0; n < machine->told.harts; n++) {
+        if (machine->hart[n].s.page)
+            host_pages_free(machine->hart[n].s.page, HOST_PAGE_SIZE);
+        machine->hart[n].s.page = NULL;
+    }
+    if (s->last)
+        host_pages_free(s->last, HOST_PAGE_SIZE);
+    s->last = NULL;
+}
+
+void s_trampoline_choose(struct engine_vcpu *v, unsigned trampoline)
+{
+    v->s.trampoline = trampoline;
+    v->s.way = v->vm->machine->s.way[trampoline];
+}
+
 void s_trampoline_enter(struct engine_vcpu *v)
 {
-    struct s_hart_page *page = pages[v->hart];
+    struct s_hart_page *page = v->s.page;
     unsigned trampoline = v->s.trampoline;
+    bool asids = v->s.first_asid;
     page->vcpu = v;
     page->host_satp = csr_read(CSR_SATP);
-    page->leave = code_va(trampoline, s_features.asids ? s_out_asid : s_out_flush);
+    page->leave = code_va(trampoline, asids ? s_out_asid : s_out_flush);
     csr_write(CSR_SSCRATCH, data_va(trampoline, v->hart));
-    csr_write(CSR_STVEC, code_va(trampoline, s_features.asids ? s_in_asid : s_in_flush));
+    csr_write(CSR_STVEC, code_va(trampoline, asids ? s_in_asid : s_in_flush));
 }

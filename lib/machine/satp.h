@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef LIB_ENGINE_COMMON_SATP_H
-#define LIB_ENGINE_COMMON_SATP_H
+#ifndef LIB_MACHINE_SATP_H
+#define LIB_MACHINE_SATP_H
 
 #include <stdint.h>
 

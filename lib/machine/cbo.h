@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef LIB_ENGINE_COMMON_CBO_H
-#define LIB_ENGINE_COMMON_CBO_H
+#ifndef LIB_MACHINE_CBO_H
+#define LIB_MACHINE_CBO_H
 
 #include <stdint.h>
 
