@@ -25,16 +25,16 @@ static int64_t remote(struct cald_vcpu *vcpu, uint64_t call, const uint64_t args
     uint64_t set;
     if (!read_mask(vcpu, args[0], &set))
         return SBI_ERR_FAILED;
-    switch (call) {
-    case SBI_EXT_LEGACY_SEND_IPI:
-        return sbi_hot_ipi(set, 0, 0, 0, 0, 0, 0, vcpu).error;
-    case SBI_EXT_LEGACY_FENCE_I:
-        return sbi_hot_rfence(set, 0, 0, 0, 0, 0, 0, vcpu).error;
-    case SBI_EXT_LEGACY_SFENCE_VMA:
-        return sbi_hot_rfence(set, 0, args[1], args[2], 0, 0, 1, vcpu).error;
-    default:
-        return sbi_hot_rfence(set, 0, args[1], args[2], args[3], 0, 2, vcpu).error;
+    struct fence fence = {.kind = FENCE_I, .start = args[1], .size = args[2]};
+    if (call == SBI_EXT_LEGACY_SEND_IPI)
+        return sbi_ipi_set(vcpu, set).error;
+    if (call == SBI_EXT_LEGACY_SFENCE_VMA)
+        fence.kind = FENCE_VMA;
+    if (call == SBI_EXT_LEGACY_SFENCE_VMA_ASID) {
+        fence.kind = FENCE_VMA_ASID;
+        fence.asid = args[3];
     }
+    return sbi_fence_set(vcpu, set, &fence).error;
 }
 
 /* An IPI is pending also while it is still mail. 1: one was. */
@@ -56,7 +56,7 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t call, uint64_t fun
     int64_t answer = 0;
     switch (call) {
     case SBI_EXT_LEGACY_SET_TIMER:
-        answer = sbi_hot_time(args[0], 0, 0, 0, 0, 0, 0, vcpu).error;
+        answer = sbi_timer_set(vcpu, args[0]).error;
         break;
     case SBI_EXT_LEGACY_PUTCHAR:
         if (vcpu->vm->has_console)

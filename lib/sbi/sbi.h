@@ -54,6 +54,11 @@ struct sbi_ret sbi_hot_ipi(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, u
 struct sbi_ret sbi_hot_rfence(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                               uint64_t a5, uint64_t function, struct cald_vcpu *vcpu);
 
+/* What they and the legacy calls do with arguments that are checked: `set` names vCPUs of the VM. */
+struct sbi_ret sbi_timer_set(struct cald_vcpu *vcpu, uint64_t time);
+struct sbi_ret sbi_ipi_set(struct cald_vcpu *vcpu, uint64_t set);
+struct sbi_ret sbi_fence_set(struct cald_vcpu *vcpu, uint64_t set, const struct fence *fence);
+
 /* Whether that call leads nowhere: no such extension, or the extension has no such function. The
  * answer is SBI_ERR_NOT_SUPPORTED then; guests ask so for what they could use. */
 bool sbi_hot_missing(uint64_t extension, uint64_t function, struct cald_vcpu *vcpu);

@@ -117,10 +117,8 @@ void vcpu_fence_others(struct cald_vcpu *self, uint64_t mask, const struct fence
         vcpu_mail(to, MAIL_FENCE);
     }
     host_kicks_end(); /* before anybody is waited for */
-    if (mask >> self->id & 1) {
+    if (mask >> self->id & 1)
         self->eng.ops->fence(&self->eng, fence);
-        count_received(self, fence->kind);
-    }
     uint64_t waiting;
     while ((waiting = atomic_load(&self->fence_waiting))) {
         for (; waiting; waiting &= waiting - 1) {

@@ -165,6 +165,54 @@ static void test_fence_of_the_caller(void **state)
     assert_int_equal(guest_fence.asid, 9);
 }
 
+/* The PMU counts requests to other harts, and from them: neither what concerns oneself. */
+static void test_requests_to_others_are_counted(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t extension, function;
+        enum sbi_fw_event sent;
+    } calls[] = {{SBI_EXT_IPI, 0, FW_IPI_SENT},
+                 {SBI_EXT_RFENCE, 0, FW_FENCE_I_SENT},
+                 {SBI_EXT_RFENCE, 1, FW_SFENCE_VMA_SENT},
+                 {SBI_EXT_RFENCE, 2, FW_SFENCE_VMA_ASID_SENT}};
+    for (unsigned n = 0; n < sizeof(calls) / sizeof(calls[0]); n++) {
+        caller->eng.gpr[13] = 0;
+        assert_int_equal(call(calls[n].extension, calls[n].function, 1, 0, 0), SBI_SUCCESS);
+        assert_int_equal(call(calls[n].extension, calls[n].function, 0, 0, 0), SBI_SUCCESS);
+        assert_int_equal(caller->fw_count[calls[n].sent], 0);
+        assert_int_equal(call(calls[n].extension, calls[n].function, 3, 0, 0), SBI_SUCCESS);
+        assert_int_equal(call(calls[n].extension, calls[n].function, 2, 0, 0), SBI_SUCCESS);
+        assert_int_equal(caller->fw_count[calls[n].sent], 2);
+        assert_int_equal(caller->fw_count[calls[n].sent + 1], 0); /* received */
+    }
+}
+
+/* The legacy calls have the hart mask behind a pointer (null: all), and no function numbers. */
+static void test_legacy_fences(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t extension;
+        enum fence_kind kind;
+        uint64_t asid;
+    } calls[] = {{SBI_EXT_LEGACY_FENCE_I, FENCE_I, 0},
+                 {SBI_EXT_LEGACY_SFENCE_VMA, FENCE_VMA, 0},
+                 {SBI_EXT_LEGACY_SFENCE_VMA_ASID, FENCE_VMA_ASID, 9}};
+    for (unsigned n = 0; n < sizeof(calls) / sizeof(calls[0]); n++) {
+        caller->eng.gpr[13] = 9;
+        assert_int_equal(call(calls[n].extension, 77, 0, 0x5000, 0x2000), SBI_SUCCESS);
+        assert_int_equal(guest_fence.kind, calls[n].kind);
+        assert_int_equal(guest_fence.start, 0x5000);
+        assert_int_equal(guest_fence.size, 0x2000);
+        assert_int_equal(guest_fence.asid, calls[n].asid);
+        assert_true(atomic_load(&guest_vcpus[1].mailbox) & MAIL_FENCE);
+        atomic_store(&guest_vcpus[1].mailbox, 0);
+    }
+    assert_int_equal(call(SBI_EXT_LEGACY_SFENCE_VMA, 0, 0, 0xfffffffffffff000, 0x2000),
+                     SBI_ERR_INVALID_ADDRESS);
+}
+
 static void test_fence_up_to_the_last_address(void **state)
 {
     (void)state;
@@ -406,6 +454,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hart_masks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_legacy_clear_ipi, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fence_of_the_caller, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_requests_to_others_are_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_legacy_fences, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fence_up_to_the_last_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_console_without_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_console_at_all, set_up, tear_down),
