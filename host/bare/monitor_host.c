@@ -23,7 +23,7 @@ void monitor_host_harts(void)
     for (unsigned n = 0; n < hart_count; n++) {
         struct runqueue *rq = &harts[n].rq;
         const char *console = n == console_hart ? "; console" : "";
-        char runs[60] = "nothing", rest[60] = "";
+        char runs[60] = "idle", rest[60] = "";
         lock_take(&rq->lock); /* the current one may end while its name is read */
         if (rq->current)
             snprintf(runs, sizeof(runs), "vm %s, vCPU %u", rq->current->vcpu->vm->name,
@@ -31,7 +31,7 @@ void monitor_host_harts(void)
         if (atomic_load(&rq->owner))
             snprintf(rest, sizeof(rest), "; kept for %s", atomic_load(&rq->owner)->config->name);
         else if (rq->entities)
-            snprintf(rest, sizeof(rest), "; home of %u, %u wait", rq->entities,
+            snprintf(rest, sizeof(rest), "; %u assigned, %u runnable", rq->entities,
                      atomic_load(&rq->ready));
         lock_release(&rq->lock);
         monitor_print("%-8lu %s%s%s", harts[n].board->id, runs, rest, console);
@@ -83,8 +83,9 @@ bool monitor_host_share(const struct vm *vm, struct monitor_share *share)
 bool monitor_host_change(struct vm *vm, const struct monitor_share *share)
 {
     uint64_t hz = host_timebase();
-    return sched_change(vm, share->priority, hz * share->budget_us / 1000000,
-                        hz * share->period_us / 1000000);
+    return sched_change(vm, &(struct sched_share){.priority = share->priority,
+                                                  .budget = hz * share->budget_us / 1000000,
+                                                  .period = hz * share->period_us / 1000000});
 }
 
 int monitor_host_start(struct vm *vm)

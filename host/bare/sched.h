@@ -47,9 +47,15 @@ void sched_yield(struct cald_vcpu *vcpu);
 /* This hart's time to look again has come. */
 void sched_timer(struct hart *hart, uint64_t now);
 
-/* Gives a VM's vCPUs another priority or reservation, from now on; ticks, budget 0: none. False:
- * the harts have not that much to give. */
-bool sched_change(struct vm *vm, unsigned priority, uint64_t budget, uint64_t period);
+/* A priority, and `budget` in each `period`; ticks, budget 0: no reservation. */
+struct sched_share {
+    unsigned priority;
+    uint64_t budget, period;
+};
+
+/* Gives all of a VM's vCPUs another share, from now on. False: a hart hasn't that much to give, and
+ * nobody's share has changed. No queue's lock is held. */
+bool sched_change(struct vm *vm, const struct sched_share *share);
 
 /* While it is wanted, vCPUs that wait give their hart away also where nobody else has use for it:
  * so that all of a hart's idle time is known. */

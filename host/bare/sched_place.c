@@ -198,38 +198,73 @@ void sched_remove(struct vm *vm)
     }
 }
 
-bool sched_change(struct vm *vm, unsigned priority, uint64_t budget, uint64_t period)
+/* All queues' locks, in the order in which sched.c takes two of them: no vCPU changes its home. */
+static void lock_all(void)
 {
-    uint64_t ppm = budget ? (uint64_t)((unsigned __int128)budget * 1000000 / period) : 0;
-    for (unsigned n = 0; n < vm->cald->vcpu_count; n++) {
-        struct sched_entity *entity = sched_entity(&vm->cald->vcpus[n]);
-        struct hart *hart = sched_lock_home(entity);
-        bool fits = hart->rq.reserved_ppm - entity->reserved_ppm + ppm <= 1000000;
-        if (fits && entity->state != ENTITY_OFF) {
-            bool ready = entity->state == ENTITY_READY;
-            uint64_t since = entity->ready_since, now = host_time();
-            if (ready)
-                runqueue_remove(&hart->rq, entity);
-            hart->rq.reserved_ppm += ppm - entity->reserved_ppm;
-            entity->reserved_ppm = ppm;
-            entity->priority = priority;
-            entity->budget = entity->budget_left = budget;
-            entity->period = period;
-            entity->deadline = now + period;
-            if (entity->state == ENTITY_THROTTLED) {
-                heap_remove(&hart->rq.timers, &entity->node);
-                entity->in_timers = false;
-                ready = true;
-            }
-            if (ready) {
-                runqueue_add(&hart->rq, entity, now, false);
-                entity->ready_since = since;
-            }
-            sched_nudge(hart);
+    for (unsigned n = 0; n < hart_count; n++)
+        lock_take(&harts[n].rq.lock);
+}
+
+static void release_all(void)
+{
+    for (unsigned n = 0; n < hart_count; n++)
+        lock_release(&harts[n].rq.lock);
+}
+
+/* Would each hart still give away no more than all of itself, if the VM's vCPUs had `ppm` each? */
+static bool share_fits(const struct vm *vm, uint64_t ppm)
+{
+    for (unsigned n = 0; n < hart_count; n++) {
+        uint64_t reserved = harts[n].rq.reserved_ppm;
+        for (unsigned id = 0; id < vm->cald->vcpu_count; id++) {
+            const struct sched_entity *entity = sched_entity(&vm->cald->vcpus[id]);
+            if (entity->state != ENTITY_OFF && atomic_load(&entity->home) == n)
+                reserved += ppm - entity->reserved_ppm;
         }
-        lock_release(&hart->rq.lock);
-        if (!fits)
+        if (reserved > 1000000)
             return false;
     }
     return true;
+}
+
+/* One that is ready keeps its place in time, one that has used up its budget has a new one. */
+static void change_share(struct sched_entity *entity, const struct sched_share *share, uint64_t ppm)
+{
+    struct hart *hart = &harts[atomic_load(&entity->home)];
+    bool ready = entity->state == ENTITY_READY;
+    uint64_t since = entity->ready_since, now = host_time();
+    if (ready)
+        runqueue_remove(&hart->rq, entity);
+    hart->rq.reserved_ppm += ppm - entity->reserved_ppm;
+    entity->reserved_ppm = ppm;
+    entity->priority = share->priority;
+    entity->budget = entity->budget_left = share->budget;
+    entity->period = share->period;
+    entity->deadline = now + share->period;
+    if (entity->state == ENTITY_THROTTLED) {
+        heap_remove(&hart->rq.timers, &entity->node);
+        entity->in_timers = false;
+        ready = true;
+    }
+    if (ready) {
+        runqueue_add(&hart->rq, entity, now, false);
+        entity->ready_since = since;
+    }
+    sched_nudge(hart);
+}
+
+bool sched_change(struct vm *vm, const struct sched_share *share)
+{
+    uint64_t ppm = 0;
+    if (share->budget)
+        ppm = (uint64_t)((unsigned __int128)share->budget * 1000000 / share->period);
+    lock_all();
+    bool fits = share_fits(vm, ppm);
+    for (unsigned n = 0; fits && n < vm->cald->vcpu_count; n++) {
+        struct sched_entity *entity = sched_entity(&vm->cald->vcpus[n]);
+        if (entity->state != ENTITY_OFF)
+            change_share(entity, share, ppm);
+    }
+    release_all();
+    return fits;
 }
