@@ -394,6 +394,9 @@ static bool start_one(struct hart *hart)
     return false;
 }
 
+/* What each hart of the tree reads before it has a stack. */
+static struct hart_boot boots[BOARD_HARTS];
+
 void harts_start(uint64_t boot_id)
 {
     for (unsigned n = 0; n < board_tree.hart_count; n++) {
@@ -404,7 +407,6 @@ void harts_start(uint64_t boot_id)
             panic("no memory for the stack of hart %lu", board_hart->id);
         hart->index = hart_count;
         hart->board = board_hart;
-        static struct hart_boot boots[BOARD_HARTS];
         hart->boot = &boots[n];
         *hart->boot = (struct hart_boot){.satp = paging_satp(),
                                          .entry = (uint64_t)hart_virtual,
@@ -412,9 +414,10 @@ void harts_start(uint64_t boot_id)
                                          .hart = (uint64_t)hart};
         /* Told before it starts: the boot hart may come after others in the tree. */
         hart->serves_console = board_hart->id == boot_id;
+        hart_count++; /* one that starts finds itself among them */
         if (hart->serves_console)
-            console_hart = hart_count++;
-        else if ((hart_count++, !start_one(hart)))
+            console_hart = hart->index;
+        else if (!start_one(hart))
             hart_count--; /* its slot, and its stack, serve the next one */
     }
     board.harts = hart_count;

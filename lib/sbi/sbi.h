@@ -54,7 +54,8 @@ struct sbi_ret sbi_hot_ipi(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, u
 struct sbi_ret sbi_hot_rfence(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                               uint64_t a5, uint64_t function, struct cald_vcpu *vcpu);
 
-/* What they and the legacy calls do with arguments that are checked: `set` names vCPUs of the VM. */
+/* What they and the legacy calls do with arguments that are checked: `set` names vCPUs of the VM.
+ */
 struct sbi_ret sbi_timer_set(struct cald_vcpu *vcpu, uint64_t time);
 struct sbi_ret sbi_ipi_set(struct cald_vcpu *vcpu, uint64_t set);
 struct sbi_ret sbi_fence_set(struct cald_vcpu *vcpu, uint64_t set, const struct fence *fence);

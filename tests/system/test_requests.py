@@ -48,7 +48,7 @@ def test_a_vm_starts_again_on_another_hart(tmp_path):
     with Machine(path, smp=2) as machine:
         machine.expect("mini>")
         # Once the sleepers sleep, mini stays where it is.
-        machine.monitor_shows("harts", r"\A(?!(?s:.*[1-9]\d* wait))")
+        machine.monitor_shows("harts", r"\A(?!(?s:.*[1-9]\d* runnable))")
         before = hart_of_mini(machine)
         machine.request(f"stop sleeper{1 - before}", "stopped")
         machine.request("stop mini", "vm mini: stopped")

@@ -34,7 +34,7 @@ def test_background_lines_are_whole_and_named(machine):
 
 def test_monitor_shows(machine):
     assert "running" in machine.monitor("list")
-    assert "home of 1, 0 wait; console" in machine.monitor("harts")
+    assert "1 assigned, 0 runnable; console" in machine.monitor("harts")
     assert "SBI" in machine.monitor("stats web")
     assert "80000000" in machine.monitor("map db")
     assert "there is no command 'frobnicate'" in machine.monitor("frobnicate")
