@@ -14,6 +14,15 @@
         __asm__ volatile("csrr %0, %1" : "=r"(value_) : "i"(csr) : "memory");                      \
         value_;                                                                                    \
     })
+#define csr_read_clear(csr, bits)                                                                  \
+    ({                                                                                             \
+        uint64_t value_;                                                                           \
+        __asm__ volatile("csrrc %0, %1, %2"                                                        \
+                         : "=r"(value_)                                                            \
+                         : "i"(csr), "rK"((uint64_t)(bits))                                        \
+                         : "memory");                                                              \
+        value_;                                                                                    \
+    })
 #define csr_write(csr, value)                                                                      \
     __asm__ volatile("csrw %0, %1" : : "i"(csr), "rK"((uint64_t)(value)) : "memory")
 #define csr_set(csr, bits)                                                                         \

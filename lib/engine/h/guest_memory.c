@@ -26,7 +26,8 @@ bool h_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte)
 {
     bool ok = false;
     uint64_t status = csr_read(CSR_SSTATUS);
-    csr_write(CSR_HSTATUS, v->h.hstatus); /* SPVP: the guest's privilege at its exit */
+    /* SPVP: the guest's privilege at its exit; not SPV, which the host's sret would obey. */
+    csr_write(CSR_HSTATUS, v->h.hstatus & ~HSTATUS_SPV);
     *byte = (uint8_t)guest_load("0x30", "x1", gva, ok);
     csr_write(CSR_SSTATUS, status); /* which a fault changes */
     return ok;

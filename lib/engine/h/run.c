@@ -244,7 +244,8 @@ void h_run(struct engine_vcpu *v, struct exit *exit)
     csr_write(CSR_STVEC, vector);
     csr_write(CSR_SSCRATCH, scratch);
     v->pc = csr_read(CSR_SEPC);
-    v->h.hstatus = csr_read(CSR_HSTATUS) & ~(HSTATUS_GVA | HSTATUS_VTW);
+    /* SPV goes, or the host's next sret, back to a task of its own, would lead into the guest. */
+    v->h.hstatus = csr_read_clear(CSR_HSTATUS, HSTATUS_SPV) & ~(HSTATUS_GVA | HSTATUS_VTW);
     v->h.sstatus = csr_read(CSR_SSTATUS);
     *exit = (struct exit){.cause = csr_read(CSR_SCAUSE), .gva = csr_read(CSR_STVAL)};
     classify(v, exit);

@@ -71,5 +71,5 @@ void h_window_catch_up(struct engine_vcpu *v)
 void h_file(struct engine_vcpu *v, unsigned number)
 {
     v->h.hstatus = (v->h.hstatus & ~HSTATUS_VGEIN) | (uint64_t)number << HSTATUS_VGEIN_SHIFT;
-    csr_write(CSR_HSTATUS, v->h.hstatus);
+    csr_write(CSR_HSTATUS, v->h.hstatus & ~HSTATUS_SPV); /* no guest's before run() */
 }
