@@ -5,7 +5,7 @@
 #include "appliance/tree/tree.h"
 #include "appliance/vm.h"
 #include "appliance/watchdog.h"
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "lib/dev/virtio_slot.h"
 #include "host/host.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A VM's life: what is asked of it, and what becomes of a guest that ends or goes wrong. */
 #include "appliance/vm.h"
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "lib/vcpu/report.h"
 #include "host/host.h"
 

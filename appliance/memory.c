@@ -3,7 +3,7 @@
 #include "lib/common/bulk.h"
 #include "appliance/bundle/property.h"
 #include "appliance/memory.h"
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "host/host.h"
 
 #define MIB (1UL << 20)

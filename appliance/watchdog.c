@@ -5,7 +5,7 @@
  */
 #include "appliance/watchdog.h"
 
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "host/host.h"
 
 static uint64_t deadline_of(const struct vm *vm)

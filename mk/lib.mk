@@ -39,11 +39,18 @@ lib-headers:
 		done; done
 	@echo "lib: $(words $(wildcard include/caldarium/*.h)) headers stand alone as C17 and C++17"
 
+# What is gone from the sources goes from the archives: this file changes when their list does.
+LIB_LIST := $(OBJ)/lib-list
+$(LIB_LIST): FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIB_OBJS)' | cmp -s - $@ || echo '$(LIB_OBJS)' >$@
+$(LIBS) $(LIB_CLANG): $(LIB_LIST)
+
 # Functions and data keep sections of their own, so that a host's --gc-sections works inside the one object.
 define LIB_LINK
 @mkdir -p $(@D)
 @echo "  LIB   $@"
-@$(LIB_CROSS)ld -r --unique -o $@.o $^ $$($(LIB_CROSS)gcc $(1) -print-libgcc-file-name)
+@$(LIB_CROSS)ld -r --unique -o $@.o $(filter %.o,$^) $$($(LIB_CROSS)gcc $(1) -print-libgcc-file-name)
 @$(LIB_CROSS)objcopy --localize-hidden -w --keep-global-symbol='cald_*' $@.o $(@D)/caldarium.o
 @rm -f $@ $@.o
 @$(LIB_CROSS)ar rcs $@ $(@D)/caldarium.o

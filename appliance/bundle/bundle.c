@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "appliance/bundle/property.h"
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "appliance/tree/blob.h"
 #include "host/host.h"
 

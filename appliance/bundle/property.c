@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "appliance/vm.h"
 #include "host/host.h"
 

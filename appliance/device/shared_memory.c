@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "appliance/bundle/property.h"
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "appliance/vm.h"
 #include "host/host.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "appliance/load/gzip.h"
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "host/host.h"
 
 #define MIB2 0x200000UL

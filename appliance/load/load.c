@@ -6,7 +6,7 @@
 
 #include "lib/common/bulk.h"
 #include "appliance/load/kernel.h"
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "appliance/tree/tree.h"
 #include "host/host.h"
 

@@ -2,7 +2,7 @@
 /* Devices of the board that VMs have: their DMA begins and ends with the VM. */
 #include <libfdt.h>
 
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "appliance/vm.h"
 #include "drivers/mmio.h"
 #include "host/bare/board.h"

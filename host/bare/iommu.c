@@ -10,7 +10,7 @@
 #include <libfdt.h>
 
 #include "lib/common/lock.h"
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "appliance/tree/fdt_reg.h"
 #include "appliance/vm.h"
 #include "drivers/iommu/iommu.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which harts a VM has, and what share of them: when it starts, ends or is given another. */
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "host/bare/sched.h"
 #include "host/host.h"
 

@@ -10,7 +10,7 @@
 
 #include "appliance/bundle/bundle.h"
 #include "appliance/memory.h"
-#include "lib/common/print.h"
+#include "appliance/print.h"
 #include "lib/sbi/sbi.h"
 #include "appliance/watchdog.h"
 #include "host/bare/builder.h"

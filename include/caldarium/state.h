@@ -27,6 +27,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* Classes of a vCPU's items, and what the index is. */
 enum {
@@ -122,6 +123,7 @@ uint32_t cald_vm_items(struct cald_vm *vm, uint32_t *items, uint32_t room);
  * enough). Any number has a name. Any thread, at any time. */
 void cald_item_name(uint32_t item, char *name, uint32_t bytes);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/dev/bus.h"
 
-#include "lib/common/print.h"
+#include "lib/common/line.h"
 #include "lib/vm/vm.h"
 
 const struct bus_region *bus_overlap(const struct bus *bus, uint64_t gpa, uint64_t size)
@@ -20,17 +20,17 @@ int bus_add(struct cald_vm *vm, const char *name, uint64_t gpa, uint64_t size,
 {
     struct bus *bus = &vm->bus;
     if (!size || size - 1 > UINT64_MAX - gpa) {
-        vm_error(vm->name, "region %s: %#lx bytes at %#lx are no region", name, size, gpa);
+        line_error("vm %s: region %s: %#lx bytes at %#lx are no region", vm->name, name, size, gpa);
         return CALD_EINVAL;
     }
     const struct bus_region *other = bus_overlap(bus, gpa, size);
     if (other) {
-        vm_error(vm->name, "region %s at %#lx lies where %s is (%#lx)", name, gpa, other->name,
-                 other->gpa);
+        line_error("vm %s: region %s at %#lx lies where %s is (%#lx)", vm->name, name, gpa,
+                   other->name, other->gpa);
         return CALD_EBUSY;
     }
     if (bus->count == BUS_REGIONS) {
-        vm_error(vm->name, "region %s is one more than %d", name, BUS_REGIONS);
+        line_error("vm %s: region %s is one more than %u", vm->name, name, (unsigned)BUS_REGIONS);
         return CALD_ENOMEM;
     }
     bus->region[bus->count++] = (struct bus_region){

@@ -7,11 +7,9 @@
  */
 #include "lib/vcpu/report.h"
 
-#include <stdio.h>
-
 #include "caldarium/caldarium.h"
 #include "lib/common/lock.h"
-#include "lib/common/print.h"
+#include "lib/common/line.h"
 #include "lib/machine/machine.h"
 #include "lib/vm/vm.h"
 #include "host/host.h"
@@ -41,9 +39,9 @@ static void print_registers(const struct cald_vcpu *vcpu)
                                           "s8",   "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
     const uint64_t *gpr = vcpu->eng.gpr;
     for (unsigned n = 1; n + 3 < 32; n += 4)
-        host_print("    %-3s %016lx  %-3s %016lx  %-3s %016lx  %-3s %016lx", names[n], gpr[n],
+        line_print("    %-3s %016lx  %-3s %016lx  %-3s %016lx  %-3s %016lx", names[n], gpr[n],
                    names[n + 1], gpr[n + 1], names[n + 2], gpr[n + 2], names[n + 3], gpr[n + 3]);
-    host_print("    %-3s %016lx  %-3s %016lx  %-3s %016lx", names[29], gpr[29], names[30], gpr[30],
+    line_print("    %-3s %016lx  %-3s %016lx  %-3s %016lx", names[29], gpr[29], names[30], gpr[30],
                names[31], gpr[31]);
 }
 
@@ -56,13 +54,13 @@ static void print_calls(struct cald_vcpu *vcpu, uint64_t satp)
         if (!read_virtual(vcpu->vm, satp, frame - 8, &ra) ||
             !read_virtual(vcpu->vm, satp, frame - 16, &up))
             break;
-        used += (size_t)snprintf(text + used, sizeof(text) - used, " %#lx", ra);
+        used += line_format(text + used, sizeof(text) - used, " %#lx", ra);
         if (up <= frame)
             break; /* the stack grows down: callers lie above */
         frame = up;
     }
     if (used)
-        host_print("    called from%s", text);
+        line_print("    called from%s", text);
 }
 
 static const char *hsm_name(uint32_t state)
@@ -84,16 +82,16 @@ static void print_report(struct cald_vcpu *vcpu)
     struct engine_vcpu *v = &vcpu->eng;
     struct engine_state state;
     v->ops->state(v, &state);
-    host_print("vm %s: vCPU %u, %s, %s mode, pc %#lx", vcpu->vm->name, vcpu->id,
+    line_print("vm %s: vCPU %u, %s, %s mode, pc %#lx", vcpu->vm->name, vcpu->id,
                hsm_name(atomic_load(&vcpu->hsm)), engine_in_user(v) ? "user" : "supervisor", v->pc);
     print_registers(vcpu);
-    host_print("    sstatus %016lx  satp %016lx  stvec %#lx  sscratch %#lx", state.sstatus,
+    line_print("    sstatus %016lx  satp %016lx  stvec %#lx  sscratch %#lx", state.sstatus,
                state.satp, state.stvec, state.sscratch);
-    host_print("    sepc %#lx  scause %#lx (%s)  stval %#lx  sie %#lx  sip %#lx", state.sepc,
+    line_print("    sepc %#lx  scause %#lx (%s)  stval %#lx  sie %#lx  sip %#lx", state.sepc,
                state.scause, riscv_cause_name(state.scause), state.stval, state.sie, state.sip);
     print_calls(vcpu, state.satp);
     if (v->pc == state.sepc && v->pc == (state.stvec & ~3UL))
-        host_print(
+        line_print(
             "    it traps at the first instruction of its own trap handler, again and again");
 }
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A VM made ready to run, and taken apart. */
 #include <stdarg.h>
-#include <stdio.h>
 
-#include "lib/common/print.h"
+#include "lib/common/line.h"
 #include "lib/dev/uart.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
@@ -16,11 +15,11 @@ bool vm_begin(struct cald_vm *vm)
     vm->has_plic = vm->irqchip == CALD_IRQCHIP_PLIC;
     vm->bus.count = 0;
     if (vm->eng.ops->vm_init(&vm->eng) < 0) {
-        vm_error(vm->name, "no memory is left for its page tables");
+        line_error("vm %s: no memory is left for its page tables", vm->name);
         return false;
     }
     if (!vm_irq_init(vm) || !uart_begin(vm)) {
-        vm_error(vm->name, "no memory is left for its page tables");
+        line_error("vm %s: no memory is left for its page tables", vm->name);
         vm_end(vm);
         return false;
     }
@@ -31,14 +30,14 @@ bool vm_ready(struct cald_vm *vm, uint64_t pc, uint64_t opaque)
 {
     const struct engine_ops *ops = vm->eng.ops;
     if (!vm_irq_map(vm)) {
-        vm_error(vm->name, "no memory is left for its page tables");
+        line_error("vm %s: no memory is left for its page tables", vm->name);
         return false;
     }
     for (unsigned n = 0; ops->vcpu_init && n < vm->vcpu_count; n++) {
         vm->vcpus[n].eng.vm = &vm->eng;
         if (ops->vcpu_init(&vm->vcpus[n].eng) < 0) {
-            vm_error(vm->name, "no memory is left for the shadow tables of its %u vCPUs",
-                     vm->vcpu_count);
+            line_error("vm %s: no memory is left for the shadow tables of its %u vCPUs", vm->name,
+                       vm->vcpu_count);
             return false;
         }
     }
@@ -82,7 +81,7 @@ void vcpu_fault(struct cald_vcpu *vcpu, const char *format, ...)
     char text[200];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    line_format_list(text, sizeof(text), format, args);
     va_end(args);
     host_vcpu_fault(vcpu, text);
 }

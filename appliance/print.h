@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Messages about a VM: one line, led by its name. */
-#ifndef LIB_COMMON_PRINT_H
-#define LIB_COMMON_PRINT_H
+#ifndef APPLIANCE_PRINT_H
+#define APPLIANCE_PRINT_H
 
 #include "host/host.h"
 
