@@ -77,21 +77,19 @@ static void follow(struct vm *vm, enum config_on what)
         vm_request(vm, what == ON_PAUSE ? VM_REQUEST_PAUSE : VM_REQUEST_STOP);
 }
 
-void host_vm_off(struct cald_vm *cald)
+void vm_guest_off(struct vm *vm)
 {
-    struct vm *vm = vm_of(cald);
     vm_info(vm->config->name, "powered off");
     vm_request(vm, VM_REQUEST_STOP);
 }
 
-void host_vm_reset(struct cald_vm *cald)
+void vm_guest_reset(struct vm *vm)
 {
-    struct vm *vm = vm_of(cald);
     vm_info(vm->config->name, "asked for a reset");
     follow(vm, vm->config->on_reset);
 }
 
-void host_vcpu_fault(struct cald_vcpu *vcpu, const char *text)
+void vm_guest_fault(struct cald_vcpu *vcpu, const char *text)
 {
     struct vm *vm = vm_of_vcpu(vcpu);
     if (atomic_exchange(&vm->faulted, 1))

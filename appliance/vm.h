@@ -111,6 +111,12 @@ void vm_destroy(struct vm *vm);
  */
 enum vm_request vm_request(struct vm *vm, enum vm_request request);
 
+/* The guest of a run that ended with CALD_OFF, CALD_RESET or CALD_FAULT: follows on-reset and
+ * on-fault, and ends in vm_request(). */
+void vm_guest_off(struct vm *vm);
+void vm_guest_reset(struct vm *vm);
+void vm_guest_fault(struct cald_vcpu *vcpu, const char *text);
+
 /* A restart, unless the VM has used up its restart-limit: then it is stopped, with a line. */
 void vm_restart(struct vm *vm);
 

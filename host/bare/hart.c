@@ -286,7 +286,25 @@ static void turn(struct hart *hart, struct cald_vcpu *vcpu)
     case CALD_YIELD:
         sched_yield(vcpu);
         break;
+    case CALD_MMIO:
+    case CALD_CSR_ACCESS: /* a device of the VM's has its region: nothing is there */
+        cald_vcpu_complete(vcpu, CALD_EFAULT, 0);
+        break;
+    case CALD_SBI:
+        cald_vcpu_complete(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
+        break;
+    case CALD_OFF:
+        vm_guest_off(vm_of_vcpu(vcpu));
+        break;
+    case CALD_RESET:
+        vm_guest_reset(vm_of_vcpu(vcpu));
+        break;
+    case CALD_FAULT:
+        vm_guest_fault(vcpu, exit.text);
+        break;
     case CALD_AGAIN:
+    case CALD_PAGE:
+    case CALD_SUSPEND:
     case CALD_REQUEST: /* vms_leave() and vms_report() look at what is wanted */
         break;
     }

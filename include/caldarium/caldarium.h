@@ -153,16 +153,42 @@ int cald_vm_region(struct cald_vm *vm, const char *name, uint64_t gpa, uint64_t 
 
 /* Why cald_vcpu_run() returned. */
 enum cald_why {
-    CALD_AGAIN,  /* an interrupt of the host's, or nothing special: take interrupts, call again */
-    CALD_WAIT,   /* the guest waits for an interrupt, or its hart is stopped or suspended */
-    CALD_YIELD,  /* the guest polls for something: others may go first */
-    CALD_REQUEST /* cald_vcpu_request() was called */
+    CALD_AGAIN,   /* an interrupt of the host's, or nothing special: take interrupts, call again */
+    CALD_WAIT,    /* the guest waits for an interrupt, or its hart is stopped or suspended */
+    CALD_YIELD,   /* the guest polls for something: others may go first */
+    CALD_REQUEST, /* cald_vcpu_request() was called */
+    /* What nobody inside answers: cald_vcpu_complete() before the next run. */
+    CALD_MMIO,       /* a load or store where there is neither memory nor a region */
+    CALD_SBI,        /* a call of an extension that the library doesn't have */
+    CALD_CSR_ACCESS, /* a CSR that the library doesn't have */
+    CALD_PAGE,       /* the host's page isn't there: it brings it, and calls again */
+    /* What becomes of a VM is its host's. Called again, the vCPU asks again, but for a suspend. */
+    CALD_RESET,   /* the guest wants its machine to start anew */
+    CALD_OFF,     /* the guest wants its machine to be switched off */
+    CALD_SUSPEND, /* the guest sleeps to RAM; its next runs are CALD_WAIT until an interrupt comes
+                   */
+    CALD_FAULT    /* the guest can't go on */
 };
+
+/* enum cald_exit's type for CALD_RESET: as the SBI's SRST numbers them. */
+enum { CALD_RESET_COLD = 1, CALD_RESET_WARM = 2 };
 
 /* More about it; each member is valid for the reasons that it names. */
 struct cald_exit {
-    uint64_t until; /* CALD_WAIT: host time of the vCPU's own timer; UINT64_MAX: none is set */
-    bool off_hart;  /* CALD_WAIT: as after cald_vcpu_put(); else it is still loaded */
+    uint64_t until; /* CALD_WAIT: host time of the vCPU's timer; UINT64_MAX: none is set */
+    uint64_t gpa;   /* CALD_MMIO, CALD_PAGE: the guest-physical address */
+    uint64_t
+        value; /* CALD_MMIO: what is stored; CALD_CSR_ACCESS: what is written, where `mask` is 1 */
+    uint64_t mask;      /* CALD_CSR_ACCESS: the bits that are written; 0: a read */
+    uint64_t extension; /* CALD_SBI: a7 */
+    uint64_t function;  /* CALD_SBI: a6 */
+    uint64_t args[6];   /* CALD_SBI: a0..a5 */
+    const char *text;   /* CALD_FAULT: why, one line; until the next run */
+    uint32_t csr;       /* CALD_CSR_ACCESS: its number */
+    uint32_t type;      /* CALD_RESET */
+    uint8_t width;      /* CALD_MMIO: bytes: 1, 2, 4 or 8 */
+    bool write;         /* CALD_MMIO, CALD_PAGE: a store */
+    bool off_hart;      /* CALD_WAIT: as after cald_vcpu_put(); else it is still loaded */
 };
 
 /*
@@ -176,6 +202,15 @@ struct cald_exit {
  * host_wake() takes, asks cald_vcpu_pending(), and marks the vCPU as asleep only if that is false.
  */
 enum cald_why cald_vcpu_run(struct cald_vcpu *vcpu, uint32_t hart, struct cald_exit *exit);
+
+/*
+ * Completes what a run ended with. CALD_MMIO: `value` is what a load reads; an error is an access
+ * fault. CALD_SBI: they go to a0 and a1 (of a legacy call `error` alone, to a0). CALD_CSR_ACCESS:
+ * `value` is what the register held; an error is an illegal instruction. Between two runs, by the
+ * caller of both. Until it is called the vCPU is before the instruction, and a run returns the same
+ * again.
+ */
+void cald_vcpu_complete(struct cald_vcpu *vcpu, int64_t error, uint64_t value);
 
 /* After CALD_WAIT: something came meanwhile, do not sleep. Has acquire semantics. Any thread. */
 bool cald_vcpu_pending(const struct cald_vcpu *vcpu);
@@ -196,7 +231,7 @@ void cald_vcpu_request(struct cald_vcpu *vcpu);
 void cald_vcpu_timer(struct cald_vcpu *vcpu);
 
 /* Whether the guest's wait for an interrupt (WFI) is CALD_WAIT, or may take place on the hart. On
- * the vCPU's hart, between two runs; true at first. */
+ * the vCPU's hart, between two runs; false at first. */
 void cald_vcpu_wfi_exits(struct cald_vcpu *vcpu, bool exits);
 
 /* For hosts whose harts kick each other for the library alone: while *flag is not zero, a kick ends

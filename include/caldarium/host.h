@@ -86,16 +86,6 @@ void host_timer_arm(struct cald_vcpu *vcpu, uint64_t deadline);
 void host_fp_begin(struct cald_vcpu *vcpu);
 void host_fp_end(struct cald_vcpu *vcpu);
 
-/* ---- a guest's life ---- */
-
-/*
- * What becomes of a VM is its host's: its guest powers off or resets, or can't go on, and `text`
- * says why. On the vCPU's own hart, whose run ends; it may not run the guest any further.
- */
-void host_vm_off(struct cald_vm *vm);
-void host_vm_reset(struct cald_vm *vm);
-void host_vcpu_fault(struct cald_vcpu *vcpu, const char *text);
-
 /* ---- other harts ---- */
 
 /*

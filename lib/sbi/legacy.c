@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The SBI's legacy calls (2.0, chapter 5): answers in a0 alone, hart masks by guest-virtual
  * pointer, no way to say what was wrong but a negative number. */
+#include "caldarium/caldarium.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
 #include "host/host.h"
@@ -72,7 +73,7 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t call, uint64_t fun
         answer = clear_ipi(vcpu);
         break;
     case SBI_EXT_LEGACY_SHUTDOWN:
-        host_vm_off(vcpu->vm);
+        vcpu->why = CALD_OFF;
         answer = SBI_NO_ANSWER;
         break;
     default:

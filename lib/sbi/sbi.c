@@ -71,10 +71,25 @@ void sbi_handle(struct cald_vcpu *vcpu)
     struct sbi_ret ret = {SBI_ERR_NOT_SUPPORTED, 0};
     if (extension && !(extension == &sbi_dbcn && is_hidden(vcpu, id)))
         ret = extension->handle(vcpu, id, v->gpr[16], &v->gpr[10]);
-    if (ret.error == SBI_NO_ANSWER)
-        return;
+    if (ret.error != SBI_NO_ANSWER)
+        sbi_answer(vcpu, ret);
+}
+
+void sbi_answer(struct cald_vcpu *vcpu, struct sbi_ret ret)
+{
+    struct engine_vcpu *v = &vcpu->eng;
     v->gpr[10] = (uint64_t)ret.error;
-    if (extension != &sbi_legacy)
+    if (v->gpr[17] > SBI_EXT_LEGACY_SHUTDOWN)
         v->gpr[11] = ret.value; /* legacy calls answer in a0 alone and keep a1 */
     v->pc += 4;
 }
+
+static struct sbi_ret go_out(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
+                             const uint64_t args[6])
+{
+    (void)extension, (void)function, (void)args;
+    pending_out(vcpu, CALD_SBI, &(struct exit){.reason = EXIT_SBI});
+    return (struct sbi_ret){SBI_NO_ANSWER, 0};
+}
+
+const struct sbi_extension sbi_out = {0, UINT64_MAX, UINT64_MAX, go_out};

@@ -27,6 +27,9 @@ struct sbi_extension {
 extern const struct sbi_extension sbi_hsm, sbi_srst, sbi_dbcn, sbi_pmu, sbi_susp, sbi_sta,
     sbi_legacy;
 
+/* As a VM's sbi_own: every call that no extension of the library's has goes out, as CALD_SBI. */
+extern const struct sbi_extension sbi_out;
+
 /* True if `id` names an extension this guest can call: what BASE's probe answers. */
 bool sbi_has(const struct cald_vcpu *vcpu, uint64_t id);
 
@@ -36,6 +39,9 @@ bool sbi_has(const struct cald_vcpu *vcpu, uint64_t id);
  */
 void sbi_handle(struct cald_vcpu *vcpu);
 #define SBI_NO_ANSWER INT64_MIN
+
+/* Answers the call that the vCPU's registers hold. */
+void sbi_answer(struct cald_vcpu *vcpu, struct sbi_ret ret);
 
 /* A byte for the VM's console, by either of the calls that wait until it is out. Answers
  * SBI_NO_ANSWER while there is no room: the guest makes the call again. */

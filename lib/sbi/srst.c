@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SBI SRST (2.0, chapter 10): the guest's way to power off and reboot. */
+#include "caldarium/caldarium.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
-#include "host/host.h"
 
 static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
                              const uint64_t args[6])
@@ -16,10 +16,9 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_
         return (struct sbi_ret){SBI_ERR_INVALID_PARAM, 0};
     if (reason == SBI_SRST_REASON_SYSTEM_FAILURE && type == SBI_SRST_SHUTDOWN)
         vcpu_fault(vcpu, "the guest reports a system failure and powers off");
-    else if (type == SBI_SRST_SHUTDOWN)
-        host_vm_off(vcpu->vm);
     else
-        host_vm_reset(vcpu->vm);
+        vcpu->why = type == SBI_SRST_SHUTDOWN ? CALD_OFF : CALD_RESET;
+    vcpu->pending.type = type;
     return (struct sbi_ret){SBI_NO_ANSWER, 0};
 }
 

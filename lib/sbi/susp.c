@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SBI SUSP (2.0, chapter 13): suspend to RAM, asked for by the last running hart. */
+#include "caldarium/caldarium.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
 
@@ -27,6 +28,7 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_
         return (struct sbi_ret){SBI_ERR_INVALID_ADDRESS, 0};
     if (!others_stopped(vcpu))
         return (struct sbi_ret){SBI_ERR_DENIED, 0};
+    vcpu->why = CALD_SUSPEND;
     return sbi_hsm_suspend(vcpu, false, args[1], args[2]);
 }
 

@@ -35,32 +35,34 @@ static void on_sbi(struct cald_vcpu *vcpu, const struct exit *exit)
     sbi_handle(vcpu);
 }
 
+/* A load or store of what is no register. */
+void exit_no_device(struct cald_vcpu *vcpu, const struct exit *exit)
+{
+    vcpu->fw_count[exit->access.store ? FW_ACCESS_STORE : FW_ACCESS_LOAD]++;
+    inject(vcpu, exit->access.store ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS, exit->gva);
+}
+
 static void on_mmio(struct cald_vcpu *vcpu, const struct exit *exit)
 {
     const struct riscv_access *access = &exit->access;
     uint64_t *gpr = vcpu->eng.gpr;
+    int answer;
     if (access->store) {
-        int answer = bus_write(&vcpu->vm->bus, vcpu, exit->gpa, access->width, gpr[access->reg]);
-        if (answer == CALD_EBUSY) {
-            vcpu->why = CALD_YIELD; /* others may go first; interrupts come in between */
-            return;
-        }
-        if (answer) {
-            vcpu->fw_count[FW_ACCESS_STORE]++;
-            inject(vcpu, CAUSE_STORE_ACCESS, exit->gva);
-            return;
-        }
+        answer = bus_write(&vcpu->vm->bus, vcpu, exit->gpa, access->width, gpr[access->reg]);
     } else {
         uint64_t raw = 0;
-        if (bus_read(&vcpu->vm->bus, vcpu, exit->gpa, access->width, &raw)) {
-            vcpu->fw_count[FW_ACCESS_LOAD]++;
-            inject(vcpu, CAUSE_LOAD_ACCESS, exit->gva);
-            return;
-        }
-        if (access->reg)
+        answer = bus_read(&vcpu->vm->bus, vcpu, exit->gpa, access->width, &raw);
+        if (!answer && access->reg)
             gpr[access->reg] = riscv_load_value(access, raw);
     }
-    vcpu->eng.pc += access->insn_bytes;
+    if (!answer)
+        vcpu->eng.pc += access->insn_bytes;
+    else if (answer == CALD_EBUSY)
+        vcpu->why = CALD_YIELD; /* others may go first; interrupts come in between */
+    else if (answer == CALD_ENOENT)
+        pending_out(vcpu, CALD_MMIO, exit);
+    else
+        exit_no_device(vcpu, exit);
 }
 
 /* Atomics, FP and vector accesses find no register to talk to: what a real bus answers. */
@@ -80,7 +82,7 @@ static void on_breakpoint(struct cald_vcpu *vcpu, const struct exit *exit)
     inject(vcpu, CAUSE_BREAKPOINT, exit->gva);
 }
 
-static void on_illegal(struct cald_vcpu *vcpu, const struct exit *exit)
+void exit_illegal(struct cald_vcpu *vcpu, const struct exit *exit)
 {
     vcpu->fw_count[FW_ILLEGAL_INSN]++;
     inject(vcpu, CAUSE_ILLEGAL, exit->insn);
@@ -94,7 +96,10 @@ static void on_csr(struct cald_vcpu *vcpu, const struct exit *exit)
     struct riscv_csr_op op;
     if (!riscv_decode_csr(exit->insn, &op) || op.writes || op.csr < CSR_CYCLE ||
         op.csr > CSR_HPMCOUNTER31 || !engine_counter_open(&vcpu->eng, op.csr - CSR_CYCLE)) {
-        on_illegal(vcpu, exit);
+        if (vcpu->vm->csrs_go_out && !engine_in_user(&vcpu->eng))
+            pending_out(vcpu, CALD_CSR_ACCESS, exit);
+        else
+            exit_illegal(vcpu, exit);
         return;
     }
     if (op.rd && op.csr == CSR_TIME)
@@ -113,7 +118,7 @@ static void on_csr(struct cald_vcpu *vcpu, const struct exit *exit)
 static void on_wfi(struct cald_vcpu *vcpu, const struct exit *exit)
 {
     if (exit->insn == INSN_WFI && engine_in_user(&vcpu->eng)) {
-        on_illegal(vcpu, exit);
+        exit_illegal(vcpu, exit);
         return;
     }
     vcpu->eng.pc += 4;
@@ -134,7 +139,7 @@ static void (*const handlers[EXIT_REASONS])(struct cald_vcpu *vcpu, const struct
     [EXIT_FETCH_FAULT] = on_fetch_fault,
     [EXIT_CSR] = on_csr,
     [EXIT_WFI] = on_wfi,
-    [EXIT_ILLEGAL] = on_illegal,
+    [EXIT_ILLEGAL] = exit_illegal,
     [EXIT_BREAKPOINT] = on_breakpoint,
     [EXIT_UNDECODED] = on_undecoded,
     [EXIT_ERROR] = on_error,

@@ -8,6 +8,11 @@
 /* Handles one exit of a vCPU that is loaded on this hart. */
 void exit_handle(struct cald_vcpu *vcpu, const struct exit *exit);
 
+/* What becomes of a load or store where no register is, and of an instruction that the guest must
+ * not have: an exception of its own. On its hart, loaded. */
+void exit_no_device(struct cald_vcpu *vcpu, const struct exit *exit);
+void exit_illegal(struct cald_vcpu *vcpu, const struct exit *exit);
+
 /* The reason's name, for statistics and messages. */
 const char *exit_name(enum exit_reason reason);
 

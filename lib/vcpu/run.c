@@ -92,6 +92,14 @@ static void run_until_exit(struct cald_vcpu *vcpu)
         trace_note(vcpu, &entry, end);
 }
 
+/* The guest can't go on before what went out is completed. */
+static enum cald_why go_on(struct cald_vcpu *vcpu, struct cald_exit *exit)
+{
+    if (!pending_finish(vcpu))
+        pending_tell(vcpu, exit);
+    return vcpu->why;
+}
+
 static enum cald_why run(struct cald_vcpu *vcpu, struct cald_exit *exit)
 {
     vcpu_enter_mode(vcpu, VCPU_GUEST);
@@ -101,9 +109,11 @@ static enum cald_why run(struct cald_vcpu *vcpu, struct cald_exit *exit)
     }
     vcpu->why = CALD_AGAIN;
     run_until_exit(vcpu);
-    if (vcpu->why != CALD_WAIT)
-        return vcpu->why;
-    return vcpu->eng.ops->irq_waiting(&vcpu->eng) ? CALD_AGAIN : wait_irq(vcpu, exit);
+    if (vcpu->why == CALD_WAIT)
+        return vcpu->eng.ops->irq_waiting(&vcpu->eng) ? CALD_AGAIN : wait_irq(vcpu, exit);
+    if (vcpu->why >= CALD_MMIO)
+        pending_tell(vcpu, exit);
+    return vcpu->why;
 }
 
 enum cald_why cald_vcpu_run(struct cald_vcpu *vcpu, uint32_t hart, struct cald_exit *exit)
@@ -124,6 +134,8 @@ enum cald_why cald_vcpu_run(struct cald_vcpu *vcpu, uint32_t hart, struct cald_e
         vcpu_load(vcpu);
         atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL);
     }
+    if (vcpu->pending.why)
+        return go_on(vcpu, exit);
     return hsm == SBI_HSM_STARTED ? run(vcpu, exit) : wait_suspended(vcpu, exit);
 }
 

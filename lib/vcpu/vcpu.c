@@ -13,10 +13,11 @@ void vcpu_init(struct cald_vcpu *vcpu, struct cald_vm *vm, unsigned id)
     vcpu->eng.ops = vm->eng.ops;
     vcpu->eng.vm = &vm->eng;
     vcpu->eng.ops->vcpu_reset(&vcpu->eng, 0, 0, 0);
-    vcpu->eng.trap_wfi = true;
     memset(vcpu->eng.exits, 0, sizeof(vcpu->eng.exits));
     memset(vcpu->fw_count, 0, sizeof(vcpu->fw_count));
     vcpu->ticks_guest = vcpu->ticks_host = vcpu->ticks_idle = vcpu->asleep_since = 0;
+    vcpu->pending.why = 0;
+    vcpu->pending.failed = false;
     atomic_store(&vcpu->mode, VCPU_AWAY);
     atomic_store(&vcpu->mailbox, 0);
     atomic_store(&vcpu->maps_seen, 0);

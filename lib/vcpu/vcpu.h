@@ -12,6 +12,7 @@
 
 #include "lib/irq/imsic.h"
 #include "lib/engine/engine.h"
+#include "lib/vcpu/pending.h"
 #include "riscv/sbi.h"
 
 struct cald_vm;
@@ -116,6 +117,10 @@ struct cald_vcpu {
     uint64_t ticks_guest, ticks_host, ticks_idle;
     uint64_t asleep_since; /* host time when it gave its hart away to wait; 0: it is awake */
     uint64_t entered;      /* host time when it went into the guest; 0: it is not in there */
+
+    /* Last: no hot handler uses them, and what those use is better near. */
+    struct vcpu_pending pending;
+    char fault[160]; /* CALD_FAULT: why it can't go on */
 };
 
 static inline struct cald_vcpu *vcpu_of(struct engine_vcpu *eng)

@@ -78,10 +78,9 @@ void vm_time_stood(struct cald_vm *vm, uint64_t ticks)
 
 void vcpu_fault(struct cald_vcpu *vcpu, const char *format, ...)
 {
-    char text[200];
     va_list args;
     va_start(args, format);
-    line_format_list(text, sizeof(text), format, args);
+    line_format_list(vcpu->fault, sizeof(vcpu->fault), format, args);
     va_end(args);
-    host_vcpu_fault(vcpu, text);
+    vcpu->why = CALD_FAULT;
 }

@@ -42,6 +42,7 @@ struct cald_vm {
     bool forwards;        /* some sources are the board's: the host is told of their completion */
     unsigned irq_sources; /* the controller has 1..irq_sources */
     unsigned imsic_ids;   /* identities 1..imsic_ids of a vCPU's interrupt file */
+    bool csrs_go_out;     /* CSRs that it doesn't have are CALD_CSR_ACCESS; else they are illegal */
     const struct sbi_extension *sbi_own; /* an extension of the host's own, or NULL */
 
     uint8_t hidden[ISA_EXT_COUNT]; /* 1: not shown to the guest */
@@ -87,8 +88,7 @@ bool vm_add_ram(struct cald_vm *vm, uint64_t gpa, uint64_t size, uint8_t *host);
 bool vm_time_can_stand(const struct cald_vm *vm);
 void vm_time_stood(struct cald_vm *vm, uint64_t ticks);
 
-/* The guest can't go on: one line that names vCPU and pc goes to its host (host_vcpu_fault()). On
- * the vCPU's own hart. */
+/* The guest can't go on: its run ends with CALD_FAULT and this text. On the vCPU's own hart. */
 void vcpu_fault(struct cald_vcpu *vcpu, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

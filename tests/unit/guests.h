@@ -28,7 +28,9 @@ static uint64_t guest_began_at, guest_sip;
 static struct exit guest_exit;               /* how the next runs end */
 static void (*guest_in)(struct cald_vcpu *); /* what happens while the guest runs, or NULL */
 static unsigned guest_runs;
-static uint64_t guest_timer; /* host time of the guest's own timer */
+static uint64_t guest_cause, guest_tval;    /* the exception that it got last */
+static uint64_t guest_handler = 0x80000100; /* of its traps */
+static uint64_t guest_timer;                /* host time of the guest's own timer */
 
 static int fake_vm_init(struct engine_vm *vm)
 {
@@ -92,6 +94,12 @@ static void fake_timer_check(struct engine_vcpu *v)
     if (guest_timer <= host_time())
         fake_irq(v, GUEST_IRQ_TIMER, true);
 }
+static void fake_inject(struct engine_vcpu *v, uint64_t cause, uint64_t tval)
+{
+    guest_cause = cause;
+    guest_tval = tval;
+    v->pc = guest_handler;
+}
 static void fake_fence(struct engine_vcpu *v, const struct fence *fence)
 {
     (void)v;
@@ -140,6 +148,7 @@ static const struct engine_ops fake_engine = {
     .load = fake_load,
     .put = fake_put,
     .run = fake_run,
+    .inject = fake_inject,
     .irq = fake_irq,
     .irq_waiting = fake_irq_waiting,
     .timer_deadline = fake_timer_deadline,
@@ -162,6 +171,8 @@ static inline void guest_describe(unsigned mib)
     guest_exit = (struct exit){.reason = EXIT_INTERRUPT};
     guest_in = NULL;
     guest_runs = 0;
+    guest_cause = guest_tval = 0;
+    guest_handler = 0x80000100;
     guest_timer = UINT64_MAX;
     strcpy(guest_config.name, "web");
     guest_config.bootargs = "";

@@ -14,15 +14,18 @@ static struct loaded loaded;
 static size_t pack(const char *how, size_t bytes)
 {
     char command[100];
-    FILE *to = fopen("/tmp/caldarium-test-gzip", "w");
+    char name[] = "/tmp/caldarium-test-gzip-XXXXXX"; /* others may run the same test */
+    int file = mkstemp(name);
+    assert_true(file >= 0);
+    FILE *to = fdopen(file, "w");
     assert_non_null(to);
     assert_int_equal(fwrite(plain, 1, bytes, to), bytes);
     fclose(to);
-    snprintf(command, sizeof(command), "gzip %s -c /tmp/caldarium-test-gzip", how);
+    snprintf(command, sizeof(command), "gzip %s -c %s", how, name);
     FILE *from = popen(command, "r");
     size_t size = fread(packed, 1, sizeof(packed), from);
     assert_int_equal(pclose(from), 0);
-    remove("/tmp/caldarium-test-gzip");
+    remove(name);
     return size;
 }
 

@@ -4,6 +4,7 @@
 
 #include "caldarium/caldarium.h"
 #include "caldarium/devices.h"
+#include "riscv/cause.h"
 #include "riscv/csr.h"
 
 #define PC 0x80001000UL
@@ -255,6 +256,216 @@ static void test_steal(void **state)
     assert_int_equal(steal, 1000);
 }
 
+/* A load of 2 bytes, sign-extended, into a5 at an address where nothing is. */
+static void load_from_nowhere(void)
+{
+    guest_exit =
+        (struct exit){.reason = EXIT_MMIO,
+                      .cause = CAUSE_LOAD_GUEST_PAGE,
+                      .gva = 0x4444,
+                      .gpa = 0x10001000,
+                      .access = {.width = 2, .reg = 15, .sign_extend = true, .insn_bytes = 2}};
+    first->eng.pc = PC;
+}
+
+static void test_load_goes_out(void **state)
+{
+    (void)state;
+    start();
+    load_from_nowhere();
+    assert_int_equal(run(first), CALD_MMIO);
+    assert_int_equal(out.gpa, 0x10001000);
+    assert_int_equal(out.width, 2);
+    assert_false(out.write);
+    assert_int_equal(first->eng.pc, PC);
+    /* Until it is completed the guest doesn't run. */
+    guest_runs = 0;
+    out = (struct cald_exit){0};
+    assert_int_equal(run(first), CALD_MMIO);
+    assert_int_equal(out.gpa, 0x10001000);
+    assert_int_equal(guest_runs, 0);
+    cald_vcpu_complete(first, CALD_OK, 0x8001);
+    assert_int_equal(first->eng.gpr[15], 0xffffffffffff8001);
+    assert_int_equal(first->eng.pc, PC + 2);
+    guest_exit = (struct exit){.reason = EXIT_INTERRUPT};
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_runs, 1);
+}
+
+static void test_store_goes_out(void **state)
+{
+    (void)state;
+    start();
+    load_from_nowhere();
+    guest_exit.access.store = true;
+    first->eng.gpr[15] = 77;
+    assert_int_equal(run(first), CALD_MMIO);
+    assert_true(out.write);
+    assert_int_equal(out.value, 77);
+    cald_vcpu_complete(first, CALD_OK, 1);
+    assert_int_equal(first->eng.gpr[15], 77);
+    assert_int_equal(first->eng.pc, PC + 2);
+}
+
+static void test_access_that_the_host_refuses(void **state)
+{
+    (void)state;
+    start();
+    load_from_nowhere();
+    assert_int_equal(run(first), CALD_MMIO);
+    cald_vcpu_complete(first, CALD_EFAULT, 0);
+    assert_int_equal(guest_cause, 0); /* at the next run, on its hart */
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_cause, CAUSE_LOAD_ACCESS);
+    assert_int_equal(guest_tval, 0x4444);
+    assert_int_equal(first->eng.pc, guest_handler);
+    assert_int_equal(first->fw_count[FW_ACCESS_LOAD], 1);
+    first->eng.pc = PC;
+    assert_int_equal(run(first), CALD_MMIO);
+    /* Put in between, and a request comes first. */
+    cald_vcpu_complete(first, CALD_EFAULT, 0);
+    cald_vcpu_put(first);
+    cald_vcpu_request(first);
+    assert_int_equal(run(first), CALD_REQUEST);
+    guest_cause = 0;
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_cause, CAUSE_LOAD_ACCESS);
+}
+
+static int region_read(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                       uint64_t *value)
+{
+    (void)device, (void)vcpu, (void)width;
+    *value = offset;
+    return offset == 8 ? CALD_EFAULT : CALD_OK;
+}
+
+static int region_write(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
+                        uint64_t value)
+{
+    (void)device, (void)vcpu, (void)offset, (void)width, (void)value;
+    return CALD_EBUSY;
+}
+
+static void test_access_to_a_region_stays_inside(void **state)
+{
+    (void)state;
+    static const struct cald_region_ops ops = {region_read, region_write};
+    assert_int_equal(cald_vm_region(&guest, "test", 0x10001000, 16, &ops, NULL), CALD_OK);
+    start();
+    load_from_nowhere();
+    guest_exit.gpa += 4;
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(first->eng.gpr[15], 4);
+    guest_exit.gpa += 4; /* no such register */
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_cause, CAUSE_LOAD_ACCESS);
+    guest_exit.access.store = true; /* busy: again, and others first */
+    first->eng.pc = PC;
+    assert_int_equal(run(first), CALD_YIELD);
+    assert_int_equal(first->eng.pc, PC);
+}
+
+static void test_call_goes_out(void **state)
+{
+    (void)state;
+    start();
+    guest.sbi_own = &sbi_out;
+    first->eng.pc = PC;
+    sbi_call(first, 0x09123456, 3, 11, 12, 13);
+    assert_int_equal(run(first), CALD_SBI);
+    assert_int_equal(out.extension, 0x09123456);
+    assert_int_equal(out.function, 3);
+    assert_int_equal(out.args[0], 11);
+    assert_int_equal(out.args[2], 13);
+    cald_vcpu_complete(first, -3, 5);
+    assert_int_equal(first->eng.gpr[10], (uint64_t)-3);
+    assert_int_equal(first->eng.gpr[11], 5);
+    assert_int_equal(first->eng.pc, PC + 4);
+    sbi_call(first, SBI_EXT_BASE, 0, 0, 0, 0); /* the library's own stay inside */
+    assert_int_equal(run(first), CALD_AGAIN);
+}
+
+/* csrrs a0, 0x5c0, a1; csrrwi zero, 0x5c0, 5; csrrc a0, 0x5c0, zero. */
+static void test_register_goes_out(void **state)
+{
+    (void)state;
+    start();
+    guest_exit = (struct exit){.reason = EXIT_CSR, .insn = 0x5c05a573};
+    first->eng.gpr[11] = 6;
+    assert_int_equal(run(first), CALD_AGAIN); /* where none goes out it is illegal */
+    assert_int_equal(guest_cause, CAUSE_ILLEGAL);
+    guest.csrs_go_out = true;
+    first->eng.pc = PC;
+    assert_int_equal(run(first), CALD_CSR_ACCESS);
+    assert_int_equal(out.csr, 0x5c0);
+    assert_int_equal(out.value, 6);
+    assert_int_equal(out.mask, 6);
+    cald_vcpu_complete(first, CALD_OK, 9);
+    assert_int_equal(first->eng.gpr[10], 9);
+    assert_int_equal(first->eng.pc, PC + 4);
+    guest_exit.insn = 0x5c02d073;
+    assert_int_equal(run(first), CALD_CSR_ACCESS);
+    assert_int_equal(out.value, 5);
+    assert_true(out.mask == UINT64_MAX);
+    cald_vcpu_complete(first, CALD_OK, 9);
+    assert_int_equal(first->eng.gpr[0], 0);
+    guest_exit.insn = 0x5c003573;
+    assert_int_equal(run(first), CALD_CSR_ACCESS);
+    assert_int_equal(out.mask, 0);
+    guest_cause = 0;
+    cald_vcpu_complete(first, CALD_EFAULT, 0);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_cause, CAUSE_ILLEGAL);
+}
+
+static void test_end_of_a_machine(void **state)
+{
+    (void)state;
+    start();
+    sbi_call(first, SBI_EXT_SRST, 0, SBI_SRST_SHUTDOWN, 0, 0);
+    assert_int_equal(run(first), CALD_OFF);
+    assert_int_equal(run(first), CALD_OFF); /* asks again */
+    sbi_call(first, SBI_EXT_SRST, 0, SBI_SRST_COLD_REBOOT, 0, 0);
+    assert_int_equal(run(first), CALD_RESET);
+    assert_int_equal(out.type, CALD_RESET_COLD);
+    sbi_call(first, SBI_EXT_SRST, 0, SBI_SRST_WARM_REBOOT, 0, 0);
+    assert_int_equal(run(first), CALD_RESET);
+    assert_int_equal(out.type, CALD_RESET_WARM);
+    sbi_call(first, SBI_EXT_LEGACY_SHUTDOWN, 0, 0, 0, 0);
+    assert_int_equal(run(first), CALD_OFF);
+    sbi_call(first, SBI_EXT_SUSP, 0, 0, PC + 64, 0);
+    assert_int_equal(run(first), CALD_SUSPEND);
+    assert_int_equal(run(first), CALD_WAIT);
+    vcpu_mail(first, MAIL_SOFT);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_began_at, PC + 64);
+    sbi_call(first, SBI_EXT_SRST, 0, SBI_SRST_SHUTDOWN, SBI_SRST_REASON_SYSTEM_FAILURE, 0);
+    assert_int_equal(run(first), CALD_FAULT);
+    assert_non_null(strstr(out.text, "system failure"));
+    sbi_call(first, SBI_EXT_HSM, 1, 0, 0, 0);
+    assert_int_equal(run(first), CALD_FAULT);
+    assert_non_null(strstr(out.text, "last hart"));
+    assert_int_equal(run(first), CALD_WAIT);
+}
+
+static void test_double_trap(void **state)
+{
+    (void)state;
+    start();
+    guest_exit = (struct exit){.reason = EXIT_ILLEGAL};
+    first->eng.pc = guest_handler;
+    assert_int_equal(run(first), CALD_FAULT);
+    assert_non_null(strstr(out.text, "double trap"));
+    /* Also where the host's answer leads to it. */
+    load_from_nowhere();
+    first->eng.pc = guest_handler;
+    assert_int_equal(run(first), CALD_MMIO);
+    cald_vcpu_complete(first, CALD_EFAULT, 0);
+    assert_int_equal(run(first), CALD_FAULT);
+    assert_non_null(strstr(out.text, "double trap"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +479,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_yield, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pages_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_steal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_load_goes_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_store_goes_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_access_that_the_host_refuses, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_access_to_a_region_stays_inside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_call_goes_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_register_goes_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_end_of_a_machine, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_double_trap, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

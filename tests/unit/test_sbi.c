@@ -377,11 +377,14 @@ static void test_last_hart_stops(void **state)
 {
     (void)state;
     atomic_store(&guest_vcpus[1].hsm, SBI_HSM_STARTED);
+    caller->why = CALD_AGAIN;
     call(SBI_EXT_HSM, 1, 0, 0, 0);
-    assert_int_equal(atomic_load(&guest_vm.request), VM_REQUEST_NONE);
+    assert_int_equal(caller->why, CALD_AGAIN);
     atomic_store(&caller->hsm, SBI_HSM_STARTED);
     atomic_store(&guest_vcpus[1].hsm, SBI_HSM_STOPPED);
     call(SBI_EXT_HSM, 1, 0, 0, 0);
+    assert_int_equal(caller->why, CALD_FAULT);
+    vm_guest_fault(caller, caller->fault);
     assert_int_equal(atomic_load(&guest_vm.request), VM_REQUEST_STOP);
     assert_non_null(strstr(sim_messages, "stopped its last hart"));
 }
@@ -404,11 +407,15 @@ static void test_reset_types(void **state)
     (void)state;
     assert_int_equal(call(SBI_EXT_SRST, 0, 3, 0, 0), SBI_ERR_INVALID_PARAM);
     assert_int_equal(call(SBI_EXT_SRST, 0, 0, 2, 0), SBI_ERR_INVALID_PARAM);
-    assert_int_equal(atomic_load(&guest_vm.request), VM_REQUEST_NONE);
+    assert_int_equal(caller->why, CALD_AGAIN);
     guest_config.on_reset = ON_RESTART;
     call(SBI_EXT_SRST, 0, SBI_SRST_COLD_REBOOT, 0, 0);
+    assert_int_equal(caller->why, CALD_RESET);
+    vm_guest_reset(&guest_vm);
     assert_int_equal(atomic_load(&guest_vm.request), VM_REQUEST_RESET);
     call(SBI_EXT_SRST, 0, SBI_SRST_SHUTDOWN, 0, 0);
+    assert_int_equal(caller->why, CALD_OFF);
+    vm_guest_off(&guest_vm);
     assert_int_equal(atomic_load(&guest_vm.request), VM_REQUEST_STOP);
 }
 
