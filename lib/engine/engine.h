@@ -327,6 +327,9 @@ static inline uint64_t engine_host_time(const struct engine_vm *vm, uint64_t whe
     return (host < when) == ahead ? host : ahead ? 0 : UINT64_MAX;
 }
 
+/* A trap of the hypervisor's own, while it answers a hot exit: says where, and ends the machine. */
+_Noreturn void engine_trap_inside(void);
+
 /* Fills in a0/a1 for an SBI answer. */
 static inline void engine_sbi_answer(struct engine_vcpu *v, int64_t error, uint64_t value)
 {

@@ -58,7 +58,7 @@ static void describe(enum config_irqchip irqchip)
     assert_int_equal(memory_take(&guest_vm), 0);
     for (unsigned n = 0; n < GUEST_VCPUS; n++) {
         vcpu_init(&guest_vcpus[n], &guest, n);
-        guest_vcpus[n].eng.s.vector = vectors[n];
+        guest_vcpus[n].eng.s.units.vector = vectors[n];
         guest_vcpus[n].eng.s.timer = UINT64_MAX;
     }
 }

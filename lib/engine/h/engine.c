@@ -3,6 +3,7 @@
  * vCPU. */
 #include <stddef.h>
 
+#include "lib/engine/common/fence.h"
 #include "lib/engine/h/h.h"
 #include "host/host.h"
 #include "riscv/asm.h"
@@ -173,9 +174,6 @@ static void timer_check(struct engine_vcpu *v)
     h_timer_due(v);
 }
 
-/* Above so many pages a full fence is the cheaper one. */
-#define FENCE_PAGES 64
-
 static void fence(struct engine_vcpu *v, const struct fence *f)
 {
     (void)v;
@@ -183,8 +181,7 @@ static void fence(struct engine_vcpu *v, const struct fence *f)
         fence_i();
         return;
     }
-    bool all =
-        f->size == UINT64_MAX || (!f->start && !f->size) || f->size > FENCE_PAGES * HOST_PAGE_SIZE;
+    bool all = fence_is_full(f);
     if (f->kind == FENCE_ALL || (f->kind == FENCE_VMA && all)) {
         hfence_vvma_all();
         return;
@@ -193,9 +190,7 @@ static void fence(struct engine_vcpu *v, const struct fence *f)
         hfence_vvma_asid(f->asid);
         return;
     }
-    uint64_t first = f->start & ~(HOST_PAGE_SIZE - 1),
-             last = f->start + (f->size ? f->size - 1 : 0);
-    uint64_t pages = (last - first) / HOST_PAGE_SIZE + 1;
+    uint64_t first = fence_first_page(f), pages = fence_page_count(f);
     for (uint64_t n = 0; n < pages; n++) {
         uint64_t address = first + n * HOST_PAGE_SIZE;
         if (f->kind == FENCE_VMA)
@@ -253,7 +248,7 @@ static bool counter_open(const struct engine_vcpu *v, unsigned which)
 
 static void vector_room(struct engine_vcpu *v, void *room)
 {
-    v->h.vector = room;
+    v->h.units.vector = room;
 }
 
 const struct engine_ops engine_h = {

@@ -10,6 +10,7 @@
  * every register but a0 and a1, so only what C may clobber is saved: ra, t0-t6, a2-a7. Every
  * instruction here counts against the budgets of docs/benchmarks.md.
  */
+#include "lib/engine/common/entry.inc"
 #include "lib/engine/common/offsets.h"
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
@@ -85,21 +86,6 @@
     ld      s11, V_GPR(27)(sp)
 .endm
 
-/* Before a call of C: the hart's stack, its top word is the vCPU; and the host's gp and tp. sp = vCPU. */
-.macro to_host
-    ld      sp, V_HOST_SP(sp)
-    ld      tp, 112(sp)
-    ld      gp, 120(sp)
-.endm
-
-/* An SBI call answered by \function(a0..a5, function id, vCPU), which returns a0 and a1. */
-.macro hot_sbi function
-    mv      a7, sp                      /* the extension id is known: its place holds the vCPU */
-    to_host
-    call    \function
-    hot_answer
-.endm
-
 /* Back to the guest behind its ecall, with the answer in a0 and a1. sp = the hart's stack. */
 .macro hot_answer
     csrr    t0, CSR_SEPC                /* the ecall's address */
@@ -135,19 +121,7 @@ h_trap:
     li      t0, SBI_EXT_RFENCE
     beq     a7, t0, rfence
     /* Another extension. One that is not there is answered at once, the rest goes out to core. */
-    sd      a0, V_GPR(10)(sp)
-    sd      a1, V_GPR(11)(sp)
-    mv      a0, a7
-    mv      a1, a6
-    mv      a2, sp
-    to_host
-    call    sbi_hot_missing
-    beqz    a0, other
-    li      a0, SBI_ERR_NOT_SUPPORTED
-    li      a1, 0
-    j       answered
-other:
-    ld      sp, 0(sp)
+    hot_sbi_missing answered
     save_kept
     j       slow_saved
 
@@ -349,7 +323,7 @@ trap_inside:
     /* Caldarium itself trapped while answering a guest. The frame is where the stack was before. */
     to_host
     addi    sp, sp, -512                /* clear of what was in use, for the message alone */
-    call    h_trap_inside               /* reports scause, sepc, stval; never returns */
+    call    engine_trap_inside               /* reports scause, sepc, stval; never returns */
 
 /* void h_enter(struct engine_vcpu *v): runs the guest; returns when an exit needs more than a hot
  * handler. sepc, hstatus and sstatus are as the guest needs them; stvec is h_trap. */

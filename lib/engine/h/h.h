@@ -17,7 +17,6 @@ void h_trap(void);
 /* Called by entry.S. */
 bool h_hot_fault(struct engine_vcpu *v);
 bool h_hot_interrupt(struct engine_vcpu *v, uint64_t cause);
-_Noreturn void h_trap_inside(void);
 
 /* vmid.c: the hgatp value to run this VM with here and now, and the generation of its VMID. */
 uint64_t h_hgatp(struct engine_vm *vm, uint64_t *vmid_generation);

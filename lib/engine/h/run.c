@@ -145,12 +145,6 @@ bool h_hot_interrupt(struct engine_vcpu *v, uint64_t cause)
     return true;
 }
 
-void h_trap_inside(void)
-{
-    line_panic("trap inside the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
-               csr_read(CSR_SEPC), csr_read(CSR_STVAL));
-}
-
 bool h_in_user(const struct engine_vcpu *v)
 {
     return !(v->h.sstatus & SSTATUS_SPP);

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/engine/common/unit_state.h"
+
 #include "lib/common/lock.h"
 #include "lib/engine/h/gstage.h"
 
@@ -47,9 +49,7 @@ struct h_vcpu {
     uint64_t hvip, vstimecmp, vsiselect;
     uint64_t hstatus, sstatus; /* as they must be when the guest goes on */
     uint64_t timer;            /* when its timer is due, host time, where that is the host's */
-    uint64_t fp[32], fcsr;
-    void *vector; /* room for 32 registers of VLENB bytes, or NULL */
-    uint64_t vstart, vcsr, vl, vtype;
+    struct unit_state units;
     unsigned last_hart; /* where it ran last, and one; 0: nowhere since its start */
 };
 

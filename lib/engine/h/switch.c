@@ -7,55 +7,9 @@
  */
 #include <string.h>
 
-#include "lib/engine/common/fp.h"
 #include "lib/engine/h/h.h"
 #include "host/host.h"
 #include "riscv/asm.h"
-
-static void load_fp_vector(struct engine_vcpu *v)
-{
-    struct h_vcpu *h = &v->h;
-    uint64_t status = csr_read(CSR_SSTATUS);
-    host_fp_begin((struct cald_vcpu *)v);
-    if (v->vm->h.has_fp) {
-        csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL);
-        fp_restore(h->fp);
-        csr_write(CSR_FCSR, h->fcsr);
-        h->sstatus = (h->sstatus & ~SSTATUS_FS) | SSTATUS_FS_CLEAN;
-    }
-    if (v->vm->h.has_vector) {
-        csr_set(CSR_SSTATUS, SSTATUS_VS_INITIAL);
-        csr_write(CSR_VSTART, 0);
-        vector_restore(h->vector);
-        vector_config(h->vl, h->vtype);
-        csr_write(CSR_VCSR, h->vcsr);
-        csr_write(CSR_VSTART, h->vstart);
-        h->sstatus = (h->sstatus & ~SSTATUS_VS) | SSTATUS_VS_CLEAN;
-    }
-    csr_write(CSR_SSTATUS, status);
-}
-
-static void put_fp_vector(struct engine_vcpu *v)
-{
-    struct h_vcpu *h = &v->h;
-    uint64_t status = csr_read(CSR_SSTATUS);
-    if ((h->sstatus & SSTATUS_FS) == SSTATUS_FS) {
-        csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL);
-        fp_save(h->fp);
-        h->fcsr = csr_read(CSR_FCSR);
-    }
-    if ((h->sstatus & SSTATUS_VS) == SSTATUS_VS) {
-        csr_set(CSR_SSTATUS, SSTATUS_VS_INITIAL);
-        h->vstart = csr_read(CSR_VSTART);
-        h->vcsr = csr_read(CSR_VCSR);
-        h->vl = csr_read(CSR_VL);
-        h->vtype = csr_read(CSR_VTYPE);
-        csr_write(CSR_VSTART, 0); /* or the whole-register store would begin there */
-        vector_save(h->vector);
-    }
-    csr_write(CSR_SSTATUS, status);
-    host_fp_end((struct cald_vcpu *)v);
-}
 
 /*
  * What this hart remembers may be another vCPU's of the same VM, which shares the VMID, or older
@@ -118,7 +72,11 @@ void h_load(struct engine_vcpu *v)
     csr_write(CSR_VSATP, h->vsatp);
     flush_stale(v, generation);
     h_window_catch_up(v);
-    load_fp_vector(v);
+    unit_state_load(v, &h->units, v->vm->h.has_fp, v->vm->h.has_vector);
+    if (v->vm->h.has_fp)
+        v->h.sstatus = (v->h.sstatus & ~SSTATUS_FS) | SSTATUS_FS_CLEAN;
+    if (v->vm->h.has_vector)
+        v->h.sstatus = (v->h.sstatus & ~SSTATUS_VS) | SSTATUS_VS_CLEAN;
     v->loaded = true;
     if (h->timer != UINT64_MAX)
         host_timer_arm((struct cald_vcpu *)v, h->timer);
@@ -128,7 +86,8 @@ void h_put(struct engine_vcpu *v)
 {
     struct h_vcpu *h = &v->h;
     const struct cald_machine *machine = v->vm->machine;
-    put_fp_vector(v);
+    unit_state_put(v, &h->units, (h->sstatus & SSTATUS_FS) == SSTATUS_FS,
+                   (h->sstatus & SSTATUS_VS) == SSTATUS_VS);
     h->vsstatus = csr_read(CSR_VSSTATUS);
     h->vsie = csr_read(CSR_VSIE);
     h->vstvec = csr_read(CSR_VSTVEC);
@@ -169,10 +128,10 @@ void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     /* The SBI's hart_start: satp 0, sstatus.SIE 0, a0, a1 as given, the rest undefined. Registers
      * are zero, so that a guest can't see what ran before; FP and vector unit are on and user mode
      * may read cycle, time and instret, as OpenSBI leaves them: some kernels count on it. */
-    void *vector = v->h.vector;
+    void *vector = v->h.units.vector;
     memset(v->gpr, 0, sizeof(v->gpr));
     memset(&v->h, 0, sizeof(v->h));
-    v->h.vector = vector;
+    v->h.units.vector = vector;
     if (vector)
         memset(vector, 0, 32 * v->vm->machine->told.vector_bytes);
     v->pc = pc;
@@ -183,7 +142,7 @@ void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     v->h.own_timer = v->vm->h.has_sstc;
     v->h.vstimecmp = UINT64_MAX;
     v->h.timer = UINT64_MAX;
-    v->h.vtype = 1UL << 63; /* vill, as after a reset */
+    v->h.units.vtype = 1UL << 63; /* vill, as after a reset */
     v->h.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP;
     v->h.sstatus = SSTATUS_UXL_64 | SSTATUS_SPP;
 }

@@ -8,13 +8,12 @@
 #include "riscv/isa.h"
 
 #define SSTATUS_SD (1UL << 63)
-#define HARTS_SSTATUS (SSTATUS_FS | SSTATUS_VS)
 #define SSTATUS_WRITABLE (SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_SUM | SSTATUS_MXR)
 #define SIE_WRITABLE (IRQ_BIT(IRQ_S_SOFT) | IRQ_BIT(IRQ_S_TIMER) | IRQ_BIT(IRQ_S_EXT))
 
 static uint64_t read_sstatus(const struct s_vcpu *s)
 {
-    uint64_t value = (s->sstatus & ~HARTS_SSTATUS) | (csr_read(CSR_SSTATUS) & HARTS_SSTATUS);
+    uint64_t value = (s->sstatus & ~S_HARTS_SSTATUS) | (csr_read(CSR_SSTATUS) & S_HARTS_SSTATUS);
     if ((value & SSTATUS_FS) == SSTATUS_FS || (value & SSTATUS_VS) == SSTATUS_VS)
         value |= SSTATUS_SD;
     return value;
@@ -30,8 +29,8 @@ static void write_unit_state(struct engine_vcpu *v, uint64_t before, uint64_t ne
         s->fp_dirty = true;
     if (changed & SSTATUS_VS && (before & SSTATUS_VS) == SSTATUS_VS)
         s->vector_dirty = true;
-    csr_clear(CSR_SSTATUS, HARTS_SSTATUS);
-    csr_set(CSR_SSTATUS, next & HARTS_SSTATUS);
+    csr_clear(CSR_SSTATUS, S_HARTS_SSTATUS);
+    csr_set(CSR_SSTATUS, next & S_HARTS_SSTATUS);
 }
 
 static void write_sstatus(struct engine_vcpu *v, uint64_t before, uint64_t value)
@@ -43,7 +42,7 @@ static void write_sstatus(struct engine_vcpu *v, uint64_t before, uint64_t value
     uint64_t next = (before & ~writable) | (value & writable);
     uint64_t changed = next ^ before;
     s->sstatus = next;
-    if (changed & HARTS_SSTATUS)
+    if (changed & S_HARTS_SSTATUS)
         write_unit_state(v, before, next);
     if (changed & SSTATUS_MXR) {
         csr_clear(CSR_SSTATUS, SSTATUS_MXR);

@@ -2,6 +2,7 @@
 /* Engine shadow's answer to lib/engine/engine.h: what core asks of VMs and of a loaded vCPU. */
 #include <string.h>
 
+#include "lib/engine/common/fence.h"
 #include "lib/engine/shadow/shadow.h"
 #include "host/host.h"
 #include "riscv/asm.h"
@@ -76,17 +77,13 @@ void s_timer_check(struct engine_vcpu *v)
         s_timer_due(v);
 }
 
-/* Above so many pages a fence of everything is the cheaper one. */
-#define FENCE_PAGES 64
-
 static void fence(struct engine_vcpu *v, const struct fence *f)
 {
     if (f->kind == FENCE_I) {
         fence_i();
         return;
     }
-    bool all =
-        f->size == UINT64_MAX || (!f->start && !f->size) || f->size > FENCE_PAGES * HOST_PAGE_SIZE;
+    bool all = fence_is_full(f);
     if (f->kind == FENCE_ALL || (f->kind == FENCE_VMA && all)) {
         s_tables_fence(v);
         return;
@@ -95,9 +92,7 @@ static void fence(struct engine_vcpu *v, const struct fence *f)
         s_tables_flush_asid(v, f->asid & 0xffff);
         return;
     }
-    uint64_t first = f->start & ~(HOST_PAGE_SIZE - 1),
-             last = f->start + (f->size ? f->size - 1 : 0);
-    uint64_t pages = (last - first) / HOST_PAGE_SIZE + 1;
+    uint64_t first = fence_first_page(f), pages = fence_page_count(f);
     for (uint64_t n = 0; n < pages; n++)
         s_tables_flush_page(v, first + n * HOST_PAGE_SIZE, f->kind == FENCE_VMA, f->asid & 0xffff);
 }
@@ -143,7 +138,7 @@ static bool time_can_stand(const struct engine_vm *vm)
 
 static void vector_room(struct engine_vcpu *v, void *room)
 {
-    v->s.vector = room;
+    v->s.units.vector = room;
 }
 
 const struct engine_ops engine_shadow = {

@@ -11,6 +11,7 @@
  * hart's page from its trap to its return; a trap that is not an SBI call copies them into the vCPU. C code
  * runs with the host's gp and tp: a host may keep its own there for each hart (Linux has its current task in tp).
  */
+#include "lib/engine/common/entry.inc"
 #include "lib/engine/common/offsets.h"
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
@@ -111,21 +112,6 @@ s_out_flush:
     \operation s11, V_GPR(27)(\vcpu)
 .endm
 
-/* Before a call of C: the hart's stack, its top word is the vCPU; and the host's gp and tp. */
-.macro to_host vcpu=sp
-    ld      sp, V_HOST_SP(\vcpu)
-    ld      tp, 112(sp)
-    ld      gp, 120(sp)
-.endm
-
-/* An SBI call answered by \function(a0..a5, function id, vCPU), which returns a0 and a1. */
-.macro hot_sbi function
-    mv      a7, sp                      /* the extension id is known: its place holds the vCPU */
-    to_host
-    call    \function
-    hot_answer
-.endm
-
 /* Back to the guest behind its ecall, with the answer in a0 and a1. sp = the hart's stack. */
 .macro hot_answer
     csrr    t0, CSR_SEPC                /* the ecall's address */
@@ -162,19 +148,7 @@ s_trap:
     beq     a7, t0, rfence
     /* Another extension. One that is not there is answered at once, the rest goes out to core, by
      * way of s_hot(). */
-    sd      a0, V_GPR(10)(sp)
-    sd      a1, V_GPR(11)(sp)
-    mv      a0, a7
-    mv      a1, a6
-    mv      a2, sp
-    to_host
-    call    sbi_hot_missing
-    beqz    a0, other
-    li      a0, SBI_ERR_NOT_SUPPORTED
-    li      a1, 0
-    j       answered
-other:
-    ld      sp, 0(sp)
+    hot_sbi_missing answered
     ld      a0, V_GPR(10)(sp)
     ld      a1, V_GPR(11)(sp)
     j       clobbered_saved
@@ -273,7 +247,7 @@ leave:
 inside:
     to_host t1
     addi    sp, sp, -512                /* clear of what was in use, for the message alone */
-    call    s_trap_inside               /* reports scause, sepc, stval; never returns */
+    call    engine_trap_inside               /* reports scause, sepc, stval; never returns */
 
 /* void s_enter(struct engine_vcpu *v): runs the guest; returns when an exit needs more than s_hot().
  * sepc and sstatus are as the guest needs them, stvec and sscratch point into the trampoline, the hart's

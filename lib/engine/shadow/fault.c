@@ -76,8 +76,7 @@ static bool fill_neighbours(struct engine_vcpu *v, const struct s_found *found, 
         if (n == own)
             continue;
         bool ready = pte & PTE_V && pte & PTE_A && pte & (PTE_R | PTE_X) && !(pte >> 54) &&
-                     (pte & (PTE_R | PTE_W)) != PTE_W &&
-                     (v->s.user ? pte & PTE_U : !(pte & PTE_U) || v->s.sstatus & SSTATUS_SUM);
+                     (pte & (PTE_R | PTE_W)) != PTE_W && s_mode_allows(&v->s, pte);
         uint64_t gpa = pte >> PTE_PPN_SHIFT << 12;
         const struct s_region *region = ready ? s_region(v->vm, gpa) : NULL;
         uint64_t flags = region ? shadow_flags(v, pte, region) : 0;
@@ -145,8 +144,6 @@ static bool device(struct engine_vcpu *v, uint64_t gpa, enum s_access access, st
     return false;
 }
 
-static const uint64_t access_fault[] = {CAUSE_INSN_ACCESS, CAUSE_LOAD_ACCESS, CAUSE_STORE_ACCESS};
-
 bool s_fault(struct engine_vcpu *v, struct exit *exit)
 {
     uint64_t gva = exit->gva;
@@ -162,7 +159,7 @@ bool s_fault(struct engine_vcpu *v, struct exit *exit)
     }
     if (cause || !reachable(v, gva)) {
         exit->reason = EXIT_FETCH_FAULT;
-        exit->cause = cause ? cause : access_fault[access];
+        exit->cause = cause ? cause : s_access_fault(access);
         return false;
     }
     const struct s_region *region = s_region(v->vm, found.gpa);

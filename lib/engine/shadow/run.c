@@ -19,14 +19,6 @@ _Static_assert(offsetof(struct engine_vcpu, s.user) == V_S_USER, "entry.S");
 _Static_assert(offsetof(struct engine_vcpu, s.due) == V_S_DUE, "entry.S");
 
 /* What of sstatus is the guest's own while it runs, and lives in the hart. */
-#define HARTS_SSTATUS (SSTATUS_FS | SSTATUS_VS)
-
-_Noreturn void s_trap_inside(void)
-{
-    line_panic("trap inside the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
-               csr_read(CSR_SEPC), csr_read(CSR_STVAL));
-}
-
 static __attribute__((noinline)) void show_other(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
@@ -179,14 +171,14 @@ void s_run(struct engine_vcpu *v, struct exit *exit)
     if (has_hstatus)
         csr_write(CSR_HSTATUS,
                   hstatus & ~HSTATUS_SPV); /* sret leads to our U-mode, not to a guest's */
-    csr_write(CSR_SSTATUS, SSTATUS_UXL_64 | (s->sstatus & (HARTS_SSTATUS | SSTATUS_MXR)));
+    csr_write(CSR_SSTATUS, SSTATUS_UXL_64 | (s->sstatus & (S_HARTS_SSTATUS | SSTATUS_MXR)));
     s->mode_shown = MODE_NONE;
     s->view_shown = S_VIEWS;
     s_root_changed(s);
     settle(v);
     csr_write(CSR_SEPC, v->pc);
     s_enter(v);
-    s->sstatus = (s->sstatus & ~HARTS_SSTATUS) | (csr_read(CSR_SSTATUS) & HARTS_SSTATUS);
+    s->sstatus = (s->sstatus & ~S_HARTS_SSTATUS) | (csr_read(CSR_SSTATUS) & S_HARTS_SSTATUS);
     csr_write(CSR_SSTATUS, status);
     csr_write(CSR_STVEC, vector);
     csr_write(CSR_SSCRATCH, scratch);

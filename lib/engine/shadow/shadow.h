@@ -48,6 +48,13 @@ struct s_found {
     uint64_t at;    /* where the pte lies, guest-physical */
     unsigned shift; /* log2 of the page's bytes */
 };
+
+static inline uint64_t s_access_fault(enum s_access access)
+{
+    static const uint8_t causes[] = {CAUSE_INSN_ACCESS, CAUSE_LOAD_ACCESS, CAUSE_STORE_ACCESS};
+    return causes[access];
+}
+
 /* Translates for the vCPU's present mode. 0, or the cause of the exception that hardware raises. */
 uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
                      struct s_found *found);
@@ -223,12 +230,26 @@ void s_run(struct engine_vcpu *v, struct exit *exit);
 bool s_hot(struct engine_vcpu *v);
 void s_hot_call(struct engine_vcpu *v);
 void s_hot_due(struct engine_vcpu *v);
-_Noreturn void s_trap_inside(void);
 
 /* items.c: see lib/engine/engine.h */
 void s_regs(struct engine_vcpu *v, struct engine_regs *regs);
 uint64_t s_special(const struct engine_vcpu *v, enum engine_special which);
 bool s_set_special(struct engine_vcpu *v, enum engine_special which, uint64_t value);
+
+/* Of sstatus, what a guest's FP and vector instructions find in the hart's own register. */
+#define S_HARTS_SSTATUS (SSTATUS_FS | SSTATUS_VS)
+
+/* An entry that leads to a table. */
+static inline uint64_t s_table_entry(const uint64_t *table)
+{
+    return host_pa(table) >> 12 << PTE_PPN_SHIFT | PTE_V;
+}
+
+/* What a mode may load from or store to, by U bit and SUM. */
+static inline bool s_mode_allows(const struct s_vcpu *s, uint64_t pte)
+{
+    return s->user ? pte & PTE_U : !(pte & PTE_U) || s->sstatus & SSTATUS_SUM;
+}
 
 /* Another root, or an interrupt, may be due. */
 static inline void s_root_changed(struct s_vcpu *s)

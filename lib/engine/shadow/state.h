@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/engine/common/unit_state.h"
+
 #define S_REGIONS 160     /* runs of guest-physical memory: RAM chunks, shared regions, devices */
 #define S_POOL_PAGES 1024 /* tables of a vCPU, at most */
 #define S_POOL_RUN 512    /* of these, as a page holds pointers to */
@@ -117,9 +119,7 @@ struct s_vcpu {
     uint64_t stimecmp; /* the deadline that passed, while sip has STIP */
     struct exit *exit; /* where s_run() wants the record */
 
-    uint64_t fp[32], fcsr;
-    void *vector; /* room for 32 registers of VLENB bytes, or NULL */
-    uint64_t vstart, vcsr, vl, vtype;
+    struct unit_state units;
     bool fp_dirty, vector_dirty; /* changed since load(), although sstatus no longer says so */
 
     /* Shadow tables. Pages come from a pool that is taken when the VM is made. */

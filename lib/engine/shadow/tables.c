@@ -36,11 +36,6 @@ static unsigned index_at(uint64_t gva, unsigned level)
     return gva >> (12 + 9 * level) & (ENTRIES - 1);
 }
 
-static uint64_t pointer(const uint64_t *table)
-{
-    return host_pa(table) >> 12 << PTE_PPN_SHIFT | PTE_V;
-}
-
 static uint64_t *behind(uint64_t entry)
 {
     return host_va(entry >> PTE_PPN_SHIFT << 12);
@@ -436,7 +431,7 @@ static uint64_t *descend(struct s_vcpu *s, struct s_space *owner, enum s_view vi
     if (*entry ==
         way) /* nothing but the way to the trampoline was here, the same table in all roots */
         table[index_at(s_trampoline_va[s->trampoline], level - 1)] = s->way[level - 1];
-    *entry = pointer(table);
+    *entry = s_table_entry(table);
     return table;
 }
 

@@ -38,15 +38,10 @@ static uint64_t code_va(unsigned trampoline, const char *code)
     return s_trampoline_va[trampoline] + (uint64_t)(code - s_trampoline_code);
 }
 
-static uint64_t pointer(const uint64_t *table)
-{
-    return host_pa(table) >> 12 << PTE_PPN_SHIFT | PTE_V;
-}
-
 /* The tables above the last one, for roots in which the guest has nothing near. */
 static bool build_way(struct cald_machine *machine, unsigned trampoline, unsigned levels)
 {
-    uint64_t entry = pointer(machine->s.last);
+    uint64_t entry = s_table_entry(machine->s.last);
     for (unsigned level = 1; level < S_LEVELS; level++) {
         machine->s.way[trampoline][level] = entry;
         if (level == levels)
@@ -55,7 +50,7 @@ static bool build_way(struct cald_machine *machine, unsigned trampoline, unsigne
         if (!table)
             return false;
         table[s_trampoline_va[trampoline] >> (12 + 9 * level) & 511] = entry;
-        entry = pointer(table);
+        entry = s_table_entry(table);
     }
     return true;
 }

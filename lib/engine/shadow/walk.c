@@ -33,12 +33,8 @@ static bool allowed(const struct engine_vcpu *v, uint64_t pte, enum s_access acc
     const struct s_vcpu *s = &v->s;
     if (pte & PTE_ABOVE_PPN) /* the guest has no extension that gives them a meaning */
         return false;
-    if (s->user) {
-        if (!(pte & PTE_U))
-            return false;
-    } else if (pte & PTE_U && (access == S_FETCH || !(s->sstatus & SSTATUS_SUM))) {
+    if (!s_mode_allows(s, pte) || (access == S_FETCH && !s->user && pte & PTE_U))
         return false;
-    }
     if (access == S_FETCH)
         return pte & PTE_X;
     if (access == S_STORE)
@@ -71,7 +67,6 @@ static bool is_block_operation(struct engine_vcpu *v)
 }
 
 static const uint64_t page_fault[] = {CAUSE_INSN_PAGE, CAUSE_LOAD_PAGE, CAUSE_STORE_PAGE};
-static const uint64_t access_fault[] = {CAUSE_INSN_ACCESS, CAUSE_LOAD_ACCESS, CAUSE_STORE_ACCESS};
 
 uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
                      struct s_found *found)
@@ -80,7 +75,7 @@ uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
     for (;;) {
         struct riscv_leaf leaf;
         if (!riscv_walk(v->s.satp, gva, read, &walk, &leaf))
-            return walk.outside ? access_fault[access] : page_fault[access];
+            return walk.outside ? s_access_fault(access) : page_fault[access];
         *found = (struct s_found){leaf.pa, leaf.pte, leaf.at, leaf.shift};
         if (!leaf.pte)
             return 0;
