@@ -89,9 +89,10 @@ struct vm_config {
 /* What core needs to know of the board to build guest trees and check bundles. Filled by the host.
  */
 struct board {
-    struct riscv_isa isa;        /* what all harts have, less what firmware keeps closed */
-    struct riscv_isa isa_shadow; /* the same as far as engine shadow can show it */
-    uint64_t timebase;           /* Hz */
+    struct cald_machine *machine; /* of the library's */
+    struct riscv_isa isa;         /* what all harts have, less what firmware keeps closed */
+    struct riscv_isa isa_shadow;  /* the same as far as engine shadow can show it */
+    uint64_t timebase;            /* Hz */
     unsigned cbom_block, cboz_block, cbop_block; /* bytes, 0: not given */
     /* 3, 4 or 5: Sv39, Sv48, Sv57 as a guest of engine h, or of engine shadow, can use them. */
     unsigned satp_levels, satp_levels_shadow;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A VM out of its configuration, and back: memory, images, tree, devices. */
+#include <stdio.h>
+
 #include "appliance/load/load.h"
+#include "appliance/map.h"
 #include "appliance/memory.h"
 #include "appliance/tree/tree.h"
 #include "appliance/vm.h"
 #include "appliance/watchdog.h"
 #include "appliance/print.h"
-#include "lib/dev/virtio_slot.h"
 #include "host/host.h"
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -42,58 +44,80 @@ unsigned vm_irq_sources(const struct vm_config *config)
     return sources < GUEST_MAX_SOURCES ? sources : GUEST_MAX_SOURCES;
 }
 
-/* The engine opens what the guest is shown, and nothing else. */
-static void hide_extensions(struct vm *vm)
+/* All that the guest isn't shown, by name. */
+static void hidden_names(const struct vm_config *config, char *text, size_t bytes)
 {
     struct riscv_isa isa;
-    tree_guest_isa(vm->config, &isa);
-    for (unsigned ext = 0; ext < ISA_EXT_COUNT; ext++)
-        vm->cald->hidden[ext] = !isa_has(&isa, ext);
+    size_t used = 0;
+    tree_guest_isa(config, &isa);
+    *text = 0;
+    for (unsigned ext = 0; ext < ISA_EXT_COUNT && used < bytes; ext++) {
+        if (!isa_has(&isa, ext))
+            used += (size_t)snprintf(text + used, bytes - used, "%s ", isa_name(ext));
+    }
 }
 
-void vm_describe(struct vm *vm)
+static const enum cald_irqchip chips[] = {[IRQCHIP_PLIC] = CALD_IRQCHIP_PLIC,
+                                          [IRQCHIP_APLIC] = CALD_IRQCHIP_APLIC,
+                                          [IRQCHIP_IMSIC] = CALD_IRQCHIP_IMSIC};
+
+/* The bus stays as it is from one life to the next. */
+static int add_regions(struct vm *vm)
 {
-    static const enum cald_irqchip chips[] = {[IRQCHIP_PLIC] = CALD_IRQCHIP_PLIC,
-                                              [IRQCHIP_APLIC] = CALD_IRQCHIP_APLIC,
-                                              [IRQCHIP_IMSIC] = CALD_IRQCHIP_IMSIC};
+    if (!passthrough_add(vm) || !shared_memory_add(vm))
+        return CALD_EBUSY;
+    virtio_slots_begin(vm->cald, GUEST_SLOTS_BASE, GUEST_SLOTS_SIZE);
+    return CALD_OK;
+}
+
+int vm_define(struct vm *vm)
+{
+    static char hidden[ISA_EXT_COUNT * 24]; /* the longest name has 20; on the boot hart alone */
     const struct vm_config *config = vm->config;
-    struct cald_vm *cald = vm->cald;
-    cald->owner = vm;
-    cald->name = config->name;
-    cald->irqchip = chips[config->irqchip];
-    cald->has_console = config->console == CONSOLE_UART;
-    cald->getchar_zero = config->getchar_zero;
-    cald->forwards = vm->device_count;
-    cald->irq_sources = vm_irq_sources(config);
-    cald->imsic_ids = board.imsic_ids;
-    cald->sbi_own = &watchdog_sbi;
-    cald->eng.gpa_end = vm_gpa_end(vm);
-    hide_extensions(vm);
-}
-
-static bool add_devices(struct vm *vm)
-{
-    if (!passthrough_attach(vm) || !shared_memory_attach(vm))
-        return false;
-    virtio_slots_begin(vm->cald);
-    return true;
+    bool uart = config->console == CONSOLE_UART;
+    hidden_names(config, hidden, sizeof(hidden));
+    struct cald_vm_params params = {
+        .name = config->name,
+        .owner = vm,
+        .vcpus = config->vcpus,
+        .flags = CALD_VM_CLOSED | (uart ? CALD_VM_CONSOLE : 0) |
+                 (config->getchar_zero ? CALD_VM_GETCHAR_ZERO : 0) |
+                 (vm->device_count ? CALD_VM_FORWARDS : 0),
+        .engine = config->engine == ENGINE_H ? CALD_ENGINE_H : CALD_ENGINE_SHADOW,
+        .irqchip = chips[config->irqchip],
+        .plic_base = GUEST_PLIC_BASE,
+        .aplic_base = GUEST_APLIC_BASE,
+        .imsic_base = GUEST_IMSIC_BASE,
+        .uart_base = uart ? GUEST_UART_BASE : CALD_NOWHERE,
+        .irq_sources = vm_irq_sources(config),
+        .imsic_ids = board.imsic_ids,
+        .uart_irq = GUEST_UART_IRQ,
+        .gpa_end = vm_gpa_end(vm),
+        .isa_hidden = hidden,
+    };
+    int error = cald_vm_create(board.machine, &params, &vm->cald);
+    if (error)
+        return error;
+    vm->cald->sbi_own = &watchdog_sbi;
+    return add_regions(vm);
 }
 
 int vm_create(struct vm *vm)
 {
     struct cald_vm *cald = vm->cald;
     struct loaded loaded;
-    if (!vm_begin(cald))
+    if (cald_vm_open(cald))
         return -1;
     atomic_store(&vm->faulted, 0);
     vm->stopped_at = 0;
     vm->lives++;
-    if (memory_take(vm) < 0 || !load_images(vm, &loaded) || !add_devices(vm) ||
-        !vm_ready(cald, loaded.entry, loaded.fdt) || !passthrough_start(vm)) {
+    if (memory_take(vm) < 0 || !load_images(vm, &loaded) || !passthrough_attach(vm) ||
+        !shared_memory_attach(vm) || cald_vm_start(cald, loaded.entry, loaded.fdt) ||
+        !passthrough_start(vm)) {
         vm_destroy(vm);
         return -1;
     }
-    vm->table_bytes = vm_table_bytes(cald);
+    vm->table_bytes = cald_vm_table_bytes(cald);
     vm->taken = vm->table_bytes;
     for (unsigned n = 0; n < vm->ram_chunks; n++)
         vm->taken += vm->ram[n].size;
@@ -107,6 +131,6 @@ void vm_destroy(struct vm *vm)
     passthrough_detach(vm);
     shared_memory_detach(vm);
     memory_give_back(vm);
-    vm_end(vm->cald);
+    cald_vm_close(vm->cald);
     vm->taken = vm->table_bytes = 0;
 }

@@ -18,6 +18,7 @@
 #include "appliance/config.h"
 #include "appliance/device/passthrough.h"
 #include "appliance/device/shared_memory.h"
+#include "appliance/map.h"
 #include "lib/vm/vm.h"
 
 enum vm_state {
@@ -38,7 +39,7 @@ enum vm_request {
 };
 
 struct vm {
-    struct cald_vm *cald;           /* its owner is this; taken at definition, and kept */
+    struct cald_vm *cald;           /* its owner is this; kept from definition on. NULL: refused */
     const struct vm_config *config; /* lives as long as the VM */
     unsigned index;                 /* position among the VMs: 0, 1, ... */
     char refused[120];              /* why, for `list` */
@@ -80,13 +81,20 @@ static inline struct vm *vm_of(const struct cald_vm *cald)
     return cald->owner;
 }
 
+/* None if the VM is refused. */
+static inline unsigned vm_vcpu_count(const struct vm *vm)
+{
+    return vm->cald ? vm->cald->vcpu_count : 0;
+}
+
 static inline struct vm *vm_of_vcpu(const struct cald_vcpu *vcpu)
 {
     return vm_of(vcpu->vm);
 }
 
-/* Tells the library what the configuration says of the VM. Once, when all of that is decided. */
-void vm_describe(struct vm *vm);
+/* Has the library make the VM that the configuration describes, closed. Once, when all of that is
+ * decided. One of CALD_*, after a line. */
+int vm_define(struct vm *vm);
 
 /*
  * Takes memory, loads the images, generates the tree and leaves vCPU 0 startable. 0, or -1 after

@@ -313,14 +313,20 @@ void passthrough_resolve(struct vm *vm, struct vm_config *config)
                 dma);
 }
 
+bool passthrough_add(struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->device_count; n++) {
+        struct pci_function *function = vm->devices[n].pci;
+        if (function)
+            vm->pci.function[function->slot] = function;
+    }
+    return !passthrough_has_pci(vm) || pci_bus_begin(&vm->pci, vm->cald, GUEST_PCI_BASE);
+}
+
 bool passthrough_attach(struct vm *vm)
 {
-    if (passthrough_has_pci(vm) && !pci_bus_begin(&vm->pci, vm->cald))
-        return false;
     for (unsigned n = 0; n < vm->device_count; n++) {
         const struct passthrough *device = &vm->devices[n];
-        if (device->pci)
-            vm->pci.function[device->pci->slot] = device->pci;
         for (unsigned r = 0; r < device->reg_count; r++) {
             uint64_t base = device->regs[r].base;
             if (vm->cald->eng.ops->map(&vm->cald->eng, base, base, device->regs[r].size,

@@ -48,6 +48,10 @@ void passthrough_resolve(struct vm *vm, struct vm_config *config);
  * one line. Sets device->noncoherent; device->dma is known. */
 bool passthrough_check_coherence(struct vm_config *config, struct passthrough *device);
 
+/* The guest's PCI bus, if the VM has functions, on its bus; when the VM is defined. False:
+ * something else lies there. */
+bool passthrough_add(struct vm *vm);
+
 /* Maps registers and begins to forward interrupts; as part of vm_create(). False: out of memory. */
 bool passthrough_attach(struct vm *vm);
 

@@ -39,7 +39,8 @@ static struct shared_region *find_or_take(struct vm_config *config,
             property_refuse(config,
                             "property shared-memory: %s has %#lx bytes in VM %s; %#lx is not "
                             "the same",
-                            want->name, region->size, region->peer[0].vm->name, want->range.size);
+                            want->name, region->size, region->peer[0].vm->config->name,
+                            want->range.size);
         return NULL;
     }
     if (region_count == SHARED_REGIONS) {
@@ -107,7 +108,7 @@ void shared_memory_resolve(struct vm *vm, struct vm_config *config)
         if (!region)
             return;
         unsigned index = region->peer_count++;
-        region->peer[index].vm = vm->cald;
+        region->peer[index].vm = vm;
         region->peer[index].irq = want->irq;
         vm->shared[vm->shared_count++] =
             (struct shared_window){.region = region, .index = index, .base = want->range.base};
@@ -120,7 +121,7 @@ static void ring(struct shared_region *region, unsigned from, unsigned to)
     if (from == to || !atomic_load(&region->peer[to].open))
         return;
     atomic_fetch_or(&region->peer[to].rang, 1U << from);
-    vm_irq_pulse(region->peer[to].vm, region->peer[to].irq);
+    vm_irq_pulse(region->peer[to].vm->cald, region->peer[to].irq);
 }
 
 static int doorbell_read(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
@@ -162,14 +163,23 @@ static int doorbell_write(void *device, struct cald_vcpu *vcpu, uint64_t offset,
 
 static const struct cald_region_ops doorbell_ops = {doorbell_read, doorbell_write};
 
+bool shared_memory_add(struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->shared_count; n++) {
+        struct shared_window *window = &vm->shared[n];
+        const struct shared_region *region = window->region;
+        if (cald_vm_region(vm->cald, region->name, window->base + region->size,
+                           SHARED_DOORBELL_SIZE, &doorbell_ops, window))
+            return false;
+    }
+    return true;
+}
+
 bool shared_memory_attach(struct vm *vm)
 {
     for (unsigned n = 0; n < vm->shared_count; n++) {
         struct shared_window *window = &vm->shared[n];
         struct shared_region *region = window->region;
-        if (cald_vm_region(vm->cald, region->name, window->base + region->size,
-                           SHARED_DOORBELL_SIZE, &doorbell_ops, window))
-            return false;
         if (vm->cald->eng.ops->map(&vm->cald->eng, window->base, host_pa(region->host),
                                    region->size, ENGINE_MAP_RAM) < 0) {
             vm_error(vm->config->name, "property shared-memory: no memory is left for its tables");

@@ -14,7 +14,6 @@
 #include "appliance/config.h"
 
 struct vm;
-struct cald_vm;
 
 #define SHARED_REGIONS 32             /* of one machine */
 #define SHARED_PEERS 32               /* VMs that share one: a bit each in a word */
@@ -26,7 +25,7 @@ struct shared_region {
     uint8_t *host;
     unsigned peer_count;
     struct {
-        struct cald_vm *vm;
+        struct vm *vm;
         unsigned irq;
         _Atomic uint32_t open; /* the VM runs: it can be rung */
         _Atomic uint32_t rang; /* bit n: peer n did, since it was read */
@@ -44,7 +43,10 @@ struct shared_window {
  * all that may refuse it. Wrong ones make it refused, with one line. */
 void shared_memory_resolve(struct vm *vm, struct vm_config *config);
 
-/* Maps them, with their doorbells, as part of vm_create(). False after one line: out of memory. */
+/* Their doorbells, on the VM's bus; when the VM is defined. False: something else lies there. */
+bool shared_memory_add(struct vm *vm);
+
+/* Maps them, as part of vm_create(). False after one line: out of memory. */
 bool shared_memory_attach(struct vm *vm);
 
 /* The VM hears no bells any more. */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/dev/virtio_slot.h"
 #include "lib/vcpu/exit.h"
 #include "appliance/monitor/monitor.h"
 #include "appliance/vm.h"
@@ -75,11 +74,9 @@ int show_name_width(void)
 static const struct cald_vcpu *vcpus_of(const struct vm *vm, unsigned *count)
 {
     enum vm_state state = atomic_load(&vm->state);
-    const struct cald_vcpu *vcpus = vm->cald->vcpus;
-    bool alive = (state == VM_RUNNING || state == VM_PAUSED) && vcpus;
 
-    *count = alive && vm->cald->vcpu_count <= VM_MAX_VCPUS ? vm->cald->vcpu_count : 0;
-    return *count ? vcpus : NULL;
+    *count = state == VM_RUNNING || state == VM_PAUSED ? vm_vcpu_count(vm) : 0;
+    return *count ? vm->cald->vcpus : NULL;
 }
 
 static uint64_t configured_memory(const struct vm *vm)

@@ -115,7 +115,7 @@ void show_trace(const char *words)
     struct vm *vm = word_vm(name);
     if (!vm)
         return;
-    if (!vm->cald->vcpus)
+    if (!vm->cald)
         host_error("trace: %s is refused: %s", vm->config->name, vm->refused);
     else if (off)
         trace_stop(vm->cald);

@@ -30,7 +30,7 @@ bool top_runs(void)
 static void read_vm(const struct vm *vm, struct last_vm *now)
 {
     memset(now, 0, sizeof(*now));
-    for (unsigned n = 0; vm->cald->vcpus && n < vm->cald->vcpu_count; n++) {
+    for (unsigned n = 0; n < vm_vcpu_count(vm); n++) {
         const struct cald_vcpu *vcpu = &vm->cald->vcpus[n];
         now->guest += show_guest_ticks(vcpu);
         now->host += show_counter(&vcpu->ticks_host);

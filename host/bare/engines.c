@@ -76,6 +76,7 @@ bool machine_find_engines(void)
         told.flags |= CALD_MACHINE_TIME_TRAPS;
     cald_machine_probe(&told);
     int error = cald_machine_create(&told, NULL, &machine);
+    board.machine = machine;
     if (error)
         host_error("the harts can't run guests (error %d)", error);
     const struct imsic_layout *imsic = &board_tree.imsic;
@@ -98,12 +99,10 @@ void machine_hart_init(unsigned hart)
         cald_hart_begin(machine, hart);
 }
 
-void machine_choose_engine(struct vm *vm, struct vm_config *config)
+void machine_choose_engine(struct vm_config *config)
 {
     if (config->engine == ENGINE_ANY)
         config->engine = found(CALD_MACHINE_H) && !prefer_shadow ? ENGINE_H : ENGINE_SHADOW;
-    vm->cald->eng.ops = config->engine == ENGINE_H ? &engine_h : &engine_shadow;
-    vm->cald->eng.machine = machine;
     if (config->engine == ENGINE_H && !found(CALD_MACHINE_H))
         property_refuse(config, "property engine: the harts have no H extension; \"shadow\" or "
                                 "nothing is expected");
@@ -167,7 +166,7 @@ void machine_warn_of_firmware(void)
     if (version < OPENSBI_PRINTS)
         return;
     for (unsigned n = 0; n < vm_count; n++) {
-        if (vms[n].cald->eng.ops != &engine_shadow || atomic_load(&vms[n].state) == VM_REFUSED)
+        if (vms[n].config->engine != ENGINE_SHADOW || atomic_load(&vms[n].state) == VM_REFUSED)
             continue;
         host_print("firmware OpenSBI %lu.%lu prints \"system_opcode_insn: Invalid opcode ...\" for "
                    "each sret, wfi and sfence.vma of a guest on engine shadow; 1.5 doesn't",

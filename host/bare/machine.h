@@ -21,9 +21,8 @@ bool machine_find_engines(void);
 void machine_hart_init(unsigned hart);
 
 /* The engine that the VM's bundle wants, or `engine=` in Caldarium's own options, or the better
- * one: into vm->cald->eng.ops and config->engine. Refuses the VM where the machine doesn't have it.
- */
-void machine_choose_engine(struct vm *vm, struct vm_config *config);
+ * one: into config->engine. Refuses the VM where the machine doesn't have it. */
+void machine_choose_engine(struct vm_config *config);
 
 /* Refuses a VM with addresses that its engine can't map; its devices are resolved. */
 void machine_check_addresses(const struct vm *vm, struct vm_config *config);

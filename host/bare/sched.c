@@ -309,7 +309,7 @@ static void evict(struct hart *hart)
     for (unsigned n = 0; n < vm_count; n++) {
         if (&vms[n] == owner)
             continue;
-        for (unsigned id = 0; id < vms[n].cald->vcpu_count; id++) {
+        for (unsigned id = 0; id < vm_vcpu_count(&vms[n]); id++) {
             struct sched_entity *entity = sched_entity(&vms[n].cald->vcpus[id]);
             if (atomic_load(&entity->home) != hart->index)
                 continue;

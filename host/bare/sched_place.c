@@ -46,7 +46,7 @@ static bool others_can_go(const struct vm *vm, uint64_t taken)
 {
     for (unsigned n = 0; n < vm_count; n++) {
         const struct vm *other = &vms[n];
-        if (other == vm || other->config->schedule != SCHEDULE_SHARED || !other->cald->vcpus ||
+        if (other == vm || other->config->schedule != SCHEDULE_SHARED || !other->cald ||
             sched_entity(&other->cald->vcpus[0])->state == ENTITY_OFF)
             continue;
         uint64_t left = without_owned(sched_entity(&other->cald->vcpus[0])->allowed) & ~taken;

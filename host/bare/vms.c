@@ -24,13 +24,20 @@ static struct vm_config *configs;
 static struct lock placement;
 static bool poweroff_when_done;
 
+static void refuse(struct vm *vm, const char *why)
+{
+    atomic_store(&vm->state, VM_REFUSED);
+    vm->start_at_boot = false;
+    snprintf(vm->refused, sizeof(vm->refused), "%s", why);
+}
+
 static bool define(struct vm *vm, unsigned index)
 {
     const struct vm_config *config = &configs[index];
     vm->index = index;
     vm->config = config;
     if (!config->refused)
-        machine_choose_engine(vm, &configs[index]);
+        machine_choose_engine(&configs[index]);
     if (!config->refused)
         machine_choose_irqchip(&configs[index]);
     atomic_store(&vm->state, config->refused ? VM_REFUSED : VM_DEFINED);
@@ -46,34 +53,25 @@ static bool define(struct vm *vm, unsigned index)
         machine_check_addresses(vm, &configs[index]);
     if (config->refused) {
         vm->device_count = vm->shared_count = 0;
-        atomic_store(&vm->state, VM_REFUSED);
-        snprintf(vm->refused, sizeof(vm->refused), "%s", config->reason);
+        refuse(vm, config->reason);
         return true;
     }
     vm->start_at_boot = config->autostart;
-    vm_describe(vm);
-    vm->cald->vcpu_count = config->vcpus;
-    vm->cald->vcpus = host_pages_alloc(sizeof(struct cald_vcpu) * config->vcpus, HOST_PAGE_SIZE);
-    if (!vm->cald->vcpus || !vm_irq_define(vm->cald) || !builder_define(vm))
+    if (vm_define(vm)) {
+        refuse(vm, "the library has no such VM; the lines at boot say why");
+        return true;
+    }
+    if (!builder_define(vm))
         return false;
     struct sched_entity *entities =
         host_pages_alloc(sizeof(struct sched_entity) * config->vcpus, HOST_PAGE_SIZE);
     if (!entities)
         return false;
     for (unsigned n = 0; n < config->vcpus; n++) {
-        entities[n].vcpu = &vm->cald->vcpus[n];
-        vm->cald->vcpus[n].host = &entities[n];
-        vm->cald->vcpus[n].vm = vm->cald;
-        vm->cald->vcpus[n].eng.vm = &vm->cald->eng;
-        vm->cald->vcpus[n].id = n;
-        atomic_store(&vm->cald->vcpus[n].hsm, SBI_HSM_STOPPED);
-        atomic_store(&vm->cald->vcpus[n].out, true);
-        if (!machine_vlenb)
-            continue;
-        void *room = host_pages_alloc(32 * machine_vlenb, HOST_PAGE_SIZE);
-        if (!room)
-            return false;
-        vm->cald->eng.ops->vector_room(&vm->cald->vcpus[n].eng, room);
+        struct cald_vcpu *vcpu = cald_vm_vcpu(vm->cald, n);
+        entities[n].vcpu = vcpu;
+        cald_vcpu_set_owner(vcpu, &entities[n]);
+        atomic_store(&vcpu->out, true);
     }
     return true;
 }
@@ -93,20 +91,16 @@ void vms_define(const void *blob, size_t bytes)
     if (count <= 0)
         return;
     vms = host_pages_alloc((unsigned)count * sizeof(*vms), HOST_PAGE_SIZE);
-    struct cald_vm *calds = host_pages_alloc((unsigned)count * sizeof(*calds), HOST_PAGE_SIZE);
-    if (!vms || !calds) {
+    if (!vms) {
         host_error("no memory to define %d VMs", count);
         return;
     }
     console_define((unsigned)count);
     for (int n = 0; n < count; n++) {
         vms[n].config = &configs[n];
-        vms[n].cald = &calds[n];
         if (!define(&vms[n], (unsigned)n)) {
             vm_error(configs[n].name, "no memory for its %u vCPUs", configs[n].vcpus);
-            atomic_store(&vms[n].state, VM_REFUSED);
-            vms[n].start_at_boot = false;
-            snprintf(vms[n].refused, sizeof(vms[n].refused), "no memory for its vCPUs");
+            refuse(&vms[n], "no memory for its vCPUs");
         }
         vm_count++;
     }

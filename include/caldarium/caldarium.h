@@ -18,6 +18,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default) /* of the archive these names alone are for others */
 
+struct cald_machine;
 struct cald_vm;
 struct cald_vcpu;
 
@@ -119,6 +120,16 @@ void cald_machine_destroy(struct cald_machine *machine);
 int cald_hart_begin(struct cald_machine *machine, uint32_t hart);
 void cald_hart_end(struct cald_machine *machine, uint32_t hart);
 
+/* ---- VMs ------------------------------------------------------------------------------------- */
+
+#define CALD_NOWHERE UINT64_MAX /* in place of an address: the VM has no such thing */
+
+/* How a VM's guest runs: with the H extension, or by trapping and emulating, with shadow tables. */
+enum cald_engine {
+    CALD_ENGINE_H,
+    CALD_ENGINE_SHADOW,
+};
+
 /* The interrupt controller that a VM's guest sees. */
 enum cald_irqchip {
     CALD_IRQCHIP_NONE, /* none of the library's */
@@ -126,6 +137,96 @@ enum cald_irqchip {
     CALD_IRQCHIP_APLIC, /* wires straight to the vCPUs */
     CALD_IRQCHIP_IMSIC, /* an interrupt file for each vCPU, and an APLIC that sends messages */
 };
+
+/* Flags of struct cald_vm_params. FORWARDS: some sources are the host's, and
+ * host_irq_complete() tells it when the guest has done with one. GETCHAR_ZERO: the SBI's legacy
+ * getchar answers 0 when no byte is there, not -1. */
+#define CALD_VM_CLOSED (1U << 0)   /* made, but not opened: cald_vm_open() */
+#define CALD_VM_CONSOLE (1U << 1)  /* the SBI's console calls reach the host's console */
+#define CALD_VM_SBI_OUT (1U << 2)  /* SBI calls that nobody inside answers are CALD_SBI */
+#define CALD_VM_CSRS_OUT (1U << 3) /* CSRs that it lacks are CALD_CSR_ACCESS, else illegal */
+#define CALD_VM_FORWARDS (1U << 4)
+#define CALD_VM_GETCHAR_ZERO (1U << 5)
+
+/*
+ * What a VM is. All zero is no VM: a name, vCPUs, the end of its addresses, and CALD_NOWHERE or a
+ * place for each device are expected.
+ */
+struct cald_vm_params {
+    const char *name; /* for messages; copied, 31 bytes of it at most */
+    void *owner;      /* the host's own: cald_vm_owner() */
+    uint32_t vcpus;   /* 1 to CALD_MAX_VCPUS */
+    uint32_t flags;   /* CALD_VM_* */
+    enum cald_engine engine;
+    enum cald_irqchip irqchip;
+    /* Where they begin, on a page's boundary; CALD_NOWHERE where the VM has none. A PLIC takes 6
+     * MiB, an APLIC 32 KiB, interrupt files a page for each vCPU, all in the same 2 MiB; the UART
+     * 256 bytes. */
+    uint64_t plic_base, aplic_base, imsic_base, uart_base;
+    uint32_t irq_sources;   /* the controller's sources are 1 to this, 1023 at most */
+    uint32_t imsic_ids;     /* identities 1 to this of an interrupt file: 63, 127, 191 or 255 */
+    uint32_t uart_irq;      /* the UART's source */
+    uint64_t gpa_end;       /* all of the VM's guest-physical addresses lie below */
+    const char *isa_hidden; /* names of extensions that the guest does not have, separated by
+                               spaces, beside those that the machine lacks; read during the call */
+    uint64_t mvendorid, marchid, mimpid; /* as the SBI tells them */
+};
+
+/*
+ * Makes a VM, and takes all memory that its structures need; its vCPUs are stopped. CALD_EINVAL
+ * after one line that names VM and member and says what was expected; CALD_ENOMEM after one line;
+ * nothing is taken then. What comes next: its memory, regions of the host's, cald_vm_start().
+ */
+int cald_vm_create(struct cald_machine *machine, const struct cald_vm_params *params,
+                   struct cald_vm **vm);
+
+/* Gives everything back. All its vCPUs are put. */
+void cald_vm_destroy(struct cald_vm *vm);
+
+/*
+ * A VM that is closed keeps its vCPUs' structures and its regions and holds no other memory, nor
+ * any of the guest's; open, it is as cald_vm_create() leaves one. All vCPUs are put. open():
+ * CALD_ENOMEM after one line, and the VM is closed; CALD_EBUSY: it is open.
+ */
+int cald_vm_open(struct cald_vm *vm);
+void cald_vm_close(struct cald_vm *vm);
+
+/* All vCPUs and devices of the library as after creation; memory, and regions of the host's, stay.
+ * All vCPUs are put. */
+void cald_vm_reset(struct cald_vm *vm);
+
+/* vCPU 0 begins at `pc` in S-mode with a0 = 0 and a1 = opaque when it runs next. CALD_ENOMEM after
+ * one line. */
+int cald_vm_start(struct cald_vm *vm, uint64_t pc, uint64_t opaque);
+
+void *cald_vm_owner(const struct cald_vm *vm);
+
+/* vCPU `id`, for as long as the VM exists; NULL: there is none of that number. Back: its VM, and
+ * its number. */
+struct cald_vcpu *cald_vm_vcpu(struct cald_vm *vm, uint32_t id);
+struct cald_vm *cald_vcpu_vm(const struct cald_vcpu *vcpu);
+uint32_t cald_vcpu_id(const struct cald_vcpu *vcpu);
+
+/* A pointer of the host's own for each vCPU. */
+void cald_vcpu_set_owner(struct cald_vcpu *vcpu, void *owner);
+void *cald_vcpu_owner(const struct cald_vcpu *vcpu);
+
+/*
+ * The wire of a source of the VM's interrupt controller is high or low. Any thread; one at a time
+ * for one source. CALD_ENOTSUP: it has no controller; CALD_EINVAL: there is no such source.
+ */
+int cald_vm_irq(struct cald_vm *vm, uint32_t source, bool level);
+
+/* A message-signalled interrupt: `data` written at `gpa`, which is a vCPU's interrupt file. Any
+ * thread. CALD_ENOTSUP: the VM has none; CALD_EINVAL: none is there. */
+int cald_vm_msi(struct cald_vm *vm, uint64_t gpa, uint32_t data);
+
+/* The external interrupt of a vCPU whose VM has no controller of the library's, else CALD_ENOTSUP.
+ * Any thread. */
+int cald_vcpu_external(struct cald_vcpu *vcpu, bool level);
+
+/* Bytes of the host's memory that the VM's page tables take. */
+uint64_t cald_vm_table_bytes(const struct cald_vm *vm);
 
 /*
  * A device's registers. Called on the hart of the vCPU that makes the access, with the `device`

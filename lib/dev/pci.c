@@ -231,9 +231,8 @@ static int pci_region_write(void *device, struct cald_vcpu *vcpu, uint64_t offse
     return pci_bus_write(device, (uint32_t)offset, width, value) ? CALD_OK : CALD_EFAULT;
 }
 
-bool pci_bus_begin(struct pci_bus *bus, struct cald_vm *vm)
+bool pci_bus_begin(struct pci_bus *bus, struct cald_vm *vm, uint64_t base)
 {
     static const struct cald_region_ops ops = {pci_region_read, pci_region_write};
-    return cald_vm_region(vm, "the virtual PCI bus", GUEST_PCI_BASE, GUEST_PCI_SIZE, &ops, bus) ==
-           CALD_OK;
+    return cald_vm_region(vm, "the virtual PCI bus", base, PCI_ECAM_SIZE, &ops, bus) == CALD_OK;
 }

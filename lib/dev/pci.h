@@ -18,8 +18,7 @@
 
 struct cald_vm;
 
-#define GUEST_PCI_BASE 0x30000000UL
-#define GUEST_PCI_SIZE 0x100000UL /* bus 0 */
+#define PCI_ECAM_SIZE 0x100000UL /* bus 0 */
 
 #define PCI_CONFIG_BYTES 256 /* extended space (above) reads as empty */
 #define PCI_BARS 6
@@ -82,8 +81,8 @@ struct pci_bus {
     struct pci_function *function[PCI_SLOTS];
 };
 
-/* Its ECAM window is on the VM's bus from now on. False: something else lies there. */
-bool pci_bus_begin(struct pci_bus *bus, struct cald_vm *vm);
+/* Its ECAM window is on the VM's bus at `base` from now on. False: something else lies there. */
+bool pci_bus_begin(struct pci_bus *bus, struct cald_vm *vm, uint64_t base);
 
 /* That window, by offset from its base. False: no such access. */
 bool pci_bus_read(struct pci_bus *bus, uint32_t offset, unsigned width, uint64_t *value);

@@ -31,7 +31,8 @@ static void uart_taken(void *owner)
 
 static void uart_irq(void *owner, bool data, enum ns16550a_empty empty)
 {
-    vm_irq_level_and_edge(owner, GUEST_UART_IRQ, data, empty != NS16550A_FULL,
+    struct cald_vm *vm = owner;
+    vm_irq_level_and_edge(vm, vm->uart_irq, data, empty != NS16550A_FULL,
                           empty == NS16550A_EMPTIED);
 }
 
@@ -58,11 +59,17 @@ static int uart_write(void *device, struct cald_vcpu *vcpu, uint64_t offset, uin
 
 static const struct cald_region_ops uart_ops = {uart_read, uart_write};
 
-bool uart_begin(struct cald_vm *vm)
+void uart_reset(struct cald_vm *vm)
 {
     struct ns16550a *uart = &vm->uart;
     lock_take(&uart->lock); /* the console may be delivering a key */
     ns16550a_init(uart);
+    lock_release(&uart->lock);
+}
+
+bool uart_add(struct cald_vm *vm)
+{
+    struct ns16550a *uart = &vm->uart;
     uart->owner = vm;
     uart->send = uart_send;
     uart->room = uart_room;
@@ -70,7 +77,7 @@ bool uart_begin(struct cald_vm *vm)
     uart->hurry = uart_hurry;
     uart->taken = uart_taken;
     uart->irq = uart_irq;
-    lock_release(&uart->lock);
-    return !vm->has_console || cald_vm_region(vm, "the serial port", GUEST_UART_BASE,
-                                              GUEST_UART_SIZE, &uart_ops, uart) == CALD_OK;
+    uart_reset(vm);
+    return vm->uart_base == VM_NOWHERE || cald_vm_region(vm, "the serial port", vm->uart_base,
+                                                         VM_UART_SIZE, &uart_ops, uart) == CALD_OK;
 }

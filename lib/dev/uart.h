@@ -8,7 +8,10 @@
 
 struct cald_vm;
 
-/* The port as after reset, on the bus if the VM has one. False: there is no place for it. */
-bool uart_begin(struct cald_vm *vm);
+/* Once, when the VM is made: on the bus, if it has one. False: something else lies there. */
+bool uart_add(struct cald_vm *vm);
+
+/* The port as after a reset of the machine. */
+void uart_reset(struct cald_vm *vm);
 
 #endif

@@ -14,8 +14,8 @@
 bool uart_hot(struct cald_vcpu *vcpu, uint64_t gpa, const struct riscv_access *access)
 {
     struct cald_vm *vm = vcpu->vm;
-    uint64_t *gpr = vcpu->eng.gpr, offset = gpa - GUEST_UART_BASE;
-    if (offset > NS16550A_LSR || access->width != 1 || !vm->has_console)
+    uint64_t *gpr = vcpu->eng.gpr, offset = gpa - vm->uart_base;
+    if (offset > NS16550A_LSR || access->width != 1)
         return false;
     if (access->store) {
         uint8_t byte = (uint8_t)gpr[access->reg];

@@ -3,8 +3,6 @@
 
 #include "lib/vm/vm.h"
 
-#define SLOT_BYTES 0x1000UL
-
 /* Virtual I/O Device (VIRTIO) 1.2, "MMIO Device Register Layout": device id 0 is a placeholder, and
  * drivers leave it alone. The version and the vendor are those of an empty slot of virt. */
 static uint64_t slot_register(uint64_t offset)
@@ -41,12 +39,11 @@ static int slot_write(void *device, struct cald_vcpu *vcpu, uint64_t offset, uin
     return CALD_OK; /* without effect */
 }
 
-void virtio_slots_begin(struct cald_vm *vm)
+void virtio_slots_begin(struct cald_vm *vm, uint64_t base, uint64_t size)
 {
     static const struct cald_region_ops ops = {slot_read, slot_write};
-    for (uint64_t gpa = GUEST_SLOTS_BASE; gpa < GUEST_SLOTS_BASE + GUEST_SLOTS_SIZE;
-         gpa += SLOT_BYTES) {
-        if (!bus_overlap(&vm->bus, gpa, SLOT_BYTES))
-            cald_vm_region(vm, "an empty virtio slot", gpa, SLOT_BYTES, &ops, NULL);
+    for (uint64_t gpa = base; gpa < base + size; gpa += VIRTIO_SLOT_BYTES) {
+        if (!bus_overlap(&vm->bus, gpa, VIRTIO_SLOT_BYTES))
+            cald_vm_region(vm, "an empty virtio slot", gpa, VIRTIO_SLOT_BYTES, &ops, NULL);
     }
 }

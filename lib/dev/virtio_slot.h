@@ -6,12 +6,13 @@
 #ifndef LIB_DEV_VIRTIO_SLOT_H
 #define LIB_DEV_VIRTIO_SLOT_H
 
+#include <stdint.h>
+
 struct cald_vm;
 
-#define GUEST_SLOTS_BASE 0x10001000UL
-#define GUEST_SLOTS_SIZE 0x8000UL
+#define VIRTIO_SLOT_BYTES 0x1000UL
 
-/* Each slot where nothing else is on the VM's bus is there from now on. */
-void virtio_slots_begin(struct cald_vm *vm);
+/* Each slot of [base, base + size) where nothing else is on the VM's bus is there from now on. */
+void virtio_slots_begin(struct cald_vm *vm, uint64_t base, uint64_t size);
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "caldarium/caldarium.h"
 #include "lib/engine/h/state.h"
 #include "lib/engine/shadow/state.h"
 #include "riscv/csr.h"
@@ -24,6 +25,9 @@
 
 struct engine_ops;
 struct cald_machine;
+
+/* The engine of that name. */
+const struct engine_ops *engine_by(enum cald_engine engine);
 
 /* What engine_ops.map() maps: RAM, which host_va() reaches; a device's registers; or a page of the
  * host's that the guest reads as registers without an exit, while its stores exit as EXIT_MMIO. */
@@ -109,6 +113,7 @@ enum engine_special {
 
 /* What an engine keeps for a VM. */
 struct engine_vm {
+    uint64_t sbi_base[SBI_BASE_LAST + 1]; /* first: what SBI BASE answers, by function */
     const struct engine_ops *ops;
     struct cald_machine *machine; /* whose harts it runs on; set before vm_init() */
     const char *name;             /* the VM's name, for messages; owned by the VM */

@@ -11,7 +11,13 @@
 
 static bool has_plic(const struct cald_vm *vm)
 {
-    return vm->irqchip == CALD_IRQCHIP_PLIC;
+    return vm->has_plic;
+}
+
+/* Alone, or in front of interrupt files. */
+static bool has_aplic(const struct cald_vm *vm)
+{
+    return vm->irqchip == CALD_IRQCHIP_APLIC || vm->irqchip == CALD_IRQCHIP_IMSIC;
 }
 
 /* Its vCPUs may have files of the harts'. */
@@ -52,19 +58,37 @@ static void aplic_completed(struct aplic *aplic, unsigned source)
     host_irq_complete(vm_of(aplic), source);
 }
 
+static uint64_t room_bytes(const struct cald_vm *vm)
+{
+    return has_plic(vm) ? plic_room_bytes(vm->vcpu_count, vm->irq_sources)
+                        : aplic_room_bytes(vm->irq_sources);
+}
+
 bool vm_irq_define(struct cald_vm *vm)
 {
-    unsigned sources = vm->irq_sources;
-    uint64_t bytes =
-        has_plic(vm) ? plic_room_bytes(vm->vcpu_count, sources) : aplic_room_bytes(sources);
-    void *room = host_pages_alloc(bytes, HOST_PAGE_SIZE);
-    if (!room)
+    if (vm->irqchip == CALD_IRQCHIP_NONE)
+        return true;
+    vm->irq_room = host_pages_alloc(room_bytes(vm), HOST_PAGE_SIZE);
+    if (!vm->irq_room)
         return false;
-    if (has_plic(vm))
-        plic_size(&vm->plic, vm->vcpu_count, sources, room);
-    else
-        aplic_size(&vm->aplic, sources, room);
+    if (has_plic(vm)) {
+        plic_size(&vm->plic, vm->vcpu_count, vm->irq_sources, vm->irq_room);
+        vm->plic.changed = plic_changed;
+        vm->plic.completed = vm->forwards ? plic_completed : NULL;
+    } else {
+        aplic_size(&vm->aplic, vm->irq_sources, vm->irq_room);
+        vm->aplic.changed = aplic_changed;
+        vm->aplic.message = aplic_message;
+        vm->aplic.completed = aplic_completed;
+    }
     return true;
+}
+
+void vm_irq_undefine(struct cald_vm *vm)
+{
+    if (vm->irq_room)
+        host_pages_free(vm->irq_room, room_bytes(vm));
+    vm->irq_room = NULL;
 }
 
 static int answer(bool served)
@@ -113,10 +137,10 @@ static int files_region_write(void *device, struct cald_vcpu *vcpu, uint64_t off
                               uint64_t value)
 {
     struct cald_vm *vm = device;
-    struct cald_vcpu *to = &vm->vcpus[offset / GUEST_IMSIC_PAGE];
+    struct cald_vcpu *to = &vm->vcpus[offset / VM_IMSIC_PAGE];
     bool posted;
     (void)vcpu;
-    if (!imsic_store(&to->imsic, offset % GUEST_IMSIC_PAGE, width, value, &posted))
+    if (!imsic_store(&to->imsic, offset % VM_IMSIC_PAGE, width, value, &posted))
         return CALD_EFAULT;
     if (posted)
         vcpu_mail(to, MAIL_EXTERNAL);
@@ -127,36 +151,36 @@ static const struct cald_region_ops plic_ops = {plic_region_read, plic_region_wr
 static const struct cald_region_ops aplic_ops = {aplic_region_read, aplic_region_write};
 static const struct cald_region_ops files_ops = {files_region_read, files_region_write};
 
-static bool add_regions(struct cald_vm *vm)
+bool vm_irq_add(struct cald_vm *vm)
 {
     const char *name = "the virtual interrupt controller";
     if (has_plic(vm))
-        return !bus_add(vm, name, GUEST_PLIC_BASE, GUEST_PLIC_SIZE, &plic_ops, &vm->plic, true);
+        return !bus_add(vm, name, vm->plic_base, VM_PLIC_SIZE, &plic_ops, &vm->plic, true);
     if (vm->irqchip == CALD_IRQCHIP_IMSIC &&
-        bus_add(vm, "the vCPUs' interrupt files", GUEST_IMSIC_BASE,
-                vm->vcpu_count * GUEST_IMSIC_PAGE, &files_ops, vm, true))
+        bus_add(vm, "the vCPUs' interrupt files", vm->imsic_base, vm->vcpu_count * VM_IMSIC_PAGE,
+                &files_ops, vm, true))
         return false;
-    return !bus_add(vm, name, GUEST_APLIC_BASE, GUEST_APLIC_SIZE, &aplic_ops, &vm->aplic, true);
+    return !has_aplic(vm) ||
+           !bus_add(vm, name, vm->aplic_base, VM_APLIC_SIZE, &aplic_ops, &vm->aplic, true);
 }
 
-bool vm_irq_init(struct cald_vm *vm)
+bool vm_irq_open(struct cald_vm *vm)
 {
-    if (!add_regions(vm))
-        return false;
-    if (has_plic(vm)) {
-        plic_init(&vm->plic);
-        vm->plic.changed = plic_changed;
-        vm->plic.completed = vm->forwards ? plic_completed : NULL;
-        return true;
-    }
+    return !has_files(vm) || vm->eng.ops->window_init(&vm->eng, vm->imsic_base) == 0;
+}
+
+void vm_irq_reset(struct cald_vm *vm)
+{
     bool imsic = vm->irqchip == CALD_IRQCHIP_IMSIC;
-    vm->aplic.changed = aplic_changed;
-    vm->aplic.message = aplic_message;
-    vm->aplic.completed = aplic_completed;
-    aplic_init(&vm->aplic, vm->vcpu_count, imsic);
-    for (unsigned n = 0; n < vm->vcpu_count && imsic; n++)
-        imsic_init(&vm->vcpus[n].imsic, vm->imsic_ids);
-    return !has_files(vm) || vm->eng.ops->window_init(&vm->eng, GUEST_IMSIC_BASE) == 0;
+    if (has_plic(vm))
+        plic_init(&vm->plic);
+    else if (has_aplic(vm))
+        aplic_init(&vm->aplic, vm->vcpu_count, imsic);
+    for (unsigned n = 0; n < vm->vcpu_count; n++) {
+        atomic_store(&vm->vcpus[n].external, 0);
+        if (imsic)
+            imsic_init(&vm->vcpus[n].imsic, vm->imsic_ids);
+    }
 }
 
 /*
@@ -168,7 +192,7 @@ bool vm_irq_map(struct cald_vm *vm)
 {
     if (!has_plic(vm) || !vm->hidden[ISA_SVPBMT])
         return true;
-    return vm->eng.ops->map(&vm->eng, GUEST_PLIC_BASE + PLIC_ENABLE_BASE, host_pa(vm->plic.enable),
+    return vm->eng.ops->map(&vm->eng, vm->plic_base + PLIC_ENABLE_BASE, host_pa(vm->plic.enable),
                             plic_enable_bytes(vm->vcpu_count), ENGINE_MAP_READ_ONLY) == 0;
 }
 
@@ -186,12 +210,12 @@ void vm_irq_put(struct cald_vcpu *vcpu)
 
 uint64_t vm_irq_file_gpa(const struct cald_vcpu *vcpu)
 {
-    return GUEST_IMSIC_BASE + vcpu->id * GUEST_IMSIC_PAGE;
+    return vcpu->vm->imsic_base + vcpu->id * VM_IMSIC_PAGE;
 }
 
 void vm_irq_forward(struct cald_vm *vm, unsigned source, unsigned type)
 {
-    if (!has_plic(vm))
+    if (has_aplic(vm))
         aplic_forward(&vm->aplic, source, type == TYPE_RISING || type == TYPE_FALLING);
 }
 
@@ -199,7 +223,7 @@ void vm_irq_fired(struct cald_vm *vm, unsigned source)
 {
     if (has_plic(vm))
         plic_pulse(&vm->plic, source);
-    else
+    else if (has_aplic(vm))
         aplic_fired(&vm->aplic, source);
 }
 
@@ -207,14 +231,14 @@ void vm_irq_level(struct cald_vm *vm, unsigned source, bool level)
 {
     if (has_plic(vm))
         plic_set_level(&vm->plic, source, level);
-    else
+    else if (has_aplic(vm))
         aplic_set_wire(&vm->aplic, source, level);
 }
 
 void vm_irq_level_and_edge(struct cald_vm *vm, unsigned source, bool level, bool high, bool edge)
 {
     if (!has_plic(vm)) {
-        aplic_set_wire(&vm->aplic, source, level || high);
+        vm_irq_level(vm, source, level || high);
         return;
     }
     plic_set_level(&vm->plic, source, level);
@@ -229,8 +253,8 @@ void vm_irq_pulse(struct cald_vm *vm, unsigned source)
     if (has_plic(vm)) {
         plic_pulse(&vm->plic, source);
     } else {
-        aplic_set_wire(&vm->aplic, source, true);
-        aplic_set_wire(&vm->aplic, source, false);
+        vm_irq_level(vm, source, true);
+        vm_irq_level(vm, source, false);
     }
 }
 
@@ -246,8 +270,10 @@ void vm_irq_show(struct cald_vcpu *vcpu)
         line = plic_line(&vm->plic, vcpu->id);
     else if (vm->irqchip == CALD_IRQCHIP_IMSIC)
         line = imsic_line(&vcpu->imsic);
-    else
+    else if (has_aplic(vm))
         line = aplic_line(&vm->aplic, vcpu->id);
+    else
+        line = atomic_load(&vcpu->external);
     vcpu->eng.ops->irq(&vcpu->eng, GUEST_IRQ_EXTERNAL, line);
 }
 
@@ -255,4 +281,35 @@ void vm_irq_message(struct cald_vcpu *vcpu, uint32_t id)
 {
     if (imsic_post(&vcpu->imsic, id))
         vcpu_mail(vcpu, MAIL_EXTERNAL);
+}
+
+int cald_vm_irq(struct cald_vm *vm, uint32_t source, bool level)
+{
+    if (vm->irqchip == CALD_IRQCHIP_NONE)
+        return CALD_ENOTSUP;
+    if (!source || source > vm->irq_sources)
+        return CALD_EINVAL;
+    vm_irq_level(vm, source, level);
+    return CALD_OK;
+}
+
+int cald_vm_msi(struct cald_vm *vm, uint64_t gpa, uint32_t data)
+{
+    uint64_t n = (gpa - vm->imsic_base) / VM_IMSIC_PAGE;
+    if (vm->irqchip != CALD_IRQCHIP_IMSIC)
+        return CALD_ENOTSUP;
+    /* The register seteipnum_le alone (AIA specification 3.5): it is what devices write to. */
+    if (n >= vm->vcpu_count || gpa % VM_IMSIC_PAGE)
+        return CALD_EINVAL;
+    vm_irq_message(&vm->vcpus[n], data);
+    return CALD_OK;
+}
+
+int cald_vcpu_external(struct cald_vcpu *vcpu, bool level)
+{
+    if (vcpu->vm->irqchip != CALD_IRQCHIP_NONE)
+        return CALD_ENOTSUP;
+    if (atomic_exchange(&vcpu->external, level) != level)
+        vcpu_mail(vcpu, MAIL_EXTERNAL);
+    return CALD_OK;
 }

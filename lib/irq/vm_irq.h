@@ -12,12 +12,19 @@
 struct cald_vm;
 struct cald_vcpu;
 
-/* Takes the memory that the controller needs; once, when the VM is defined. False: there is none.
- */
+/* Takes the memory that the controller needs, once, when the VM is made, and gives it back. False:
+ * there is none. */
 bool vm_irq_define(struct cald_vm *vm);
+void vm_irq_undefine(struct cald_vm *vm);
 
-/* The state after reset, with its registers on the bus; no vCPU runs. False: out of memory. */
-bool vm_irq_init(struct cald_vm *vm);
+/* Puts its registers on the VM's bus, once. False: something else lies there. */
+bool vm_irq_add(struct cald_vm *vm);
+
+/* What it needs of the engine, which has just been opened. False: out of memory. */
+bool vm_irq_open(struct cald_vm *vm);
+
+/* The state after reset; no vCPU runs. */
+void vm_irq_reset(struct cald_vm *vm);
 
 /* What of the controller's registers the guest may read without an exit; once the VM has its RAM.
  * False: out of memory. */

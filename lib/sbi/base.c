@@ -7,10 +7,15 @@
 #define IMPLEMENTATION_VERSION 1
 #define SPEC_VERSION (2UL << 24)
 
-/* By function; engine h's trap entry reads it too. The last three are mvendorid, marchid, mimpid:
- * "not told" is a legal answer for them. */
-const uint64_t sbi_base_constants[SBI_BASE_LAST + 1] = {SPEC_VERSION, IMPLEMENTATION_ID,
-                                                        IMPLEMENTATION_VERSION};
+void sbi_base_init(struct engine_vm *vm, uint64_t mvendorid, uint64_t marchid, uint64_t mimpid)
+{
+    vm->sbi_base[0] = SPEC_VERSION;
+    vm->sbi_base[1] = IMPLEMENTATION_ID;
+    vm->sbi_base[2] = IMPLEMENTATION_VERSION;
+    vm->sbi_base[SBI_BASE_GET_MVENDORID] = mvendorid;
+    vm->sbi_base[SBI_BASE_GET_MVENDORID + 1] = marchid;
+    vm->sbi_base[SBI_BASE_GET_MVENDORID + 2] = mimpid;
+}
 
 struct sbi_ret sbi_hot_base(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                             uint64_t a5, uint64_t function, struct cald_vcpu *vcpu)
@@ -21,5 +26,5 @@ struct sbi_ret sbi_hot_base(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, 
         return (struct sbi_ret){SBI_ERR_NOT_SUPPORTED, 0};
     if (function == SBI_BASE_PROBE)
         return (struct sbi_ret){SBI_SUCCESS, sbi_has(vcpu, a0)};
-    return (struct sbi_ret){SBI_SUCCESS, sbi_base_constants[function]};
+    return (struct sbi_ret){SBI_SUCCESS, vcpu->eng.vm->sbi_base[function]};
 }

@@ -114,7 +114,7 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_
 
 void sbi_hsm_reset(struct cald_vcpu *vcpu)
 {
-    atomic_store(&vcpu->hsm, vcpu->id ? SBI_HSM_STOPPED : SBI_HSM_START_PENDING);
+    atomic_store(&vcpu->hsm, SBI_HSM_STOPPED);
 }
 
 /* A hart that starts has no counter taken and no memory that is written for it: what an earlier

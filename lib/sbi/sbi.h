@@ -47,8 +47,8 @@ void sbi_answer(struct cald_vcpu *vcpu, struct sbi_ret ret);
  * SBI_NO_ANSWER while there is no room: the guest makes the call again. */
 int64_t sbi_put_byte(struct cald_vcpu *vcpu, char byte);
 
-/* What BASE answers, by function; probe_extension's is none. */
-extern const uint64_t sbi_base_constants[];
+/* What BASE answers a VM's guest; engine h's trap entry reads it too. */
+void sbi_base_init(struct engine_vm *vm, uint64_t mvendorid, uint64_t marchid, uint64_t mimpid);
 
 /* The hot ones. Arguments as the guest's registers a0..a6, a7 replaced by the vCPU. */
 struct sbi_ret sbi_hot_base(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
@@ -94,7 +94,7 @@ static inline bool sbi_hart_mask(const struct cald_vcpu *vcpu, uint64_t mask, ui
  * Starting, stopping and suspending, for HSM, SUSP and the start of a VM. lib/vcpu/run.c calls
  * sbi_hsm_started() and sbi_hsm_resume(), on the vCPU's hart.
  */
-void sbi_hsm_reset(struct cald_vcpu *vcpu);   /* stopped, or start-pending for vCPU 0 */
+void sbi_hsm_reset(struct cald_vcpu *vcpu);   /* stopped */
 void sbi_hsm_started(struct cald_vcpu *vcpu); /* carries a pending start out */
 void sbi_hsm_resume(struct cald_vcpu *vcpu);  /* a suspended vCPU's interrupt came */
 

@@ -50,10 +50,10 @@ static __attribute__((noinline)) bool aia_register(struct cald_vcpu *vcpu, uint6
 bool hot_device(struct engine_vcpu *eng, uint64_t gpa, const struct riscv_access *access)
 {
     struct cald_vcpu *vcpu = vcpu_of(eng);
-    uint64_t offset = gpa - GUEST_PLIC_BASE;
+    uint64_t offset = gpa - vcpu->vm->plic_base;
     if (!vcpu->vm->has_plic)
         return aia_register(vcpu, gpa, access) || uart_hot(vcpu, gpa, access);
-    if (offset >= GUEST_PLIC_SIZE)
+    if (offset >= VM_PLIC_SIZE)
         return uart_hot(vcpu, gpa, access);
     bool served;
     if (access->store) {

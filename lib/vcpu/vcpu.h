@@ -108,6 +108,10 @@ struct cald_vcpu {
     uint64_t fw_count[FW_EVENTS];
     struct vcpu_pmu pmu;
 
+    _Atomic uint32_t external; /* its external interrupt, where its VM has no controller */
+
+    void *vector; /* room for its vector registers; NULL: it has none */
+
     struct imsic imsic; /* its interrupt file, where its VM has such */
 
     struct trace *_Atomic trace; /* lib/vcpu/trace.h; NULL: never wanted so far */
@@ -128,7 +132,7 @@ static inline struct cald_vcpu *vcpu_of(struct engine_vcpu *eng)
     return (struct cald_vcpu *)eng;
 }
 
-/* Cold start state, as after vm_ready(): vCPU 0 start-pending, the others stopped. */
+/* Cold start state: stopped. */
 void vcpu_init(struct cald_vcpu *vcpu, struct cald_vm *vm, unsigned id);
 
 /* Leaves mail for `to` and kicks its hart where that is needed. */

@@ -8,60 +8,88 @@
 #include "lib/vm/vm.h"
 #include "host/host.h"
 
-bool vm_begin(struct cald_vm *vm)
+static int no_tables(const struct cald_vm *vm)
 {
-    vm->eng.name = vm->name;
-    vm->eng.isa_disable = vm->hidden;
-    vm->has_plic = vm->irqchip == CALD_IRQCHIP_PLIC;
-    vm->bus.count = 0;
-    if (vm->eng.ops->vm_init(&vm->eng) < 0) {
-        line_error("vm %s: no memory is left for its page tables", vm->name);
-        return false;
-    }
-    if (!vm_irq_init(vm) || !uart_begin(vm)) {
-        line_error("vm %s: no memory is left for its page tables", vm->name);
-        vm_end(vm);
-        return false;
-    }
-    return true;
+    line_error("vm %s: no memory is left for its page tables", vm->name);
+    return CALD_ENOMEM;
 }
 
-bool vm_ready(struct cald_vm *vm, uint64_t pc, uint64_t opaque)
+int cald_vm_open(struct cald_vm *vm)
 {
-    const struct engine_ops *ops = vm->eng.ops;
-    if (!vm_irq_map(vm)) {
-        line_error("vm %s: no memory is left for its page tables", vm->name);
-        return false;
+    if (vm->open)
+        return CALD_EBUSY;
+    if (vm->eng.ops->vm_init(&vm->eng) < 0)
+        return no_tables(vm);
+    vm->open = true;
+    if (!vm_irq_open(vm)) {
+        cald_vm_close(vm);
+        return no_tables(vm);
     }
-    for (unsigned n = 0; ops->vcpu_init && n < vm->vcpu_count; n++) {
-        vm->vcpus[n].eng.vm = &vm->eng;
-        if (ops->vcpu_init(&vm->vcpus[n].eng) < 0) {
-            line_error("vm %s: no memory is left for the shadow tables of its %u vCPUs", vm->name,
-                       vm->vcpu_count);
-            return false;
-        }
-    }
-    for (unsigned n = 0; n < vm->vcpu_count; n++)
-        vcpu_init(&vm->vcpus[n], vm, n);
-    vm->vcpus[0].start_pc = pc;
-    vm->vcpus[0].start_opaque = opaque;
-    return true;
+    cald_vm_reset(vm);
+    return CALD_OK;
 }
 
-void vm_end(struct cald_vm *vm)
+void cald_vm_close(struct cald_vm *vm)
 {
     const struct engine_ops *ops = vm->eng.ops;
     for (unsigned n = 0; n < vm->vcpu_count; n++)
         atomic_store(&vm->vcpus[n].hsm, SBI_HSM_STOPPED);
+    if (!vm->open)
+        return;
+    vm->open = false;
     vm->ram_chunks = 0;
     for (unsigned n = 0; ops->vcpu_fini && n < vm->vcpu_count; n++)
         ops->vcpu_fini(&vm->vcpus[n].eng);
+    vm->started = false;
     ops->vm_fini(&vm->eng);
 }
 
-uint64_t vm_table_bytes(const struct cald_vm *vm)
+void cald_vm_reset(struct cald_vm *vm)
 {
-    return vm->eng.ops->table_bytes(&vm->eng);
+    vm_irq_reset(vm);
+    uart_reset(vm);
+    for (unsigned n = 0; n < vm->vcpu_count; n++) {
+        vcpu_init(&vm->vcpus[n], vm, n);
+        if (vm->started) /* its shadow tables may hold what was */
+            atomic_store(&vm->vcpus[n].mailbox, MAIL_FLUSH);
+    }
+}
+
+/* The rest of what it needs: how much that is, its memory says. */
+static int take_tables(struct cald_vm *vm)
+{
+    const struct engine_ops *ops = vm->eng.ops;
+    if (vm->started)
+        return CALD_OK;
+    if (!vm_irq_map(vm))
+        return no_tables(vm);
+    for (unsigned n = 0; ops->vcpu_init && n < vm->vcpu_count; n++) {
+        if (ops->vcpu_init(&vm->vcpus[n].eng) < 0) {
+            line_error("vm %s: no memory is left for the shadow tables of its %u vCPUs", vm->name,
+                       vm->vcpu_count);
+            return CALD_ENOMEM;
+        }
+    }
+    vm->started = true;
+    return CALD_OK;
+}
+
+int cald_vm_start(struct cald_vm *vm, uint64_t pc, uint64_t opaque)
+{
+    struct cald_vcpu *first = &vm->vcpus[0];
+    int error = take_tables(vm);
+    if (error)
+        return error;
+    first->start_pc = pc;
+    first->start_opaque = opaque;
+    atomic_store(&first->hsm, SBI_HSM_START_PENDING);
+    vcpu_mail(first, MAIL_WAKE);
+    return CALD_OK;
+}
+
+uint64_t cald_vm_table_bytes(const struct cald_vm *vm)
+{
+    return vm->open ? vm->eng.ops->table_bytes(&vm->eng) : 0;
 }
 
 bool vm_time_can_stand(const struct cald_vm *vm)

@@ -31,9 +31,16 @@ struct ram_chunk {
 };
 #define VM_RAM_CHUNKS 64
 
+#define VM_NAME_BYTES 32
+
+/* Where no guest-physical address reaches: a device that the VM hasn't. */
+#define VM_NOWHERE (1UL << 63)
+
 struct cald_vm {
-    const char *name; /* for messages */
-    void *owner;      /* the host's own */
+    char name[VM_NAME_BYTES]; /* for messages */
+    void *owner;              /* the host's own */
+    bool open;                /* it has what the engine needs of the VM */
+    bool started;             /* and of its vCPUs */
 
     enum cald_irqchip irqchip;
     bool has_plic;        /* it is a PLIC: for the hot path */
@@ -43,6 +50,10 @@ struct cald_vm {
     unsigned irq_sources; /* the controller has 1..irq_sources */
     unsigned imsic_ids;   /* identities 1..imsic_ids of a vCPU's interrupt file */
     bool csrs_go_out;     /* CSRs that it doesn't have are CALD_CSR_ACCESS; else they are illegal */
+    unsigned uart_irq;
+    uint64_t plic_base, aplic_base, imsic_base, uart_base; /* or VM_NOWHERE */
+    void *irq_room;                                        /* the controller's memory */
+    uint64_t vector_bytes;                                 /* of each vCPU's vector registers */
     const struct sbi_extension *sbi_own; /* an extension of the host's own, or NULL */
 
     uint8_t hidden[ISA_EXT_COUNT]; /* 1: not shown to the guest */
@@ -61,23 +72,6 @@ struct cald_vm {
     struct ram_chunk ram[VM_RAM_CHUNKS];
     struct engine_vm eng;
 };
-
-/*
- * Takes what the engine and the interrupt controller need; the VM has no memory yet, no regions but
- * the library's own. False after one line, and nothing is taken. eng.ops, eng.gpa_end, hidden[] and
- * all that tells of the interrupt controller are set.
- */
-bool vm_begin(struct cald_vm *vm);
-
-/* Once it has its memory: what the engine needs for each vCPU, all of them as after a reset of the
- * machine, vCPU 0 to start at `pc` with a1 = opaque. False after one line; vm_end() cleans up. */
-bool vm_ready(struct cald_vm *vm, uint64_t pc, uint64_t opaque);
-
-/* Gives all that back; RAM is the host's to give back, before. No vCPU is loaded on any hart. */
-void vm_end(struct cald_vm *vm);
-
-/* Bytes of the host's memory that are in its page tables. */
-uint64_t vm_table_bytes(const struct cald_vm *vm);
 
 /* Adds [gpa, gpa + size) of RAM, which is `host` for the library. False: no memory for its page
  * tables, or too many pieces. */
@@ -105,18 +99,11 @@ bool vm_is_ram(const struct cald_vm *vm, uint64_t gpa, uint64_t bytes);
 /* A pointer to [gpa, gpa+bytes) where that is one run of host memory, else NULL. */
 void *vm_ram(const struct cald_vm *vm, uint64_t gpa, uint64_t bytes);
 
-/* Guest-physical places of the virtual devices (QEMU virt's familiar map). */
-#define GUEST_PLIC_BASE 0x0c000000UL
-#define GUEST_PLIC_SIZE 0x00600000UL
-#define GUEST_APLIC_BASE 0x0d000000UL
-#define GUEST_APLIC_SIZE 0x8000UL
-#define GUEST_IMSIC_BASE 0x28000000UL /* vCPU n's interrupt file: the n-th page */
-#define GUEST_IMSIC_PAGE 0x1000UL
-#define GUEST_IMSIC_SIZE (GUEST_IMSIC_PAGE * CALD_MAX_VCPUS)
-#define GUEST_UART_BASE 0x10000000UL
-#define GUEST_UART_SIZE 0x100UL
-#define GUEST_UART_IRQ 10
-#define GUEST_MIN_SOURCES 95   /* of a guest's PLIC or APLIC */
-#define GUEST_MAX_SOURCES 1023 /* what either can number */
+/* Sizes of the virtual devices' registers. */
+#define VM_PLIC_SIZE 0x00600000UL
+#define VM_APLIC_SIZE 0x8000UL
+#define VM_IMSIC_PAGE 0x1000UL /* vCPU n's interrupt file: the n-th page */
+#define VM_UART_SIZE 0x100UL
+#define VM_MAX_SOURCES 1023 /* what a PLIC or an APLIC can number */
 
 #endif

@@ -19,8 +19,8 @@
 static struct vm_config guest_config;
 static struct vm guest_vm;
 static struct cald_machine guest_machine;
-static struct cald_vm guest;
-static struct cald_vcpu guest_vcpus[GUEST_VCPUS];
+#define guest (guest_vm.cald)
+#define guest_vcpus (guest->vcpus)
 static struct fence guest_fence; /* the last one that the engine carried out */
 static unsigned guest_fences;
 static uint32_t guest_irqs; /* bit n: interrupt n was shown or taken away */
@@ -46,6 +46,10 @@ static int fake_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t si
 {
     (void)vm, (void)gpa, (void)pa, (void)size, (void)what;
     return 0;
+}
+static void fake_vector_room(struct engine_vcpu *v, void *room)
+{
+    (void)v, (void)room;
 }
 static uint64_t fake_table_bytes(const struct engine_vm *vm)
 {
@@ -143,6 +147,7 @@ static const struct engine_ops fake_engine = {
     .in_user = fake_in_user,
     .counter_open = fake_counter_open,
     .table_bytes = fake_table_bytes,
+    .vector_room = fake_vector_room,
     .vcpu_reset = fake_begin,
     .vcpu_resume = fake_begin,
     .load = fake_load,
@@ -158,14 +163,20 @@ static const struct engine_ops fake_engine = {
     .state = fake_state,
 };
 
-/* A VM of `mib` MiB at GUEST_RAM that is described and not yet created. */
-static inline void guest_describe(unsigned mib)
+static const struct engine_ops *guest_engine = &fake_engine;
+
+const struct engine_ops *engine_by(enum cald_engine engine)
+{
+    (void)engine;
+    return guest_engine;
+}
+
+/* The configuration of a VM of `mib` MiB at GUEST_RAM. */
+static inline void guest_configure(unsigned mib)
 {
     sim_reset();
     memset(&guest_config, 0, sizeof(guest_config));
     memset(&guest_vm, 0, sizeof(guest_vm));
-    memset(&guest, 0, sizeof(guest));
-    memset(guest_vcpus, 0, sizeof(guest_vcpus));
     guest_fences = guest_irqs = 0;
     guest_sip = 0;
     guest_exit = (struct exit){.reason = EXIT_INTERRUPT};
@@ -182,17 +193,28 @@ static inline void guest_describe(unsigned mib)
     guest_config.irqchip = IRQCHIP_PLIC;
     board.timebase = 10000000;
     guest_vm.config = &guest_config;
-    guest_vm.cald = &guest;
-    guest.eng.ops = &fake_engine;
-    guest.eng.machine = &guest_machine;
-    guest.vcpus = guest_vcpus;
-    guest.vcpu_count = GUEST_VCPUS;
-    for (unsigned n = 0; n < GUEST_VCPUS; n++) {
-        guest_vcpus[n].eng.ops = &fake_engine;
-        guest_vcpus[n].vm = &guest;
-        guest_vcpus[n].id = n;
-    }
-    vm_describe(&guest_vm);
+    guest_machine.told = (struct cald_machine_params){
+        .harts = 8, .flags = CALD_MACHINE_H | CALD_MACHINE_SHADOW, .gstage_modes = 1 << 3};
+    board.machine = &guest_machine;
+}
+
+/* The VM that it describes, open, without memory yet. guest_end() gives it back. */
+static inline void guest_make(void)
+{
+    assert_int_equal(vm_define(&guest_vm), CALD_OK);
+    assert_int_equal(cald_vm_open(guest), CALD_OK);
+}
+
+static inline void guest_describe(unsigned mib)
+{
+    guest_configure(mib);
+    guest_make();
+}
+
+static inline void guest_end(void)
+{
+    memory_give_back(&guest_vm);
+    cald_vm_destroy(guest);
 }
 
 #endif

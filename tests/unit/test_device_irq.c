@@ -99,15 +99,18 @@ static int set_up(void **state)
     (void)state;
     memset(&wire, 0, sizeof(wire));
     memset(&vm, 0, sizeof(vm));
-    vm.name = "vm";
     vm.irqchip = irqchip;
+    vm.has_plic = irqchip == CALD_IRQCHIP_PLIC;
+    vm.plic_base = GUEST_PLIC_BASE;
+    vm.aplic_base = GUEST_APLIC_BASE;
     vm.irq_sources = SOURCES;
     vm.vcpus = &vcpu;
     vcpu.vm = &vm;
     vm.vcpu_count = 1;
     vm.forwards = true;
     assert_true(vm_irq_define(&vm));
-    assert_true(vm_irq_init(&vm));
+    assert_true(vm_irq_add(&vm));
+    vm_irq_reset(&vm);
     board_tree.uart_irq = 0;
     polls = 0;
     return 0;
@@ -117,9 +120,7 @@ static int tear_down(void **state)
 {
     (void)state;
     host_irq_detach(&vm, SOURCE);
-    host_pages_free(irqchip == CALD_IRQCHIP_PLIC ? (void *)vm.plic.enable : (void *)vm.aplic.target,
-                    irqchip == CALD_IRQCHIP_PLIC ? plic_room_bytes(1, SOURCES)
-                                                 : aplic_room_bytes(SOURCES));
+    vm_irq_undefine(&vm);
     return 0;
 }
 
@@ -175,8 +176,7 @@ static void ended_before_it_was_completed(void **state)
     host_irq_detach(&vm, SOURCE);
     host_irq_attach(&vm, SOURCE, RISING);
     assert_false(wire.claimed);
-    vm.bus.count = 0;
-    assert_true(vm_irq_init(&vm));
+    vm_irq_reset(&vm);
     assert_true(fires());
 }
 

@@ -99,7 +99,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    memory_give_back(&guest_vm);
+    guest_end();
     assert_int_equal(sim_pages_taken, 0);
     return 0;
 }
@@ -125,7 +125,7 @@ static void is_loaded(void)
 {
     assert_true(load_images(&guest_vm, &loaded));
     assert_int_equal(loaded.entry, 0x80200000);
-    assert_true(vm_read(&guest, loaded.entry, out, PLAIN));
+    assert_true(vm_read(guest, loaded.entry, out, PLAIN));
     assert_memory_equal(out, plain, PLAIN);
 }
 

@@ -212,7 +212,7 @@ static void others(void **state)
 {
     (void)state;
     struct pci_function before = function;
-    for (uint32_t offset = 0; offset < GUEST_PCI_SIZE; offset += 4) {
+    for (uint32_t offset = 0; offset < PCI_ECAM_SIZE; offset += 4) {
         uint64_t value = 0;
         if (offset >> 12 == 5 << 3)
             continue;

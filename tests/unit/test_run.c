@@ -10,23 +10,18 @@
 #define PC 0x80001000UL
 #define HART 3
 
-static struct cald_vcpu *const first = &guest_vcpus[0], *const second = &guest_vcpus[1];
+#define first (&guest_vcpus[0])
+#define second (&guest_vcpus[1])
 static struct cald_exit out;
-static _Alignas(HOST_PAGE_SIZE) uint8_t plic_room[3 * HOST_PAGE_SIZE];
 
 static int set_up(void **state)
 {
     (void)state;
     guest_describe(16);
     assert_int_equal(memory_take(&guest_vm), 0);
-    assert_true(plic_room_bytes(GUEST_VCPUS, GUEST_MIN_SOURCES) <= sizeof(plic_room));
-    memset(plic_room, 0, sizeof(plic_room));
-    plic_size(&guest.plic, GUEST_VCPUS, GUEST_MIN_SOURCES, plic_room);
-    assert_true(vm_irq_init(&guest));
-    for (unsigned n = 0; n < GUEST_VCPUS; n++)
-        vcpu_init(&guest_vcpus[n], &guest, n);
-    first->start_pc = PC;
-    first->start_opaque = 77;
+    assert_int_equal(cald_vm_start(guest, PC, 77), CALD_OK);
+    atomic_store(&first->mailbox, 0);
+    sim_kicks = 0;
     atomic_store(&guest_vm.state, VM_RUNNING);
     out = (struct cald_exit){0};
     return 0;
@@ -35,7 +30,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    memory_give_back(&guest_vm);
+    guest_end();
     assert_int_equal(sim_pages_taken, 0);
     return 0;
 }
@@ -252,7 +247,7 @@ static void test_steal(void **state)
     cald_vcpu_put(first);
     cald_vcpu_steal(first, 10);
     assert_int_equal(run(first), CALD_AGAIN);
-    assert_true(vm_read(&guest, (PC & ~63UL) + 8, &steal, 8));
+    assert_true(vm_read(guest, (PC & ~63UL) + 8, &steal, 8));
     assert_int_equal(steal, 1000);
 }
 
@@ -263,7 +258,7 @@ static void load_from_nowhere(void)
         (struct exit){.reason = EXIT_MMIO,
                       .cause = CAUSE_LOAD_GUEST_PAGE,
                       .gva = 0x4444,
-                      .gpa = 0x10001000,
+                      .gpa = 0x20001000,
                       .access = {.width = 2, .reg = 15, .sign_extend = true, .insn_bytes = 2}};
     first->eng.pc = PC;
 }
@@ -274,7 +269,7 @@ static void test_load_goes_out(void **state)
     start();
     load_from_nowhere();
     assert_int_equal(run(first), CALD_MMIO);
-    assert_int_equal(out.gpa, 0x10001000);
+    assert_int_equal(out.gpa, 0x20001000);
     assert_int_equal(out.width, 2);
     assert_false(out.write);
     assert_int_equal(first->eng.pc, PC);
@@ -282,7 +277,7 @@ static void test_load_goes_out(void **state)
     guest_runs = 0;
     out = (struct cald_exit){0};
     assert_int_equal(run(first), CALD_MMIO);
-    assert_int_equal(out.gpa, 0x10001000);
+    assert_int_equal(out.gpa, 0x20001000);
     assert_int_equal(guest_runs, 0);
     cald_vcpu_complete(first, CALD_OK, 0x8001);
     assert_int_equal(first->eng.gpr[15], 0xffffffffffff8001);
@@ -351,7 +346,7 @@ static void test_access_to_a_region_stays_inside(void **state)
 {
     (void)state;
     static const struct cald_region_ops ops = {region_read, region_write};
-    assert_int_equal(cald_vm_region(&guest, "test", 0x10001000, 16, &ops, NULL), CALD_OK);
+    assert_int_equal(cald_vm_region(guest, "test", 0x20001000, 16, &ops, NULL), CALD_OK);
     start();
     load_from_nowhere();
     guest_exit.gpa += 4;
@@ -370,7 +365,7 @@ static void test_call_goes_out(void **state)
 {
     (void)state;
     start();
-    guest.sbi_own = &sbi_out;
+    guest->sbi_own = &sbi_out;
     first->eng.pc = PC;
     sbi_call(first, 0x09123456, 3, 11, 12, 13);
     assert_int_equal(run(first), CALD_SBI);
@@ -395,7 +390,7 @@ static void test_register_goes_out(void **state)
     first->eng.gpr[11] = 6;
     assert_int_equal(run(first), CALD_AGAIN); /* where none goes out it is illegal */
     assert_int_equal(guest_cause, CAUSE_ILLEGAL);
-    guest.csrs_go_out = true;
+    guest->csrs_go_out = true;
     first->eng.pc = PC;
     assert_int_equal(run(first), CALD_CSR_ACCESS);
     assert_int_equal(out.csr, 0x5c0);

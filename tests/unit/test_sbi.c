@@ -7,15 +7,13 @@
 #define PC 0x80001000UL
 #define RAM_END (GUEST_RAM + 16 * GUEST_MIB)
 
-static struct cald_vcpu *const caller = &guest_vcpus[0];
+#define caller (&guest_vcpus[0])
 
 static int set_up(void **state)
 {
     (void)state;
     guest_describe(16);
     assert_int_equal(memory_take(&guest_vm), 0);
-    for (unsigned n = 0; n < GUEST_VCPUS; n++)
-        vcpu_init(&guest_vcpus[n], &guest, n);
     atomic_store(&caller->hsm, SBI_HSM_STARTED);
     atomic_store(&guest_vm.state, VM_RUNNING);
     return 0;
@@ -24,7 +22,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    memory_give_back(&guest_vm);
+    guest_end();
     assert_int_equal(sim_pages_taken, 0);
     return 0;
 }
@@ -228,7 +226,7 @@ static void test_fence_up_to_the_last_address(void **state)
 static void test_console_without_room(void **state)
 {
     (void)state;
-    assert_true(vm_write(&guest, PC, "hello", 5));
+    assert_true(vm_write(guest, PC, "hello", 5));
     sim_console_room = 2;
     assert_int_equal(call(SBI_EXT_DBCN, 0, 5, PC, 0), SBI_SUCCESS);
     assert_int_equal(caller->eng.gpr[11], 2);
@@ -250,7 +248,7 @@ static void test_console_without_room(void **state)
 static void test_no_console_at_all(void **state)
 {
     (void)state;
-    guest.has_console = false;
+    guest->has_console = false;
     uint8_t vm_has[] = {0, 0, 1};
     uint64_t ids[] = {SBI_EXT_DBCN, SBI_EXT_LEGACY_PUTCHAR, SBI_EXT_LEGACY_SHUTDOWN};
     for (unsigned n = 0; n < 3; n++) {
@@ -262,13 +260,13 @@ static void test_no_console_at_all(void **state)
     assert_int_equal(call(SBI_EXT_LEGACY_PUTCHAR, 0, 'x', 0, 0), 0);
     assert_int_equal(call(SBI_EXT_LEGACY_GETCHAR, 0, 0, 0, 0), -1);
     assert_int_equal(sim_console_bytes, 0);
-    guest.has_console = true;
+    guest->has_console = true;
 }
 
 static void test_debug_console(void **state)
 {
     (void)state;
-    assert_true(vm_write(&guest, PC, "hello", 5));
+    assert_true(vm_write(guest, PC, "hello", 5));
     assert_int_equal(call(SBI_EXT_DBCN, 0, 5, PC, 0), SBI_SUCCESS);
     assert_int_equal(caller->eng.gpr[11], 5);
     assert_string_equal(sim_console, "hello");
@@ -294,7 +292,7 @@ static void test_steal_record(void **state)
         uint32_t sequence, flags;
         uint64_t steal;
     } record;
-    assert_true(vm_read(&guest, PC, &record, sizeof(record)));
+    assert_true(vm_read(guest, PC, &record, sizeof(record)));
     assert_int_equal(record.sequence % 2, 0);
     assert_int_equal(record.steal, 2500); /* ns, at 10 MHz */
     assert_int_equal(call(SBI_EXT_STA, 0, UINT64_MAX, UINT64_MAX, 0), SBI_SUCCESS);

@@ -30,7 +30,7 @@ static bool time_can_stand(const struct engine_vm *vm)
 /* A VM of engine shadow, whose state needs no hart. */
 static void describe(enum config_irqchip irqchip)
 {
-    guest_describe(16);
+    guest_configure(16);
     memset(hidden, 0, sizeof(hidden));
     hidden[ISA_H] = 1;
     engine = fake_engine;
@@ -43,21 +43,16 @@ static void describe(enum config_irqchip irqchip)
     guest_config.irqchip = irqchip;
     guest_config.console = CONSOLE_UART;
     board.imsic_ids = 255;
-    vm_describe(&guest_vm);
-    guest.has_plic = irqchip == IRQCHIP_PLIC;
-    guest.eng.ops = &engine;
-    guest.eng.isa_disable = hidden;
-    guest.eng.s.has_fp = guest.eng.s.has_vector = true;
-    guest.eng.s.has_senvcfg = true;
-    guest.eng.s.scounteren = 7;
-    guest.eng.s.levels = 4;
-    guest.eng.s.envcfg = ENVCFG_FIOM | ENVCFG_CBCFE | ENVCFG_CBIE_INVAL;
-    assert_true(vm_irq_define(&guest));
-    assert_true(vm_irq_init(&guest));
-    ns16550a_init(&guest.uart);
+    guest_engine = &engine;
+    guest_make();
+    guest->eng.isa_disable = hidden;
+    guest->eng.s.has_fp = guest->eng.s.has_vector = true;
+    guest->eng.s.has_senvcfg = true;
+    guest->eng.s.scounteren = 7;
+    guest->eng.s.levels = 4;
+    guest->eng.s.envcfg = ENVCFG_FIOM | ENVCFG_CBCFE | ENVCFG_CBIE_INVAL;
     assert_int_equal(memory_take(&guest_vm), 0);
     for (unsigned n = 0; n < GUEST_VCPUS; n++) {
-        vcpu_init(&guest_vcpus[n], &guest, n);
         guest_vcpus[n].eng.s.units.vector = vectors[n];
         guest_vcpus[n].eng.s.timer = UINT64_MAX;
     }
@@ -72,17 +67,13 @@ static int set_up(void **state)
 {
     (void)state;
     describe(IRQCHIP_PLIC);
-    guest.uart.irq = uart_irq;
+    guest->uart.irq = uart_irq;
     return 0;
 }
 
 static void give_back(void)
 {
-    memory_give_back(&guest_vm);
-    if (guest_config.irqchip == IRQCHIP_PLIC)
-        host_pages_free(guest.plic.enable, plic_room_bytes(GUEST_VCPUS, guest.plic.sources));
-    else
-        host_pages_free(guest.aplic.target, aplic_room_bytes(guest.aplic.sources));
+    guest_end();
     assert_int_equal(sim_pages_taken, 0);
 }
 
@@ -107,13 +98,13 @@ static uint64_t get(uint32_t class_, uint32_t index)
 
 static int set_vm(uint32_t class_, uint32_t index, uint64_t value)
 {
-    return cald_vm_set(&guest, class_ + index, value);
+    return cald_vm_set(guest, class_ + index, value);
 }
 
 static uint64_t get_vm(uint32_t class_, uint32_t index)
 {
     uint64_t value = 0xdeadbeef;
-    assert_int_equal(cald_vm_get(&guest, class_ + index, &value), CALD_OK);
+    assert_int_equal(cald_vm_get(guest, class_ + index, &value), CALD_OK);
     return value;
 }
 
@@ -169,7 +160,7 @@ static void test_csrs_hold_what_a_hart_would(void **state)
     becomes(CALD_CSR, 0xc00, 12345, 12345);
     hidden[ISA_SSAIA] = 1;
     assert_int_equal(set(CALD_CSR, CSR_SISELECT, 1), CALD_ENOENT);
-    guest.eng.s.has_vector = guest.eng.s.has_fp = false;
+    guest->eng.s.has_vector = guest->eng.s.has_fp = false;
     assert_int_equal(set(CALD_CSR, CSR_VL, 1), CALD_ENOENT);
     assert_int_equal(set(CALD_FP, 0, 1), CALD_ENOENT);
     becomes(CALD_CSR, CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS, SSTATUS_UXL_64);
@@ -245,11 +236,11 @@ static void test_pending_interrupts(void **state)
     assert_int_equal(set_vm(CALD_PLIC, CALD_PLIC_PRIORITY + 10, 3), CALD_OK);
     assert_int_equal(set_vm(CALD_PLIC, CALD_PLIC_ENABLE + 32, 1U << 10), CALD_OK);
     assert_int_equal(set_vm(CALD_PLIC, CALD_PLIC_PENDING, 1U << 10), CALD_OK);
-    assert_true(plic_line(&guest.plic, 1));
-    assert_false(plic_line(&guest.plic, 0));
+    assert_true(plic_line(&guest->plic, 1));
+    assert_false(plic_line(&guest->plic, 0));
     assert_true(atomic_load(&guest_vcpus[1].mailbox) & MAIL_EXTERNAL);
     assert_int_equal(set_vm(CALD_PLIC, CALD_PLIC_CLAIMED, 1U << 10), CALD_OK);
-    assert_false(plic_line(&guest.plic, 1));
+    assert_false(plic_line(&guest->plic, 1));
 }
 
 static void test_pmu(void **state)
@@ -299,10 +290,9 @@ static void again(bool of_vm, struct cald_vcpu *vcpu, uint32_t item)
 {
     uint64_t first, second;
     int (*const get_it)(struct cald_vm *, uint32_t, uint64_t *) = cald_vm_get;
-    assert_int_equal(of_vm ? get_it(&guest, item, &first) : cald_vcpu_get(vcpu, item, &first), 0);
-    assert_int_equal(of_vm ? cald_vm_set(&guest, item, first) : cald_vcpu_set(vcpu, item, first),
-                     0);
-    assert_int_equal(of_vm ? get_it(&guest, item, &second) : cald_vcpu_get(vcpu, item, &second), 0);
+    assert_int_equal(of_vm ? get_it(guest, item, &first) : cald_vcpu_get(vcpu, item, &first), 0);
+    assert_int_equal(of_vm ? cald_vm_set(guest, item, first) : cald_vcpu_set(vcpu, item, first), 0);
+    assert_int_equal(of_vm ? get_it(guest, item, &second) : cald_vcpu_get(vcpu, item, &second), 0);
     assert_int_equal(first, second);
 }
 
@@ -314,10 +304,10 @@ static void use_everything(void)
         sbi_sta_update(vcpu);
         vm_irq_show(vcpu);
         if (guest_config.irqchip == IRQCHIP_PLIC) {
-            plic_read(&guest.plic, 0x201004 + 0x2000 * n, 4, &value);
-            plic_write(&guest.plic, 0x201004 + 0x2000 * n, 4, value);
+            plic_read(&guest->plic, 0x201004 + 0x2000 * n, 4, &value);
+            plic_write(&guest->plic, 0x201004 + 0x2000 * n, 4, value);
         } else {
-            aplic_read(&guest.aplic, 0x401c + 32 * n, 4, &value);
+            aplic_read(&guest->aplic, 0x401c + 32 * n, 4, &value);
         }
         for (unsigned counter = 0; counter < PMU_COUNTERS; counter++) {
             const uint64_t args[6] = {counter, 1, 2, 0};
@@ -326,10 +316,10 @@ static void use_everything(void)
         }
     }
     for (unsigned reg = 0; reg < 8; reg++) {
-        ns16550a_read(&guest.uart, reg, 1, &value);
-        ns16550a_write(&guest.uart, reg, 1, value);
+        ns16550a_read(&guest->uart, reg, 1, &value);
+        ns16550a_write(&guest->uart, reg, 1, value);
     }
-    ns16550a_receive(&guest.uart, 'x');
+    ns16550a_receive(&guest->uart, 'x');
 }
 
 static bool send(void *owner, uint8_t byte)
@@ -356,14 +346,14 @@ static void test_random_values(void **state)
     give_back();
     for (unsigned round = 0; round < 60; round++) {
         describe(chips[round % 3]);
-        guest.uart.send = send;
-        guest.uart.room = room;
-        guest.uart.sent = guest.uart.taken = nothing;
-        guest.uart.irq = uart_irq;
-        uint32_t count = cald_vm_items(&guest, items, MOST);
+        guest->uart.send = send;
+        guest->uart.room = room;
+        guest->uart.sent = guest->uart.taken = nothing;
+        guest->uart.irq = uart_irq;
+        uint32_t count = cald_vm_items(guest, items, MOST);
         assert_true(count > 100 && count < MOST);
         for (uint32_t n = 0; n < count; n++) {
-            cald_vm_set(&guest, items[n], random_value());
+            cald_vm_set(guest, items[n], random_value());
             if (items[n] != CALD_UART + CALD_UART_FULL)
                 again(true, NULL, items[n]);
         }
@@ -378,7 +368,7 @@ static void test_random_values(void **state)
         for (unsigned n = 0; n < 20000; n++) { /* and of numbers that may be none */
             uint32_t item = (uint32_t)random_value() & 0x7f000fff;
             cald_vcpu_set(&guest_vcpus[n % GUEST_VCPUS], item, random_value());
-            cald_vm_set(&guest, item, random_value());
+            cald_vm_set(guest, item, random_value());
         }
         use_everything();
         if (round < 59)

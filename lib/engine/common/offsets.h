@@ -9,6 +9,7 @@
 #define V_EXITS_SBI_BASE 352 /* exits[EXIT_HOT_SBI_BASE] */
 #define V_EXITS_SBI_TIME 360
 #define V_EXITS_PRIVILEGED 424
+#define V_VM 536
 #define V_COUNTER_MASK(n) (544 + 16 * (n)) /* counter[]: cycle, instret */
 #define V_COUNTER_OFFSET(n) (552 + 16 * (n))
 

@@ -130,7 +130,7 @@ base:                                   /* what needs no C: all constants, not p
     beq     a6, t0, base_by_c
     li      t0, SBI_BASE_LAST
     bgtu    a6, t0, base_by_c
-    lla     t0, sbi_base_constants
+    ld      t0, V_VM(sp)                /* whose first words they are */
     slli    t1, a6, 3
     add     t0, t0, t1
     ld      a1, 0(t0)
