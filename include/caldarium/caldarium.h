@@ -4,8 +4,14 @@
  *
  * For C, C++ and bindings of other languages: handles are opaque, nothing here is a macro with
  * arguments, an inline function or a type of C's own. Functions that can fail answer CALD_OK or one
- * of the negative errors. Times are ticks of the host's clock, host_time(); addresses and sizes are
- * in bytes.
+ * of the negative errors.
+ *
+ * Locks and interrupts: the library's locks spin, each for a short and bounded time. A host that
+ * calls it from interrupt handlers, or whose threads can be preempted, calls every function that is
+ * for any thread with interrupts off, so that who holds a lock always goes on. It does the same
+ * for the functions of a vCPU's own hart. The library switches no interrupts on.
+ *
+ * Units: times are ticks of the host's clock, host_time(); addresses and sizes are in bytes.
  */
 #ifndef CALDARIUM_CALDARIUM_H
 #define CALDARIUM_CALDARIUM_H
@@ -295,8 +301,13 @@ struct cald_exit {
 /*
  * Runs guest code, or does what else is next with the vCPU, until the host has something to do.
  * `hart` is the host's number of the hart that this runs on, from here on the vCPU's, until
- * cald_vcpu_put() or cald_vcpu_unload(); no other vCPU may run there before that. One caller at a
- * time, with interrupts off and no preemption.
+ * cald_vcpu_put() or cald_vcpu_unload(); no other vCPU may run there before that, nor this one
+ * elsewhere. One caller at a time, with interrupts off and no preemption.
+ *
+ * Interrupts are the host's: what is enabled in sie ends the run while guest code runs, with
+ * CALD_AGAIN, and is still pending then, for the host to take. A machine with
+ * CALD_MACHINE_KICKS_ARE_OURS is one whose harts kick each other for the library alone: kicks are
+ * taken inside, and answered without leaving the run where that can be.
  *
  * After CALD_WAIT the host may sleep until exit->until, or until host_wake(). What wakes the vCPU
  * may have come before the host can be woken, so the order is: the host takes the lock that its
@@ -327,6 +338,11 @@ void cald_vcpu_unload(struct cald_vcpu *vcpu);
 /* Has cald_vcpu_run() return CALD_REQUEST soon, also out of a CALD_WAIT, by host_wake(). The caller
  * has written what it wants before; the host that sees CALD_REQUEST reads it. Any thread. */
 void cald_vcpu_request(struct cald_vcpu *vcpu);
+
+/* Shows the guest an interrupt, or takes it away: 1 software, 5 timer, 9 external, the latter where
+ * the VM has no interrupt controller of the library's. It stays as it is until the next call, also
+ * when the guest's hart starts anew. CALD_EINVAL: the host has no such line. Any thread. */
+int cald_vcpu_irq(struct cald_vcpu *vcpu, uint32_t irq, bool level);
 
 /* The time that was given to host_timer_arm() for this vCPU has come. Any thread. */
 void cald_vcpu_timer(struct cald_vcpu *vcpu);

@@ -70,8 +70,12 @@ void host_may_yield(void);
 uint64_t host_time(void);
 uint64_t host_timebase(void);
 
-/* The vCPU's one-shot timer where the guest's can't be armed in hardware, in host time: UINT64_MAX
- * disarms.
+/*
+ * The vCPU's one-shot timer where the guest's can't be armed in hardware, in host time: UINT64_MAX
+ * disarms. When its time has come the host calls cald_vcpu_timer(); an interrupt of its timer alone
+ * does as well, while the vCPU runs. On the vCPU's hart, also from inside a run, while stvec is the
+ * library's: a host that can't arm a timer there notes the deadline, makes an interrupt of its own
+ * pending on this hart, so that the run ends, and arms the timer after it.
  */
 void host_timer_arm(struct cald_vcpu *vcpu, uint64_t deadline);
 

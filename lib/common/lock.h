@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A ticket lock: fair, so that no hart starves. Caldarium takes no interrupts while it runs, so a
- * lock needs no interrupt state. Hold it for a bounded, short time, never while a guest runs. */
+/* A ticket lock: fair, so that no hart starves. Whoever takes one has interrupts off, which is the
+ * caller's to see to (include/caldarium/caldarium.h), so a lock keeps no interrupt state and costs
+ * its two accesses alone. Hold it for a bounded, short time, never while a guest runs. */
 #ifndef LIB_COMMON_LOCK_H
 #define LIB_COMMON_LOCK_H
 

@@ -74,6 +74,8 @@ struct exit {
     struct riscv_access access; /* EXIT_MMIO: what the instruction does */
 };
 
+#define ENGINE_NO_IRQ 0xff
+
 /* Interrupts that a guest hart can be shown, by their number in sip. */
 enum guest_irq { GUEST_IRQ_SOFT = 1, GUEST_IRQ_TIMER = 5, GUEST_IRQ_EXTERNAL = 9 };
 
@@ -153,6 +155,9 @@ struct engine_vcpu {
     bool loaded;
     /* WFI is EXIT_WFI; else it may wait on the hart itself. Its hart sets it before run(). */
     bool trap_wfi;
+    /* The interrupt, by its number, that is a kick and is taken from inside a run, without more
+     * than a look at the mailbox; ENGINE_NO_IRQ: all of the hart's interrupts are its host's. */
+    uint8_t kick_irq;
     union {
         struct h_vcpu h;
         struct s_vcpu s;

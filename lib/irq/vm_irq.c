@@ -266,6 +266,8 @@ void vm_irq_show(struct cald_vcpu *vcpu)
         host_file_collect(vcpu);
         return;
     }
+    if (vm->irqchip == CALD_IRQCHIP_NONE)
+        return; /* cald_vcpu_irq() */
     if (has_plic(vm))
         line = plic_line(&vm->plic, vcpu->id);
     else if (vm->irqchip == CALD_IRQCHIP_IMSIC)

@@ -86,6 +86,8 @@ static bool check(const struct cald_machine_params *told)
     return expect(told->flags & (CALD_MACHINE_H | CALD_MACHINE_SHADOW), "flags", told->flags,
                   "an engine: CALD_MACHINE_H, CALD_MACHINE_SHADOW") &&
            expect(told->harts, "harts", 0, "one or more") &&
+           expect(!told->kick_identity || told->flags & CALD_MACHINE_KICKS_ARE_OURS,
+                  "kick_identity", told->kick_identity, "0 without CALD_MACHINE_KICKS_ARE_OURS") &&
            expect(told->timebase, "timebase", 0, "a frequency in Hz") &&
            expect(told->isa, "isa", 0, "a string such as \"rv64ima_zicsr\"") &&
            expect(!told->vector_bytes || (is_power_of_two(told->vector_bytes) &&

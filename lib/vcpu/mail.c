@@ -44,6 +44,34 @@ void cald_vcpu_request(struct cald_vcpu *vcpu)
     host_wake(vcpu);
 }
 
+/* The level before the note that it has changed: whoever takes the note sees this level, or a later
+ * one. */
+int cald_vcpu_irq(struct cald_vcpu *vcpu, uint32_t irq, bool level)
+{
+    bool own = irq == GUEST_IRQ_SOFT || irq == GUEST_IRQ_TIMER ||
+               (irq == GUEST_IRQ_EXTERNAL && vcpu->vm->irqchip == CALD_IRQCHIP_NONE);
+    uint32_t bit = 1u << (irq & 31);
+    if (!own)
+        return CALD_EINVAL;
+    if (level)
+        atomic_fetch_or(&vcpu->lines, bit);
+    else
+        atomic_fetch_and(&vcpu->lines, ~bit);
+    atomic_fetch_or(&vcpu->lines_changed, bit);
+    vcpu_mail(vcpu, MAIL_LINES);
+    return CALD_OK;
+}
+
+static void show_lines(struct cald_vcpu *vcpu)
+{
+    uint32_t changed = atomic_exchange(&vcpu->lines_changed, 0);
+    uint32_t lines = atomic_load(&vcpu->lines);
+    for (; changed; changed &= changed - 1) {
+        enum guest_irq irq = (enum guest_irq)__builtin_ctz(changed);
+        vcpu->eng.ops->irq(&vcpu->eng, irq, lines >> irq & 1);
+    }
+}
+
 void cald_vcpu_timer(struct cald_vcpu *vcpu)
 {
     vcpu_mail(vcpu, MAIL_TIMER);
@@ -150,6 +178,8 @@ uint32_t vcpu_take_mail(struct cald_vcpu *vcpu)
     }
     if (bits & MAIL_EXTERNAL)
         vm_irq_show(vcpu);
+    if (bits & MAIL_LINES)
+        show_lines(vcpu);
     if (bits & MAIL_TIMER)
         ops->timer_check(&vcpu->eng);
     if (bits & MAIL_REMAP)

@@ -2,8 +2,10 @@
 /*
  * A vCPU's next step, on its own hart: what its mail, its HSM state and its last exit ask for.
  *
- * Its mode (lib/vcpu/mail.c tells the protocol) is HOST from the first call of cald_vcpu_run() on,
- * GUEST while guest code runs, and BLOCKED or AWAY from a CALD_WAIT on, until the next call.
+ * Its mode (lib/vcpu/mail.c tells the protocol) is HOST in a call of cald_vcpu_run(), GUEST while
+ * guest code runs, and BLOCKED or AWAY from a CALD_WAIT on, until the next call. Between two calls
+ * it stays HOST where the host has nothing else to do (CALD_MACHINE_KICKS_ARE_OURS), so that a
+ * fence of another vCPU's is carried out as such; else it is AWAY, and a full fence is left to it.
  */
 #include "caldarium/caldarium.h"
 #include "lib/sbi/sbi.h"
@@ -116,7 +118,7 @@ static enum cald_why run(struct cald_vcpu *vcpu, struct cald_exit *exit)
     return vcpu->why;
 }
 
-enum cald_why cald_vcpu_run(struct cald_vcpu *vcpu, uint32_t hart, struct cald_exit *exit)
+static enum cald_why step(struct cald_vcpu *vcpu, uint32_t hart, struct cald_exit *exit)
 {
     if (atomic_load_explicit(&vcpu->mode, memory_order_relaxed) != VCPU_HOST)
         arrive(vcpu, hart);
@@ -137,6 +139,24 @@ enum cald_why cald_vcpu_run(struct cald_vcpu *vcpu, uint32_t hart, struct cald_e
     if (vcpu->pending.why)
         return go_on(vcpu, exit);
     return hsm == SBI_HSM_STARTED ? run(vcpu, exit) : wait_suspended(vcpu, exit);
+}
+
+/* The host may be in no hurry to call again: its harts have other work. Nobody waits for the vCPU
+ * until then, and its counters stand. */
+static void leave(struct cald_vcpu *vcpu)
+{
+    if (atomic_load_explicit(&vcpu->mode, memory_order_relaxed) != VCPU_HOST)
+        return;
+    sbi_pmu_away(vcpu);
+    vcpu_enter_mode(vcpu, VCPU_AWAY);
+}
+
+enum cald_why cald_vcpu_run(struct cald_vcpu *vcpu, uint32_t hart, struct cald_exit *exit)
+{
+    enum cald_why why = step(vcpu, hart, exit);
+    if (vcpu->leaves)
+        leave(vcpu);
+    return why;
 }
 
 bool cald_vcpu_pending(const struct cald_vcpu *vcpu)

@@ -2,9 +2,13 @@
 /* A vCPU's life: reset, start, on a hart and off it. */
 #include <string.h>
 
+#include "lib/machine/machine.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vcpu/vcpu.h"
 #include "lib/vm/vm.h"
+
+/* Of a host that has not said where it writes down that it wants the hart. */
+static const _Atomic bool nobody_waits;
 
 void vcpu_init(struct cald_vcpu *vcpu, struct cald_vm *vm, unsigned id)
 {
@@ -13,6 +17,10 @@ void vcpu_init(struct cald_vcpu *vcpu, struct cald_vm *vm, unsigned id)
     vcpu->eng.ops = vm->eng.ops;
     vcpu->eng.vm = &vm->eng;
     vcpu->eng.ops->vcpu_reset(&vcpu->eng, 0, 0, 0);
+    vcpu->leaves = !machine_has(vm->eng.machine, CALD_MACHINE_KICKS_ARE_OURS);
+    vcpu->eng.kick_irq = vcpu->leaves ? ENGINE_NO_IRQ : GUEST_IRQ_SOFT;
+    if (!vcpu->eng.attention)
+        vcpu->eng.attention = &nobody_waits;
     memset(vcpu->eng.exits, 0, sizeof(vcpu->eng.exits));
     memset(vcpu->fw_count, 0, sizeof(vcpu->fw_count));
     vcpu->ticks_guest = vcpu->ticks_host = vcpu->ticks_idle = vcpu->asleep_since = 0;
@@ -23,6 +31,7 @@ void vcpu_init(struct cald_vcpu *vcpu, struct cald_vm *vm, unsigned id)
     atomic_store(&vcpu->maps_seen, 0);
     atomic_store(&vcpu->fence_from, 0);
     atomic_store(&vcpu->fence_waiting, 0);
+    atomic_store(&vcpu->lines_changed, 0);
     sbi_hsm_reset(vcpu);
     sbi_pmu_reset(vcpu);
     sbi_sta_reset(vcpu);
@@ -47,5 +56,6 @@ void vcpu_begin(struct cald_vcpu *vcpu, uint64_t pc, uint64_t opaque)
     vcpu->eng.ops->vcpu_reset(&vcpu->eng, pc, vcpu->id, opaque);
     vcpu_load(vcpu); /* flushes what this hart remembers of the vCPU's earlier life */
     /* A line that is high stays high across a start: show it again. */
-    atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL);
+    atomic_fetch_or(&vcpu->lines_changed, atomic_load(&vcpu->lines));
+    atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL | MAIL_LINES);
 }

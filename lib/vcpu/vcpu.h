@@ -30,8 +30,9 @@ struct cald_vm;
 #define MAIL_CONTROL (1u << 5)  /* cald_vcpu_request(): the host wants the run to end */
 #define MAIL_TIMER (1u << 6)    /* cald_vcpu_timer(): the host's timer for this vCPU went off */
 #define MAIL_REMAP (1u << 7)    /* a page that the guest could reach has gone: forget it */
+#define MAIL_LINES (1u << 8)    /* cald_vcpu_irq(): lines_changed tells which */
 /* Mail that ends a guest's wait for an interrupt. */
-#define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL)
+#define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL | MAIL_LINES)
 
 /*
  * Where the vCPU is, for those who want to kick it or wait for it. Written by its own hart, with
@@ -121,6 +122,11 @@ struct cald_vcpu {
     uint64_t ticks_guest, ticks_host, ticks_idle;
     uint64_t asleep_since; /* host time when it gave its hart away to wait; 0: it is awake */
     uint64_t entered;      /* host time when it went into the guest; 0: it is not in there */
+
+    bool leaves; /* its host may do something else after each run: nobody waits for it then */
+
+    /* Interrupts that the host shows it, by their numbers. Any thread. */
+    _Atomic uint32_t lines, lines_changed;
 
     /* Last: no hot handler uses them, and what those use is better near. */
     struct vcpu_pending pending;

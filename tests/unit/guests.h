@@ -194,7 +194,9 @@ static inline void guest_configure(unsigned mib)
     board.timebase = 10000000;
     guest_vm.config = &guest_config;
     guest_machine.told = (struct cald_machine_params){
-        .harts = 8, .flags = CALD_MACHINE_H | CALD_MACHINE_SHADOW, .gstage_modes = 1 << 3};
+        .harts = 8,
+        .flags = CALD_MACHINE_H | CALD_MACHINE_SHADOW | CALD_MACHINE_KICKS_ARE_OURS,
+        .gstage_modes = 1 << 3};
     board.machine = &guest_machine;
 }
 

@@ -251,6 +251,56 @@ static void test_steal(void **state)
     assert_int_equal(steal, 1000);
 }
 
+/* Interrupts that the host shows: as they are, until it says otherwise, across a new start too. */
+static void test_lines(void **state)
+{
+    (void)state;
+    start();
+    assert_int_equal(cald_vcpu_irq(first, GUEST_IRQ_EXTERNAL, true), CALD_EINVAL); /* the PLIC's */
+    assert_int_equal(cald_vcpu_irq(first, 3, true), CALD_EINVAL);
+    assert_int_equal(cald_vcpu_irq(first, 33, true), CALD_EINVAL);
+    guest.irqchip = CALD_IRQCHIP_NONE;
+    guest.has_plic = false;
+    wait_for_interrupt();
+    assert_int_equal(cald_vcpu_irq(first, GUEST_IRQ_EXTERNAL, true), CALD_OK);
+    assert_true(cald_vcpu_pending(first));
+    assert_int_equal(sim_kicks, 1);
+    guest_exit = (struct exit){.reason = EXIT_INTERRUPT};
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_sip, 1UL << GUEST_IRQ_EXTERNAL);
+    assert_int_equal(cald_vcpu_irq(first, GUEST_IRQ_TIMER, true), CALD_OK);
+    assert_int_equal(cald_vcpu_irq(first, GUEST_IRQ_EXTERNAL, false), CALD_OK);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_sip, 1UL << GUEST_IRQ_TIMER);
+    guest_sip = 0;
+    atomic_store(&first->hsm, SBI_HSM_START_PENDING);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_sip, 1UL << GUEST_IRQ_TIMER);
+}
+
+/* One whose host does other things after a run: a fence doesn't wait for it, and is not lost. */
+static void test_host_with_other_work(void **state)
+{
+    (void)state;
+    guest_machine.told.flags &= ~CALD_MACHINE_KICKS_ARE_OURS;
+    vcpu_init(first, &guest, 0);
+    assert_int_equal(first->eng.kick_irq, ENGINE_NO_IRQ);
+    start();
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_true(first->eng.loaded);
+    assert_int_equal(atomic_load(&first->mode), VCPU_AWAY);
+    guest_fences = 0;
+    vcpu_fence_others(second, 1, &(struct fence){.kind = FENCE_VMA, .start = 1, .size = 1});
+    assert_int_equal(guest_fences, 0);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(guest_fences, 2);
+    /* A wait is one all the same: mail wakes it. */
+    wait_for_interrupt();
+    vcpu_mail(first, MAIL_SOFT);
+    assert_int_equal(sim_kicks, 1);
+}
+
 /* A load of 2 bytes, sign-extended, into a5 at an address where nothing is. */
 static void load_from_nowhere(void)
 {
@@ -474,6 +524,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_yield, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pages_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_steal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lines, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_host_with_other_work, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_load_goes_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_store_goes_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_access_that_the_host_refuses, set_up, tear_down),
