@@ -49,7 +49,8 @@ struct vm {
     _Atomic enum vm_request request;
     _Atomic enum vm_request building; /* RESET or STOP: its memory is being made or given back */
     _Atomic bool hurried;             /* and that waits for no turn: vm_hurry() */
-    _Atomic unsigned vcpus_out;       /* vCPUs that noticed the request and left the guest */
+    _Atomic uint64_t out;             /* bit n: vCPU n has left the guest for the request */
+    _Atomic unsigned vcpus_out;       /* these, counted when they are off their harts */
     _Atomic uint64_t reports;         /* bit n: somebody wants to see vCPU n's state */
     bool start_at_boot;
     bool ended_by_fault;

@@ -71,7 +71,6 @@ static bool define(struct vm *vm, unsigned index)
         struct cald_vcpu *vcpu = cald_vm_vcpu(vm->cald, n);
         entities[n].vcpu = vcpu;
         cald_vcpu_set_owner(vcpu, &entities[n]);
-        atomic_store(&vcpu->out, true);
     }
     return true;
 }
@@ -120,8 +119,7 @@ int vms_start(struct vm *vm)
         vm->restarts = 0;
         atomic_store(&vm->hurried, false);
         vm->ended_by_fault = false;
-        for (unsigned n = 0; n < vm->cald->vcpu_count; n++)
-            atomic_store(&vm->cald->vcpus[n].out, true);
+        atomic_store(&vm->out, UINT64_MAX);
         atomic_store(&vm->vcpus_out, vm->cald->vcpu_count);
         atomic_store(&vm->request, VM_REQUEST_RESET);
         atomic_store(&vm->state, VM_RUNNING);
@@ -182,8 +180,8 @@ static void admit(struct vm *vm)
 {
     watchdog_arm(vm);
     atomic_store(&vm->vcpus_out, 0);
+    atomic_store(&vm->out, 0);
     for (unsigned n = 0; n < vm->cald->vcpu_count; n++) {
-        atomic_store(&vm->cald->vcpus[n].out, false);
         host_wake(&vm->cald->vcpus[n]);
     }
 }
@@ -268,11 +266,16 @@ static void carry_out(struct vm *vm)
     }
 }
 
+static bool is_out(const struct cald_vcpu *vcpu)
+{
+    return atomic_load(&vm_of_vcpu(vcpu)->out) >> vcpu->id & 1;
+}
+
 /* Whether a vCPU that is out has nothing to do: what ends that is written before host_wake(). */
 static bool stays_out(const struct cald_vcpu *vcpu)
 {
     const struct vm *vm = vm_of_vcpu(vcpu);
-    if (!atomic_load(&vcpu->out) || atomic_load(&vm->reports) >> vcpu->id & 1)
+    if (!is_out(vcpu) || atomic_load(&vm->reports) >> vcpu->id & 1)
         return false;
     return vcpu->id || atomic_load(&vm->request) == VM_REQUEST_NONE ||
            atomic_load(&vm->vcpus_out) != vm->cald->vcpu_count;
@@ -285,7 +288,7 @@ void vms_report(struct cald_vcpu *vcpu)
     if (!(atomic_load_explicit(&vm->reports, memory_order_relaxed) & bit))
         return;
     atomic_fetch_and(&vm->reports, ~bit); /* whoever asks from now on gets another one */
-    vm_report_answer(vcpu, atomic_load(&vcpu->out));
+    vm_report_answer(vcpu, is_out(vcpu));
 }
 
 /*
@@ -297,12 +300,12 @@ bool vms_leave(struct cald_vcpu *vcpu)
 {
     struct vm *vm = vm_of_vcpu(vcpu);
     enum vm_request request = atomic_load(&vm->request);
-    bool out = atomic_load(&vcpu->out), leader = !vcpu->id;
+    bool out = is_out(vcpu), leader = !vcpu->id;
     if (!out && request == VM_REQUEST_NONE)
         return false;
     if (!out) {
         cald_vcpu_put(vcpu);
-        atomic_store(&vcpu->out, true);
+        atomic_fetch_or(&vm->out, 1ULL << vcpu->id);
         if (leader)
             atomic_fetch_add(&vm->vcpus_out, 1);
     }

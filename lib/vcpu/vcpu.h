@@ -100,8 +100,6 @@ struct cald_vcpu {
 
     _Atomic uint64_t maps_seen; /* what the engine answered when it forgot pages last */
 
-    _Atomic bool out; /* the host's: left the guest for a request, and is counted */
-
     uint64_t sta_shmem;   /* SBI STA area, guest-physical; UINT64_MAX for none */
     uint64_t steal_ticks; /* ready to run, but kept away from its hart */
     bool steal_changed;   /* since the guest was told */
