@@ -227,10 +227,6 @@ int cald_vm_irq(struct cald_vm *vm, uint32_t source, bool level);
  * thread. CALD_ENOTSUP: the VM has none; CALD_EINVAL: none is there. */
 int cald_vm_msi(struct cald_vm *vm, uint64_t gpa, uint32_t data);
 
-/* The external interrupt of a vCPU whose VM has no controller of the library's, else CALD_ENOTSUP.
- * Any thread. */
-int cald_vcpu_external(struct cald_vcpu *vcpu, bool level);
-
 /* Bytes of the host's memory that the VM's page tables take. */
 uint64_t cald_vm_table_bytes(const struct cald_vm *vm);
 
@@ -341,7 +337,8 @@ void cald_vcpu_request(struct cald_vcpu *vcpu);
 
 /* Shows the guest an interrupt, or takes it away: 1 software, 5 timer, 9 external, the latter where
  * the VM has no interrupt controller of the library's. It stays as it is until the next call, also
- * when the guest's hart starts anew. CALD_EINVAL: the host has no such line. Any thread. */
+ * when the guest's hart starts anew. CALD_EINVAL: there is no such line; CALD_ENOTSUP: it is the
+ * controller's. Any thread. */
 int cald_vcpu_irq(struct cald_vcpu *vcpu, uint32_t irq, bool level);
 
 /* The time that was given to host_timer_arm() for this vCPU has come. Any thread. */

@@ -177,7 +177,7 @@ void vm_irq_reset(struct cald_vm *vm)
     else if (has_aplic(vm))
         aplic_init(&vm->aplic, vm->vcpu_count, imsic);
     for (unsigned n = 0; n < vm->vcpu_count; n++) {
-        atomic_store(&vm->vcpus[n].external, 0);
+        atomic_store(&vm->vcpus[n].lines, 0);
         if (imsic)
             imsic_init(&vm->vcpus[n].imsic, vm->imsic_ids);
     }
@@ -272,10 +272,8 @@ void vm_irq_show(struct cald_vcpu *vcpu)
         line = plic_line(&vm->plic, vcpu->id);
     else if (vm->irqchip == CALD_IRQCHIP_IMSIC)
         line = imsic_line(&vcpu->imsic);
-    else if (has_aplic(vm))
-        line = aplic_line(&vm->aplic, vcpu->id);
     else
-        line = atomic_load(&vcpu->external);
+        line = aplic_line(&vm->aplic, vcpu->id);
     vcpu->eng.ops->irq(&vcpu->eng, GUEST_IRQ_EXTERNAL, line);
 }
 
@@ -304,14 +302,5 @@ int cald_vm_msi(struct cald_vm *vm, uint64_t gpa, uint32_t data)
     if (n >= vm->vcpu_count || gpa % VM_IMSIC_PAGE)
         return CALD_EINVAL;
     vm_irq_message(&vm->vcpus[n], data);
-    return CALD_OK;
-}
-
-int cald_vcpu_external(struct cald_vcpu *vcpu, bool level)
-{
-    if (vcpu->vm->irqchip != CALD_IRQCHIP_NONE)
-        return CALD_ENOTSUP;
-    if (atomic_exchange(&vcpu->external, level) != level)
-        vcpu_mail(vcpu, MAIL_EXTERNAL);
     return CALD_OK;
 }

@@ -48,11 +48,11 @@ void cald_vcpu_request(struct cald_vcpu *vcpu)
  * one. */
 int cald_vcpu_irq(struct cald_vcpu *vcpu, uint32_t irq, bool level)
 {
-    bool own = irq == GUEST_IRQ_SOFT || irq == GUEST_IRQ_TIMER ||
-               (irq == GUEST_IRQ_EXTERNAL && vcpu->vm->irqchip == CALD_IRQCHIP_NONE);
     uint32_t bit = 1u << (irq & 31);
-    if (!own)
+    if (irq != GUEST_IRQ_SOFT && irq != GUEST_IRQ_TIMER && irq != GUEST_IRQ_EXTERNAL)
         return CALD_EINVAL;
+    if (irq == GUEST_IRQ_EXTERNAL && vcpu->vm->irqchip != CALD_IRQCHIP_NONE)
+        return CALD_ENOTSUP;
     if (level)
         atomic_fetch_or(&vcpu->lines, bit);
     else

@@ -107,8 +107,6 @@ struct cald_vcpu {
     uint64_t fw_count[FW_EVENTS];
     struct vcpu_pmu pmu;
 
-    _Atomic uint32_t external; /* its external interrupt, where its VM has no controller */
-
     void *vector; /* room for its vector registers; NULL: it has none */
 
     struct imsic imsic; /* its interrupt file, where its VM has such */

@@ -256,11 +256,10 @@ static void test_lines(void **state)
 {
     (void)state;
     start();
-    assert_int_equal(cald_vcpu_irq(first, GUEST_IRQ_EXTERNAL, true), CALD_EINVAL); /* the PLIC's */
+    assert_int_equal(cald_vcpu_irq(first, GUEST_IRQ_EXTERNAL, true), CALD_ENOTSUP); /* the PLIC's */
     assert_int_equal(cald_vcpu_irq(first, 3, true), CALD_EINVAL);
     assert_int_equal(cald_vcpu_irq(first, 33, true), CALD_EINVAL);
-    guest.irqchip = CALD_IRQCHIP_NONE;
-    guest.has_plic = false;
+    guest->irqchip = CALD_IRQCHIP_NONE; /* as if it had none */
     wait_for_interrupt();
     assert_int_equal(cald_vcpu_irq(first, GUEST_IRQ_EXTERNAL, true), CALD_OK);
     assert_true(cald_vcpu_pending(first));
@@ -284,7 +283,8 @@ static void test_host_with_other_work(void **state)
 {
     (void)state;
     guest_machine.told.flags &= ~CALD_MACHINE_KICKS_ARE_OURS;
-    vcpu_init(first, &guest, 0);
+    vcpu_init(first, guest, 0);
+    atomic_store(&first->hsm, SBI_HSM_START_PENDING);
     assert_int_equal(first->eng.kick_irq, ENGINE_NO_IRQ);
     start();
     assert_int_equal(run(first), CALD_AGAIN);

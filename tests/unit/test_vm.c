@@ -180,15 +180,15 @@ static void no_controller(void **state)
     assert_int_equal(cald_vm_irq(vm, 1, true), CALD_ENOTSUP);
     assert_int_equal(cald_vm_msi(vm, good.imsic_base, 1), CALD_ENOTSUP);
     guest_sip = 0;
-    assert_int_equal(cald_vcpu_external(vcpu, true), CALD_OK);
+    assert_int_equal(cald_vcpu_irq(vcpu, GUEST_IRQ_EXTERNAL, true), CALD_OK);
     vcpu_take_mail(vcpu);
     assert_int_equal(guest_sip, 1 << GUEST_IRQ_EXTERNAL);
-    assert_int_equal(cald_vcpu_external(vcpu, false), CALD_OK);
+    assert_int_equal(cald_vcpu_irq(vcpu, GUEST_IRQ_EXTERNAL, false), CALD_OK);
     vcpu_take_mail(vcpu);
     assert_int_equal(guest_sip, 0);
     cald_vm_destroy(vm);
     vm = make(&good);
-    assert_int_equal(cald_vcpu_external(cald_vm_vcpu(vm, 0), true), CALD_ENOTSUP);
+    assert_int_equal(cald_vcpu_irq(cald_vm_vcpu(vm, 0), GUEST_IRQ_EXTERNAL, true), CALD_ENOTSUP);
     assert_int_equal(cald_vm_irq(vm, 0, true), CALD_EINVAL);
     assert_int_equal(cald_vm_irq(vm, 96, true), CALD_EINVAL);
     assert_int_equal(cald_vm_irq(vm, 95, true), CALD_OK);
