@@ -21,30 +21,42 @@
 #define OPCODE_OP_IMM 0x13u
 #define OPCODE_BRANCH 0x63u
 
-_Static_assert(CSR_SEPC == CSR_SSCRATCH + 1 && CSR_SCAUSE == CSR_SSCRATCH + 2 &&
-                   CSR_STVAL == CSR_SSCRATCH + 3,
-               "as in struct s_vcpu");
-_Static_assert(offsetof(struct s_vcpu, stval) == offsetof(struct s_vcpu, sscratch) + 24,
-               "in the order of their numbers");
+_Static_assert(CSR_SEPC == CSR_SSCRATCH + S_SEPC && CSR_SCAUSE == CSR_SSCRATCH + S_SCAUSE &&
+                   CSR_STVAL == CSR_SSCRATCH + S_STVAL,
+               "enum s_trap_csr has the order of the registers' numbers");
 
 /*
- * sscratch, sepc, scause and stval are no more than places to keep a value, and csrr and csrrw of
- * them are most of what a handler executes. Without its last 12 bits such an instruction has the
- * register's number, rs1 (csrr: 0) and funct3; the numbers differ in their last two bits alone.
+ * csrr and csrrw of the four trap CSRs are most of what a handler executes. Without its last 12
+ * bits (rd and the opcode) such an instruction has the register's number, rs1 (csrr: 0) and funct3.
+ * The four numbers differ in their last two bits alone.
  */
-#define TRAP_CSRR (CSR_SSCRATCH << 8 | 2)
-#define TRAP_CSRRW_TO_CSRR 1
-#define WHICH_CSR 0x300L
-#define RS1 0xf8L
-#define RD 0xf8
+#define FIELDS_FROM 12
+#define FIELDS_WHICH 0x300L /* which of the four */
+#define FIELDS_RS1 0xf8L
+#define FIELDS_CSRR (CSR_SSCRATCH << 8 | 2)
+#define CSRRW_TO_CSRR 1 /* csrrw is one less */
 
-/* Where an instruction's register is: `low` is the lowest bit of its field, the offset counts
- * bytes. */
-static inline uint64_t *at(void *registers, uint64_t insn, unsigned low, unsigned bits)
+/* Where an instruction names a register: the lowest bit of the field, and its bits. */
+enum { RD = 7, RS1 = 15, RS2 = 20, CSR = 20, GPR_BITS = 5, TRAP_CSR_BITS = 2 };
+_Static_assert(S_TRAP_CSRS == 1 << TRAP_CSR_BITS, "two bits tell which");
+
+/* The register of the array that the field names. The field is moved straight to its place among
+ * the bytes of an address: gcc makes two shifts of an index that it needs twice. */
+static inline uint64_t *named(uint64_t *registers, uint64_t insn, unsigned field, unsigned bits)
 {
-    return (uint64_t *)((char *)registers + (insn >> (low - 3) & ((1UL << bits) - 1) << 3));
+    uint64_t bytes = insn >> (field - 3) & ((1UL << bits) - 1) << 3;
+    return (uint64_t *)((char *)registers + bytes);
 }
-#define GPR(low) (*at(gpr, insn, low, 5))
+
+static inline uint64_t *gpr_named(uint64_t *gpr, uint64_t insn, unsigned field)
+{
+    return named(gpr, insn, field, GPR_BITS);
+}
+
+static inline uint64_t *trap_csr_named(struct s_vcpu *s, uint64_t insn)
+{
+    return named(s->trap_csr, insn, CSR, TRAP_CSR_BITS);
+}
 
 /* The bits from `high` down to `low` of an instruction, moved to `to`. */
 static inline uint64_t field(uint64_t insn, unsigned high, unsigned low, unsigned to)
@@ -67,11 +79,11 @@ static inline bool compressed(uint64_t *gpr, uint64_t *pc, uint64_t insn)
     uint64_t rs2 = insn >> 2 & 31, kind = insn >> 13 & 7;
     uint64_t imm = (extend(insn >> 7, 6) & ~31UL) | rs2;
     if ((insn & 3) == 1 && kind == 0)
-        GPR(7) += imm;
+        *gpr_named(gpr, insn, RD) += imm;
     else if ((insn & 3) == 1 && kind == 2)
-        GPR(7) = imm;
+        *gpr_named(gpr, insn, RD) = imm;
     else if ((insn & 3) == 2 && kind == 4 && rs2)
-        GPR(7) = gpr[rs2] + (insn & 1U << 12 ? GPR(7) : 0);
+        *gpr_named(gpr, insn, RD) = gpr[rs2] + (insn & 1U << 12 ? *gpr_named(gpr, insn, RD) : 0);
     else
         return false;
     gpr[0] = 0;
@@ -82,7 +94,8 @@ static inline bool compressed(uint64_t *gpr, uint64_t *pc, uint64_t insn)
 /* addi, ori, andi */
 static inline bool op_imm(uint64_t *gpr, uint64_t *pc, uint64_t insn)
 {
-    uint64_t imm = extend(insn >> 20, 12), kind = insn >> 12 & 7, value = GPR(15);
+    uint64_t imm = extend(insn >> 20, 12), kind = insn >> 12 & 7,
+             value = *gpr_named(gpr, insn, RS1);
     if (kind == 0)
         value += imm;
     else if (kind == 6)
@@ -91,7 +104,7 @@ static inline bool op_imm(uint64_t *gpr, uint64_t *pc, uint64_t insn)
         value &= imm;
     else
         return false;
-    GPR(7) = value;
+    *gpr_named(gpr, insn, RD) = value;
     gpr[0] = 0;
     *pc += 4;
     return true;
@@ -102,7 +115,7 @@ static inline bool branch(uint64_t *gpr, uint64_t *pc, uint64_t insn, uint64_t *
 {
     if (insn >> 13 & 3)
         return false;
-    if ((GPR(15) == GPR(20)) == (insn >> 12 & 1)) {
+    if ((*gpr_named(gpr, insn, RS1) == *gpr_named(gpr, insn, RS2)) == (insn >> 12 & 1)) {
         *pc += 4;
         return true;
     }
@@ -135,8 +148,8 @@ uint64_t s_run_on(struct engine_vcpu *v)
     struct s_vcpu *s = &v->s;
     uint64_t *gpr = v->gpr, pc = v->pc, result = 0;
     uint64_t end = 0; /* of the pcs whose four bytes are in the page at hand; 0: no page is */
-    uint64_t base = 0, left = PRIVILEGED_MAX, plains = PLAIN_MAX, trap_csrr = TRAP_CSRR;
-    __asm__("" : "+r"(trap_csrr)); /* so that it is not made anew in each turn */
+    uint64_t base = 0, left = PRIVILEGED_MAX, plains = PLAIN_MAX, csrr = FIELDS_CSRR;
+    __asm__("" : "+r"(csrr)); /* so that it is not made anew in each turn */
     while (left) {
         if (pc >= end) {
             const struct s_fetch_line *line = s_fetch_line(s, pc);
@@ -153,14 +166,14 @@ uint64_t s_run_on(struct engine_vcpu *v)
                 break;
             continue;
         }
-        uint64_t fields = (insn >> 12) - trap_csrr;
-        if (!(fields & ~WHICH_CSR)) {
-            GPR(7) = *at(&s->sscratch, insn, 20, 2);
+        uint64_t fields = (insn >> FIELDS_FROM) - csrr;
+        if (!(fields & ~FIELDS_WHICH)) {
+            *gpr_named(gpr, insn, RD) = *trap_csr_named(s, insn);
             gpr[0] = 0;
-        } else if (!((fields + TRAP_CSRRW_TO_CSRR) & ~(WHICH_CSR | RS1))) {
-            uint64_t *csr = at(&s->sscratch, insn, 20, 2), value = GPR(15);
-            if (insn >> 4 & RD) {
-                GPR(7) = *csr;
+        } else if (!((fields + CSRRW_TO_CSRR) & ~(FIELDS_WHICH | FIELDS_RS1))) {
+            uint64_t *csr = trap_csr_named(s, insn), value = *gpr_named(gpr, insn, RS1);
+            if (gpr_named(gpr, insn, RD) != gpr) { /* x0 is no place */
+                *gpr_named(gpr, insn, RD) = *csr;
                 gpr[0] = 0;
             }
             *csr = value;

@@ -99,6 +99,9 @@ struct s_fetch_line {
 /* MODE_NONE: nobody's, or what they were before the guest wrote one. */
 enum s_mode { MODE_NONE, MODE_USER, MODE_KERNEL };
 
+/* CSRs that are no more than places to keep a value, in the order of their numbers. */
+enum s_trap_csr { S_SSCRATCH, S_SEPC, S_SCAUSE, S_STVAL, S_TRAP_CSRS };
+
 struct s_vcpu {
     bool user; /* the guest is in U-mode; else in S-mode. At V_S_USER, for entry.S */
     bool due;  /* something is to be looked at before the guest goes on: s_due(). At V_S_DUE */
@@ -113,7 +116,12 @@ struct s_vcpu {
      * sstatus alone.
      */
     uint64_t sstatus, sie, stvec, scounteren, senvcfg;
-    uint64_t sscratch, sepc, scause, stval; /* in the order of their numbers: sequence.c */
+    union {
+        struct {
+            uint64_t sscratch, sepc, scause, stval;
+        };
+        uint64_t trap_csr[S_TRAP_CSRS]; /* the same four, by enum s_trap_csr */
+    };
     uint64_t sip, satp, siselect;
     uint64_t timer;    /* deadline of the guest's timer, host time; UINT64_MAX: none */
     uint64_t stimecmp; /* the deadline that passed, while sip has STIP */
