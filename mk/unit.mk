@@ -17,7 +17,7 @@ LIBFDT ?= $(CACHE)/libfdt
 # host/sim defines is weak, so that the same function in host/bare, or in the test, takes its place.
 UNIT_SRCS += $(wildcard host/sim/*.c riscv/*.c appliance/*.c appliance/*/*.c drivers/*/*.c \
 	$(addprefix lib/,common/*.c vcpu/*.c vm/*.c sbi/*.c irq/*.c dev/*.c)) \
-	$(addprefix host/bare/,board.c board_devices.c console.c console_line.c console_out.c console_ring.c device_irq.c heap.c pages.c ram.c runqueue.c sched.c sched_place.c vms.c) \
+	$(addprefix host/bare/,board.c board_devices.c console.c console_line.c console_out.c console_paint.c console_ring.c device_irq.c heap.c pages.c ram.c runqueue.c sched.c sched_place.c vms.c) \
 	$(addprefix host/efi/,bundle.c options.c stub.c tree.c) \
 	lib/engine/common/items.c lib/engine/h/gstage.c lib/engine/h/vmid.c \
 	$(addprefix lib/engine/shadow/,items.c memory.c privileged.c sequence.c source.c trap.c walk.c)

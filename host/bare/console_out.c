@@ -7,14 +7,13 @@
 #include "lib/common/lock.h"
 #include "appliance/vm.h"
 #include "host/bare/console.h"
-#include "host/bare/console_line.h"
+#include "host/bare/console_paint.h"
 #include "host/bare/console_ring.h"
 #include "host/host.h"
 
 #define VM_RING 4096
 #define OWN_RING 16384
 #define STAGE 4096 /* a turn's worth: a line, and the front's unfinished one twice */
-#define ROW 79 /* a longer line has wrapped on the usual terminal and can't be erased in place */
 
 #define FRONT_TURN 256             /* bytes of a turn of the front's, if no line ends before */
 #define BEHIND_TURN 512            /* bytes that are looked through for a line of another VM */
@@ -24,14 +23,9 @@
 #define PUMP_TURNS 2             /* of somebody else's asking meanwhile */
 #define READY_ROOM (VM_RING / 2) /* from here on a VM that was told to wait writes again */
 
-/* A message among other bytes in a ring: one of these, the text, a newline. */
-#define MARK_INFO '\001'
-#define MARK_ERROR '\002'
-
 static struct console_ring rings[OUT_WRITERS];
 static char own_bytes[2][OWN_RING];
-static _Atomic uint64_t waiting;             /* bit n: VM n's ring may hold something */
-static _Atomic unsigned front = OUT_MONITOR; /* changed with the lock held */
+static _Atomic uint64_t waiting; /* bit n: VM n's ring may hold something */
 
 static struct uart *port;
 static _Atomic bool begun, closing, panicking;
@@ -46,20 +40,12 @@ static _Atomic bool asked;
 /* The lock orders what follows: how the screen looks, and what is on its way to the port. It is
  * held while a turn is painted and while the port takes bytes, never while it takes none. */
 static struct lock lock;
-static struct console_line lines[OUT_WRITERS];
-static bool colour;
-static bool copied; /* the front line on the screen is the copy that restore() made */
 static unsigned turn, last_vm;
 static bool receives, empties; /* what the port interrupts for */
 static struct {
     char bytes[STAGE];
     unsigned from, to;
 } stage;
-static struct {
-    char text[OUT_MESSAGE_MAX];
-    unsigned length;
-    char mark; /* 0: none is being read */
-} messages[2];
 
 static void take(void)
 {
@@ -73,9 +59,9 @@ static void release(void)
         lock_release(&lock);
 }
 
-/* ---- Painting; the lock is held -------------------------------------------------------------- */
+/* ---- What is painted goes to the stage; the lock is held ------------------------------------- */
 
-static void raw(const char *bytes, size_t count)
+void out_raw(const char *bytes, size_t count)
 {
     if (!port)
         return;
@@ -88,176 +74,6 @@ static void raw(const char *bytes, size_t count)
             uart_put(port, (uint8_t)stage.bytes[stage.from++ % STAGE]);
         stage.bytes[stage.to++ % STAGE] = bytes[i];
     }
-}
-
-static void text(const char *string)
-{
-    raw(string, strlen(string));
-}
-
-/* Makes room for a line of somebody else's: the front's unfinished line ends where it is, unless it
- * is a mere copy, which is taken away so that prompts don't pile up. */
-static void interrupt(void)
-{
-    struct console_line *line = &lines[front];
-
-    if (line->style_length)
-        text("\033[0m");
-    if (!line->started)
-        return;
-    text(copied && line->length < ROW ? "\r\033[K" : "\r\n");
-}
-
-/* Puts the front's unfinished line back. */
-static void restore(void)
-{
-    struct console_line *line = &lines[front];
-
-    raw(line->style, line->style_length);
-    raw(line->text, line->length);
-    for (unsigned left = console_line_after_cursor(line); left > 0; left--)
-        text("\b");
-    line->started = line->length > 0;
-    copied = line->started;
-}
-
-/* `[name] `, in a colour of the VM's own. Red is left to errors. */
-static void name_tag(unsigned writer)
-{
-    static const char *const colours[] = {"\033[36m", "\033[33m", "\033[35m", "\033[32m",
-                                          "\033[34m"};
-    if (colour)
-        text(colours[writer % (sizeof(colours) / sizeof(colours[0]))]);
-    text("[");
-    text(writer == OUT_MONITOR ? "monitor" : vms[writer].config->name);
-    text("]");
-    if (colour)
-        text("\033[0m");
-    text(" ");
-}
-
-/* Prints what a writer in the background has on its line, and forgets it. */
-static void print_behind(unsigned writer)
-{
-    struct console_line *line = &lines[writer];
-
-    interrupt();
-    name_tag(writer);
-    raw(line->text, line->length);
-    text("\r\n");
-    console_line_clear(line);
-    restore();
-}
-
-static void print_message(bool error, const char *said)
-{
-    interrupt();
-    if (error && colour)
-        text("\033[31m");
-    text("caldarium: ");
-    text(said);
-    if (error && colour)
-        text("\033[0m");
-    text("\r\n");
-    restore();
-}
-
-/* 31,204 lines dropped. */
-static void print_lost(unsigned writer, unsigned lost)
-{
-    char said[48];
-    unsigned used = 0, digits = 1;
-
-    for (unsigned n = lost; n >= 10; n /= 10)
-        digits++;
-    unsigned unit = 1;
-    for (unsigned n = 1; n < digits; n++)
-        unit *= 10;
-    for (; digits > 0; digits--, unit /= 10) {
-        said[used++] = (char)('0' + lost / unit % 10);
-        if (digits % 3 == 1 && digits > 1)
-            said[used++] = ',';
-    }
-    snprintf(said + used, sizeof(said) - used, " line%s dropped", lost == 1 ? "" : "s");
-    if (writer >= OUT_MONITOR) {
-        print_message(true, said);
-        return;
-    }
-    interrupt();
-    name_tag(writer);
-    text(said);
-    text("\r\n");
-    restore();
-}
-
-static void put_front(struct console_line *line, uint8_t byte)
-{
-    char c = (char)byte;
-
-    switch (console_line_put(line, byte)) {
-    case LINE_HOLD:
-        return;
-    case LINE_RELEASE:
-        raw(line->held, line->held_length);
-        break;
-    case LINE_FULL:
-        /* Too long to be put back whole; from here on, its latest part will be. */
-        console_line_clear(line);
-        console_line_put(line, byte);
-        raw(&c, 1);
-        break;
-    case LINE_END:
-        console_line_clear(line);
-        raw(&c, 1);
-        break;
-    case LINE_SHOW:
-        raw(&c, 1);
-        break;
-    }
-    copied = false;
-}
-
-/* True: a line was printed. */
-static bool put_behind(unsigned writer, uint8_t byte)
-{
-    switch (console_line_put(&lines[writer], byte)) {
-    case LINE_END:
-        print_behind(writer);
-        return true;
-    case LINE_FULL:
-        print_behind(writer);
-        console_line_put(&lines[writer], byte);
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* A byte of the monitor's, or of a message. True: a line was printed. */
-static bool put_own(unsigned writer, char c)
-{
-    unsigned n = writer - OUT_MONITOR;
-
-    if (messages[n].mark) {
-        if (c != '\n') {
-            if (messages[n].length < OUT_MESSAGE_MAX - 1)
-                messages[n].text[messages[n].length++] = c;
-            return false;
-        }
-        messages[n].text[messages[n].length] = 0;
-        print_message(messages[n].mark == MARK_ERROR, messages[n].text);
-        messages[n].mark = 0;
-        return true;
-    }
-    if (c == MARK_INFO || c == MARK_ERROR) {
-        messages[n].mark = c;
-        messages[n].length = 0;
-        return false;
-    }
-    if (writer != front)
-        return put_behind(writer, (uint8_t)c);
-    put_front(&lines[writer], (uint8_t)c);
-    return c == '\n';
 }
 
 /* ---- Turns; the lock is held ----------------------------------------------------------------- */
@@ -276,6 +92,7 @@ static unsigned choose_writer(void)
 {
     if (!console_ring_is_empty(&rings[OUT_MONITOR]))
         return OUT_MONITOR;
+    unsigned front = paint_front();
     uint64_t set = atomic_load(&waiting), ahead = front < VM_MAX ? set & 1ULL << front : 0;
     bool message = !console_ring_is_empty(&rings[OUT_MESSAGES]);
     for (unsigned n = 0; n < 3; n++) {
@@ -329,24 +146,18 @@ static void taken_from(unsigned vm)
 static void paint_turn(unsigned writer)
 {
     char bytes[FRONT_TURN];
-    bool printed = false, ahead = writer == front;
+    bool printed = false, ahead = writer == paint_front();
 
     for (unsigned looked = 0; !printed && looked < BEHIND_TURN;) {
         size_t count = console_ring_take(&rings[writer], bytes, sizeof(bytes));
         if (!count) {
             unsigned lost = console_ring_lost(&rings[writer]);
             if (lost)
-                print_lost(writer, lost);
+                paint_lost(writer, lost);
             break;
         }
-        for (size_t n = 0; n < count; n++) {
-            if (writer >= OUT_MONITOR)
-                printed |= put_own(writer, bytes[n]);
-            else if (ahead)
-                put_front(&lines[writer], (uint8_t)bytes[n]);
-            else
-                printed |= put_behind(writer, (uint8_t)bytes[n]);
-        }
+        for (size_t n = 0; n < count; n++)
+            printed |= paint_byte(writer, (uint8_t)bytes[n]);
         printed |= ahead;
         looked += (unsigned)count;
     }
@@ -477,7 +288,7 @@ static bool line_is_dead(void)
 
 static bool may_wait(unsigned vm)
 {
-    return vm == front && !line_is_dead();
+    return vm == paint_front() && !line_is_dead();
 }
 
 size_t out_write(unsigned vm, const char *bytes, size_t count)
@@ -524,7 +335,7 @@ void out_message(bool in_order, bool error, const char *text)
     if (!port || length < 0)
         return;
     if (panicking) {
-        print_message(error, text);
+        paint_message(error, text);
         return;
     }
     if ((size_t)length > sizeof(bytes) - 2)
@@ -544,38 +355,15 @@ void out_message(bool in_order, bool error, const char *text)
 
 unsigned out_front(void)
 {
-    return atomic_load(&front);
-}
-
-/* Takes the front away from its holder, whose unfinished line is left as it stands. */
-static void leave_front(unsigned next)
-{
-    struct console_line *line = &lines[front];
-
-    if (line->style_length)
-        text("\033[0m");
-    if (line->started)
-        text("\r\n");
-    if (front == OUT_MONITOR)
-        console_line_clear(line); /* monitor_enter() draws it anew */
-    front = next;
-    copied = false;
-    if (front == OUT_MONITOR)
-        console_line_clear(&lines[front]);
+    return paint_front();
 }
 
 bool out_set_front(unsigned next, const char *said)
 {
     take();
-    bool changed = next != front;
-    if (changed) {
-        leave_front(next);
-        if (said) {
-            /* The message restores the line of who is now in front: its prompt shows. */
-            lines[front].started = false;
-            print_message(false, said);
-        }
-    }
+    bool changed = next != paint_front();
+    if (changed)
+        paint_set_front(next, said);
     release();
     out_pump();
     return changed;
@@ -585,16 +373,9 @@ bool out_vm_ended(unsigned vm, const char *said)
 {
     out_pump();
     take();
-    bool was_front = front == vm, slow = !console_ring_is_empty(&rings[vm]);
-    if (was_front) {
-        leave_front(OUT_MONITOR);
-        print_message(false, said);
-    } else if (!slow && lines[vm].length) {
-        print_behind(vm);
-    }
+    bool was_front = paint_front() == vm, slow = !console_ring_is_empty(&rings[vm]);
+    paint_vm_ended(vm, slow, said);
     console_ring_end_line(&rings[vm], slow);
-    if (was_front || !slow)
-        memset(&lines[vm], 0, sizeof(lines[0]));
     release();
     out_pump();
     return was_front;
@@ -603,7 +384,7 @@ bool out_vm_ended(unsigned vm, const char *said)
 void out_bell(void)
 {
     take();
-    text("\a");
+    out_raw("\a", 1);
     release();
     out_pump();
 }
@@ -621,7 +402,7 @@ void out_init(struct uart *uart)
 
 void out_colour(bool on)
 {
-    colour = on;
+    paint_colour(on);
 }
 
 bool out_define(unsigned count)
@@ -655,8 +436,7 @@ void out_close(bool closed)
         return;
     take();
     flush();
-    interrupt(); /* who prints next, such as the shell around QEMU, finds the start of a row */
-    lines[front].started = false;
+    paint_end();
     flush();
     release();
 }

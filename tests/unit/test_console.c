@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Links: host/bare/console.c, console_out.c, console_ring.c and console_line.c. The port, VMs and
- * monitor are here. */
+/* Links: host/bare/console.c, console_out.c, console_paint.c, console_ring.c and console_line.c.
+ * The port, VMs and monitor are here. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
