@@ -86,7 +86,7 @@ struct vm_config {
     char reason[120];
 };
 
-/* What core needs to know of the board to build guest trees and check bundles. Filled by the host.
+/* What is needed of the board to build guest trees and check bundles. Filled by the host.
  */
 struct board {
     struct cald_machine *machine; /* of the library's */

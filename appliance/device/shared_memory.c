@@ -115,7 +115,7 @@ void shared_memory_resolve(struct vm *vm, struct vm_config *config)
     }
 }
 
-/* A bell that rings while nobody is at home is not heard. */
+/* A VM that does not run has no interrupt to get: the call is lost. */
 static void ring(struct shared_region *region, unsigned from, unsigned to)
 {
     if (from == to || !atomic_load(&region->peer[to].open))

@@ -75,7 +75,7 @@ struct runqueue {
 
 #define RUNQUEUE_SLICE_HZ 200 /* a turn among equals is 5 ms */
 
-/* Puts a entity, which is in no row, into the queue as READY: last of its equals, or first. */
+/* Puts an entity, which is in no row, into the queue as READY: last of its equals, or first. */
 void runqueue_add(struct runqueue *rq, struct sched_entity *entity, uint64_t now, bool first);
 
 /* The same for one that has waited elsewhere since then: it comes before those who wait less. */
@@ -97,7 +97,7 @@ unsigned runqueue_load(const struct runqueue *rq, const struct sched_entity *ent
 /* Somebody is READY who takes turns with this one. */
 bool runqueue_has_equal(const struct runqueue *rq, const struct sched_entity *entity);
 
-/* A entity in no row sleeps until `when` (UINT64_MAX: until it is woken) in the given state. */
+/* An entity in no row sleeps until `when` (UINT64_MAX: until it is woken) in the given state. */
 void runqueue_sleep(struct runqueue *rq, struct sched_entity *entity, enum entity_state state,
                     uint64_t when);
 

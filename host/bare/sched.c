@@ -10,7 +10,7 @@ _Atomic uint64_t sched_idle;
 static _Atomic uint64_t sched_alone;
 static atomic_bool account_waits;
 
-/* To leave the guest, and to be let in again, is short. What is between, making and ending a VM,
+/* To leave the guest, and to enter it again, is short. What is between, making and ending a VM,
  * may be long: that is an ordinary turn, with the VM's own priority and budget, unless the operator
  * stops it. */
 static bool is_urgent(const struct sched_entity *entity)
@@ -91,7 +91,7 @@ static void choose_wait(struct hart *hart)
         cald_vcpu_wfi_exits(rq->current->vcpu, !pinned && !alone);
 }
 
-/* A entity has come into the queue: does its hart, or an idle one, have to look? */
+/* An entity has come into the queue: does its hart, or an idle one, have to look? */
 static void announce(struct hart *hart, const struct sched_entity *entity)
 {
     const struct runqueue *rq = &hart->rq;
@@ -177,7 +177,7 @@ static void review(struct hart *hart, uint64_t now)
     hart->turn_over |= over;
 }
 
-/* Moves a entity that does not run; both locks are held. */
+/* Moves an entity that does not run; both locks are held. */
 static void move(struct sched_entity *entity, struct hart *from, struct hart *to, uint64_t now)
 {
     uint64_t since = entity->ready_since;

@@ -64,7 +64,7 @@ void sched_account_waits(bool wanted);
 /* Has the hart look at its queue soon. */
 void sched_nudge(struct hart *hart);
 
-/* The hart that is a entity's home, its queue's lock held: until then the home may change. */
+/* The hart that is an entity's home, its queue's lock held: until then the home may change. */
 struct hart *sched_lock_home(struct sched_entity *entity);
 
 /* Harts that run nothing, a bit each: for those who look for one. */

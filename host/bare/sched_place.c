@@ -188,7 +188,7 @@ void sched_remove(struct vm *vm)
         if (rq->current == entity)
             rq->current = NULL;
         if (hart->loaded == entity->vcpu)
-            hart->loaded = NULL; /* the leader's, on its hart: the others sleep, put away */
+            hart->loaded = NULL; /* the leader's, on its hart: the others sleep, off theirs */
         entity->state = ENTITY_OFF;
         rq->entities--;
         rq->reserved_ppm -= entity->reserved_ppm;

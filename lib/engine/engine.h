@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How a vCPU runs on a real hart: the contract between core/ and an engine.
+ * How a vCPU runs on a real hart: the contract between the rest of lib/ and an engine.
  *
  * An engine runs guest instructions until one of them needs the world outside the vCPU, then
  * returns an exit record. It knows registers, traps and address translation; it knows nothing of
@@ -121,7 +121,7 @@ struct engine_vm {
     const char *name;             /* the VM's name, for messages; owned by the VM */
     const uint8_t *isa_disable; /* riscv_ext numbers the guest must not have, ISA_EXT_COUNT flags */
     /* Guest time minus host time: what the guest's `time` shows is host_time() + this. Set by
-     * vm_init(), and by core while no vCPU of the VM is loaded on any hart. */
+     * vm_init(), and by lib/vm while no vCPU of the VM is loaded on any hart. */
     uint64_t time_delta;
     uint64_t gpa_end; /* its guest-physical addresses lie below; set before vm_init() */
     union {
@@ -131,7 +131,7 @@ struct engine_vm {
 };
 
 /* `cycle` or `instret` of a vCPU: the hart's, masked by `mask` (all ones, or 0 while the counter
- * stands), plus `offset`. Written by core, on the vCPU's own hart. */
+ * stands), plus `offset`. Written by lib/sbi/pmu.c, on the vCPU's own hart. */
 struct engine_counter {
     uint64_t mask, offset;
 };

@@ -56,7 +56,7 @@ void aplic_size(struct aplic *aplic, unsigned sources, void *room);
 /* The state after reset, with nothing forwarded. */
 void aplic_init(struct aplic *aplic, unsigned harts, bool msi);
 
-/* A source is the board's from now on; `edge`: of its edges, not its level, it is told. */
+/* A source is the board's from now on. `edge`: the board reports its edges, otherwise its level. */
 void aplic_forward(struct aplic *aplic, unsigned source, bool edge);
 
 /* A forwarded source fired. */

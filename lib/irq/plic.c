@@ -25,7 +25,7 @@
 
 #define PAGE_BYTES 4096u
 
-static inline uint32_t get(const _Atomic uint32_t *word)
+static inline uint32_t plic_word(const _Atomic uint32_t *word)
 {
     return atomic_load_explicit(word, memory_order_relaxed);
 }
@@ -59,14 +59,15 @@ static inline bool exists(const struct plic *plic, unsigned source)
 /* Sources of word w that ask this context: what its priorities and threshold then make of it. */
 static inline uint32_t ready(const struct plic *plic, unsigned context, unsigned w)
 {
-    return get(&plic->pending[w]) & get(&enables(plic, context)[w]) & ~get(&plic->claimed[w]);
+    return plic_word(&plic->pending[w]) & plic_word(&enables(plic, context)[w]) &
+           ~plic_word(&plic->claimed[w]);
 }
 
 /* The ready source of the highest priority above `floor`, the lowest id among equals; 0: none. */
 static unsigned best_source(const struct plic *plic, unsigned context, unsigned floor)
 {
     unsigned best = 0, w = 0;
-    for (uint32_t words = get(&plic->words); words; words >>= 1, w++) {
+    for (uint32_t words = plic_word(&plic->words); words; words >>= 1, w++) {
         for (uint32_t bits = ready(plic, context, w); bits; bits &= bits - 1) {
             unsigned source = w * 32 + (unsigned)__builtin_ctz(bits);
             unsigned priority = get_byte(&plic->priority[source]);
@@ -83,8 +84,8 @@ static unsigned best_source(const struct plic *plic, unsigned context, unsigned 
 static inline bool asks(const struct plic *plic, unsigned context)
 {
     const _Atomic uint32_t *pending = plic->pending, *enable = enables(plic, context);
-    for (uint32_t words = get(&plic->words); words; words >>= 1, pending++, enable++) {
-        if (get(pending) & get(enable)) {
+    for (uint32_t words = plic_word(&plic->words); words; words >>= 1, pending++, enable++) {
+        if (plic_word(pending) & plic_word(enable)) {
             return true;
         }
     }
@@ -105,7 +106,7 @@ static void report(struct plic *plic, unsigned source)
 {
     full_fence();
     for (unsigned context = 0; context < plic->contexts; context++) {
-        if (get(&enables(plic, context)[source / 32]) & bit_of(source)) {
+        if (plic_word(&enables(plic, context)[source / 32]) & bit_of(source)) {
             plic->changed(plic, context);
         }
     }
@@ -117,21 +118,21 @@ static void gateway(struct plic *plic, unsigned source)
     unsigned w = source / 32;
     uint32_t bit = bit_of(source);
     full_fence();
-    if (get(&plic->claimed[w]) & bit) {
+    if (plic_word(&plic->claimed[w]) & bit) {
         return; /* completion looks again */
     }
-    bool fires = get(&plic->level[w]) & bit;
-    if (get(&plic->edge[w]) & bit) {
+    bool fires = plic_word(&plic->level[w]) & bit;
+    if (plic_word(&plic->edge[w]) & bit) {
         fires |= (atomic_fetch_and(&plic->edge[w], ~bit) & bit) != 0;
     }
     if (fires) {
-        if (!(get(&plic->words) >> w & 1)) {
+        if (!(plic_word(&plic->words) >> w & 1)) {
             atomic_fetch_or(&plic->words, 1u << w);
         }
         atomic_fetch_or(&plic->pending[w], bit);
     }
     /* A bit that a slow caller set while the source was in service counts from now on. */
-    if (fires || (get(&plic->pending[w]) & bit)) {
+    if (fires || (plic_word(&plic->pending[w]) & bit)) {
         report(plic, source);
     }
 }
@@ -245,7 +246,7 @@ static __attribute__((noinline)) void complete(struct plic *plic, unsigned conte
     unsigned w = source / 32;
     uint32_t bit = bit_of(source);
     /* A source not enabled for this context: ignored (specification, "Interrupt Completion"). */
-    if (!(get(&enables(plic, context)[w]) & bit) ||
+    if (!(plic_word(&enables(plic, context)[w]) & bit) ||
         !(atomic_fetch_and(&plic->claimed[w], ~bit) & bit)) {
         return;
     }
@@ -293,11 +294,11 @@ static inline __attribute__((always_inline)) bool read_word(struct plic *plic, u
     if (offset >= ENABLE_BASE) {
         unsigned place = (offset - ENABLE_BASE) / ENABLE_STRIDE, context = place / 2;
         unsigned w = offset % ENABLE_STRIDE / 4;
-        *value = used(plic, place) ? get(&plic->enable[place][w]) : 0;
+        *value = used(plic, place) ? plic_word(&plic->enable[place][w]) : 0;
         return context < PLIC_CONTEXTS;
     }
     if (offset < PENDING_END) {
-        *value = get(&plic->pending[(offset - PENDING_BASE) / 4]);
+        *value = plic_word(&plic->pending[(offset - PENDING_BASE) / 4]);
         return true;
     }
     return false;
@@ -311,7 +312,7 @@ static __attribute__((noinline)) void write_priority(struct plic *plic, unsigned
     }
     atomic_store_explicit(&plic->priority[source], value & PLIC_MAX_PRIORITY, memory_order_relaxed);
     full_fence();
-    if (get(&plic->pending[source / 32]) & bit_of(source)) {
+    if (plic_word(&plic->pending[source / 32]) & bit_of(source)) {
         report(plic, source);
     }
 }
@@ -328,7 +329,7 @@ static __attribute__((noinline)) void write_enable(struct plic *plic, unsigned c
     }
     uint32_t old = atomic_exchange(&enables(plic, context)[w], value);
     full_fence();
-    if ((old ^ value) & get(&plic->pending[w])) {
+    if ((old ^ value) & plic_word(&plic->pending[w])) {
         plic->changed(plic, context);
     }
 }

@@ -5,8 +5,8 @@
  * numbering built in. Machine mode's registers read zero. In this interface a context is a vCPU.
  *
  * Any hart may raise or lower a source, and each vCPU's hart reads and writes registers at the same
- * time: all state is atomic words, there is no lock. plic_changed(plic, context) is called (by this
- * code, on the calling hart) whenever the line of a context may have changed.
+ * time: all state is atomic words, there is no lock. changed(plic, context) is called, on the
+ * calling hart, whenever the line of a context may have changed.
  */
 #ifndef LIB_IRQ_PLIC_H
 #define LIB_IRQ_PLIC_H

@@ -94,8 +94,8 @@ static struct sbi_ret suspend(struct cald_vcpu *vcpu, uint64_t type, uint64_t pc
     return error(platform ? SBI_ERR_NOT_SUPPORTED : SBI_ERR_INVALID_PARAM);
 }
 
-static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
-                             const uint64_t args[6])
+static struct sbi_ret hsm_handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
+                                 const uint64_t args[6])
 {
     (void)extension;
     switch (function) {
@@ -183,4 +183,4 @@ int sbi_hsm_set(struct cald_vcpu *vcpu, uint32_t index, uint64_t value)
     return CALD_ENOENT;
 }
 
-const struct sbi_extension sbi_hsm = {SBI_EXT_HSM, SBI_EXT_HSM, 4, handle};
+const struct sbi_extension sbi_hsm = {SBI_EXT_HSM, SBI_EXT_HSM, 4, hsm_handle};

@@ -49,8 +49,8 @@ static int64_t clear_ipi(struct cald_vcpu *vcpu)
     return mail || state.sip >> GUEST_IRQ_SOFT & 1;
 }
 
-static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t call, uint64_t function,
-                             const uint64_t args[6])
+static struct sbi_ret legacy_handle(struct cald_vcpu *vcpu, uint64_t call, uint64_t function,
+                                    const uint64_t args[6])
 {
     (void)function; /* legacy calls have none */
     uint8_t in;
@@ -83,4 +83,4 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t call, uint64_t fun
 }
 
 const struct sbi_extension sbi_legacy = {SBI_EXT_LEGACY_SET_TIMER, SBI_EXT_LEGACY_SHUTDOWN,
-                                         UINT64_MAX, handle};
+                                         UINT64_MAX, legacy_handle};

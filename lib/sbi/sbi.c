@@ -31,7 +31,7 @@ static const struct sbi_extension *const extensions[] = {
 };
 
 /* The library's, or the host's own. */
-static const struct sbi_extension *find(const struct cald_vcpu *vcpu, uint64_t id)
+static const struct sbi_extension *extension_find(const struct cald_vcpu *vcpu, uint64_t id)
 {
     const struct sbi_extension *own = vcpu->vm->sbi_own;
     for (size_t n = 0; n < sizeof(extensions) / sizeof(*extensions); n++) {
@@ -51,12 +51,12 @@ static bool is_hidden(const struct cald_vcpu *vcpu, uint64_t id)
 
 bool sbi_has(const struct cald_vcpu *vcpu, uint64_t id)
 {
-    return find(vcpu, id) != NULL && !is_hidden(vcpu, id);
+    return extension_find(vcpu, id) != NULL && !is_hidden(vcpu, id);
 }
 
 bool sbi_hot_missing(uint64_t id, uint64_t function, struct cald_vcpu *vcpu)
 {
-    const struct sbi_extension *extension = find(vcpu, id);
+    const struct sbi_extension *extension = extension_find(vcpu, id);
     if (extension && function < extension->functions)
         return false;
     vcpu->eng.exits[EXIT_HOT_SBI_MISSING]++;
@@ -67,7 +67,7 @@ void sbi_handle(struct cald_vcpu *vcpu)
 {
     struct engine_vcpu *v = &vcpu->eng;
     uint64_t id = v->gpr[17];
-    const struct sbi_extension *extension = find(vcpu, id);
+    const struct sbi_extension *extension = extension_find(vcpu, id);
     struct sbi_ret ret = {SBI_ERR_NOT_SUPPORTED, 0};
     if (extension && !(extension == &sbi_dbcn && is_hidden(vcpu, id)))
         ret = extension->handle(vcpu, id, v->gpr[16], &v->gpr[10]);

@@ -4,8 +4,8 @@
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
 
-static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
-                             const uint64_t args[6])
+static struct sbi_ret srst_handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
+                                  const uint64_t args[6])
 {
     (void)extension;
     uint32_t type = (uint32_t)args[0], reason = (uint32_t)args[1];
@@ -22,4 +22,4 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_
     return (struct sbi_ret){SBI_NO_ANSWER, 0};
 }
 
-const struct sbi_extension sbi_srst = {SBI_EXT_SRST, SBI_EXT_SRST, 1, handle};
+const struct sbi_extension sbi_srst = {SBI_EXT_SRST, SBI_EXT_SRST, 1, srst_handle};

@@ -41,8 +41,8 @@ void sbi_sta_update(struct cald_vcpu *vcpu)
     record->sequence = sequence + 1;
 }
 
-static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
-                             const uint64_t args[6])
+static struct sbi_ret sta_handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
+                                 const uint64_t args[6])
 {
     (void)extension;
     static const struct record empty;
@@ -86,4 +86,4 @@ int sbi_sta_set(struct cald_vcpu *vcpu, uint32_t index, uint64_t value)
     return CALD_OK;
 }
 
-const struct sbi_extension sbi_sta = {SBI_EXT_STA, SBI_EXT_STA, 1, handle};
+const struct sbi_extension sbi_sta = {SBI_EXT_STA, SBI_EXT_STA, 1, sta_handle};

@@ -15,8 +15,8 @@ static bool others_stopped(const struct cald_vcpu *vcpu)
     return true;
 }
 
-static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
-                             const uint64_t args[6])
+static struct sbi_ret susp_handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
+                                  const uint64_t args[6])
 {
     (void)extension;
     if (function)
@@ -32,4 +32,4 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_
     return sbi_hsm_suspend(vcpu, false, args[1], args[2]);
 }
 
-const struct sbi_extension sbi_susp = {SBI_EXT_SUSP, SBI_EXT_SUSP, 1, handle};
+const struct sbi_extension sbi_susp = {SBI_EXT_SUSP, SBI_EXT_SUSP, 1, susp_handle};

@@ -101,7 +101,7 @@ struct cald_vcpu {
     _Atomic uint64_t maps_seen; /* what the engine answered when it forgot pages last */
 
     uint64_t sta_shmem;   /* SBI STA area, guest-physical; UINT64_MAX for none */
-    uint64_t steal_ticks; /* ready to run, but kept away from its hart */
+    uint64_t steal_ticks; /* ready to run, while others had its hart */
     bool steal_changed;   /* since the guest was told */
 
     uint64_t fw_count[FW_EVENTS];

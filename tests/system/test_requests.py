@@ -29,7 +29,7 @@ def test_what_is_announced_is_so(tmp_path):
 
 
 def test_every_vcpu_goes_on_after_a_pause(tmp_path):
-    """One that was about to sleep when it was let in slept on: its VM waits for it without end."""
+    """One that was about to sleep when it was to run again slept on: its VM waits for it without end."""
     path = bundle(tmp_path, vm("mini", kernel="minikernel", mib=4, vcpus=4))
     with Machine(path, smp=4) as machine:
         machine.expect("mini>")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Engine h's answer to lib/engine/engine.h: set-up of VMs, and what core asks of a loaded
+/* Engine h's answer to lib/engine/engine.h: set-up of VMs, and what the library asks of a loaded
  * vCPU. */
 #include <stddef.h>
 

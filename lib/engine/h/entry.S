@@ -120,7 +120,7 @@ h_trap:
     beq     a7, t0, ipi
     li      t0, SBI_EXT_RFENCE
     beq     a7, t0, rfence
-    /* Another extension. One that is not there is answered at once, the rest goes out to core. */
+    /* Another extension. One that is not there is answered at once, the rest takes the slow path. */
     hot_sbi_missing answered
     save_kept
     j       slow_saved

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The CSRs that Ssaia adds to S-mode (AIA specification 2.2), for guests that are shown it. The
- * interrupt file itself is core's, in memory. */
+ * interrupt file itself is lib/irq's, in memory. */
 #include "lib/engine/hot.h"
 #include "lib/engine/shadow/shadow.h"
 #include "riscv/csr.h"

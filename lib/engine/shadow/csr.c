@@ -86,7 +86,7 @@ static void write_stimecmp(struct engine_vcpu *v, uint64_t value)
     v->s.due = true;
 }
 
-static void write(struct engine_vcpu *v, unsigned csr, uint64_t before, uint64_t value)
+static void virtual_csr_write(struct engine_vcpu *v, unsigned csr, uint64_t before, uint64_t value)
 {
     struct s_vcpu *s = &v->s;
     switch (csr) {
@@ -136,7 +136,7 @@ static void write(struct engine_vcpu *v, unsigned csr, uint64_t before, uint64_t
     }
 }
 
-static bool read(const struct engine_vcpu *v, unsigned csr, uint64_t *value)
+static bool virtual_csr_read(const struct engine_vcpu *v, unsigned csr, uint64_t *value)
 {
     const struct s_vcpu *s = &v->s;
     switch (csr) {
@@ -181,20 +181,21 @@ static bool read(const struct engine_vcpu *v, unsigned csr, uint64_t *value)
     return false;
 }
 
-/* funct3: 1, 2, 3 write, set, clear with a register; 5, 6, 7 with the register's number itself. */
+/* funct3: 1, 2, 3 virtual_csr_write, set, clear with a register; 5, 6, 7 with the register's number
+ * itself. */
 bool s_csr_access(struct engine_vcpu *v, uint32_t insn)
 {
     unsigned csr = insn >> 20, rd = insn >> 7 & 31, rs1 = insn >> 15 & 31;
     unsigned kind = insn >> 12 & 3;
     uint64_t before;
-    if (!kind || !read(v, csr, &before))
+    if (!kind || !virtual_csr_read(v, csr, &before))
         return false;
     if (kind == 1 || rs1) {
         uint64_t operand = insn & 1U << 14 ? rs1 : v->gpr[rs1];
-        write(v, csr, before,
-              kind == 1   ? operand
-              : kind == 2 ? before | operand
-                          : before & ~operand);
+        virtual_csr_write(v, csr, before,
+                          kind == 1   ? operand
+                          : kind == 2 ? before | operand
+                                      : before & ~operand);
     }
     if (rd)
         v->gpr[rd] = before;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Engine shadow's answer to lib/engine/engine.h: what core asks of VMs and of a loaded vCPU. */
+/* Engine shadow's answer to lib/engine/engine.h: what the library asks of VMs and of a loaded vCPU.
+ */
 #include <string.h>
 
 #include "lib/engine/common/fence.h"

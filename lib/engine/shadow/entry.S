@@ -146,7 +146,7 @@ s_trap:
     beq     a7, t0, ipi
     li      t0, SBI_EXT_RFENCE
     beq     a7, t0, rfence
-    /* Another extension. One that is not there is answered at once, the rest goes out to core, by
+    /* Another extension. One that is not there is answered at once, the rest takes the slow path, by
      * way of s_hot(). */
     hot_sbi_missing answered
     ld      a0, V_GPR(10)(sp)

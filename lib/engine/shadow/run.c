@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Running a guest until core is needed. What the guest's own hart would have done is done in
- * s_hot(), called by entry.S on each trap; only what that leaves over returns from s_enter().
+ * Running a guest until the engine can't go on by itself. What the guest's own hart would have done
+ * is done in s_hot(), called by entry.S on each trap; only what that leaves over returns from
+ * s_enter().
  */
 #include <stddef.h>
 

@@ -11,7 +11,7 @@
 #include "host/host.h"
 #include "riscv/csr.h"
 
-/* Until interrupts of the hart are let in again. */
+/* The hart's own interrupts wait while a sequence is done: so many instructions, then it ends. */
 #define PRIVILEGED_MAX 16
 #define OTHERS_MAX 8
 #define PLAIN_MAX 4 /* the hart does them faster, unless a privileged one comes soon */

@@ -117,7 +117,7 @@ void s_tables_reset(struct engine_vcpu *v); /* the same as flush, on any hart, w
 void s_tables_flush(struct engine_vcpu *v);
 void s_tables_flush_asid(struct engine_vcpu *v, uint64_t asid);
 void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t asid);
-/* The guest's fence of everything: forgets everything, or looks what has changed. */
+/* The guest's full fence: flushes all tables, or looks at what has changed in the guest's own. */
 void s_tables_fence(struct engine_vcpu *v);
 
 /*
@@ -176,7 +176,7 @@ bool s_aia_access(struct engine_vcpu *v, const struct riscv_csr_op *op);
 bool s_privileged(struct engine_vcpu *v, uint32_t insn);
 /* The same for a read of cycle or instret, which U-mode may do too. */
 bool s_counter(struct engine_vcpu *v, uint32_t insn);
-/* The same with what core needs to know of it where it is false. */
+/* The same; false: the exit record says what the guest did. */
 bool s_illegal(struct engine_vcpu *v, uint32_t insn, struct exit *exit);
 
 /*

@@ -22,8 +22,8 @@ static uint64_t now(const _Atomic uint64_t *at)
 
 /* The list's source for these entries, or a new one in it. NULL: there are no more. (One entry may
  * have two, when a large page and a table took turns at its address: both have to be so still.) */
-static struct s_source *find(struct s_vcpu *s, struct s_made *made, uint64_t *shadow,
-                             unsigned count)
+static struct s_source *source_find(struct s_vcpu *s, struct s_made *made, uint64_t *shadow,
+                                    unsigned count)
 {
     for (unsigned n = made->sources; n; n = s->source[n].next) {
         if (s->source[n].shadow == shadow && s->source[n].count == count)
@@ -48,7 +48,7 @@ struct way {
     unsigned levels;
 };
 
-static bool read(void *owner, uint64_t gpa, uint64_t *pte)
+static bool source_read(void *owner, uint64_t gpa, uint64_t *pte)
 {
     struct way *way = owner;
     const _Atomic uint64_t *at = s_word(way->vm, gpa);
@@ -67,11 +67,11 @@ void s_source_note(struct engine_vcpu *v, uint64_t gva, const struct s_found *fo
                    struct s_made *made, uint64_t *shadow, const uint64_t *seen, unsigned count)
 {
     struct s_vcpu *s = &v->s;
-    struct s_source *source = find(s, made, shadow, count);
+    struct s_source *source = source_find(s, made, shadow, count);
     struct way way = {.vm = v->vm, .source = source};
     struct riscv_leaf leaf;
     /* Another vCPU may have led the walk elsewhere since the one that the entries are from. */
-    if (!source || !riscv_walk(s->satp, gva, read, &way, &leaf) || leaf.at != found->at ||
+    if (!source || !riscv_walk(s->satp, gva, source_read, &way, &leaf) || leaf.at != found->at ||
         leaf.pte != found->pte) {
         s->noting = false;
         return;

@@ -139,9 +139,9 @@ struct s_vcpu {
     struct s_source *source; /* S_SOURCES of them; the first is never given out */
     unsigned unused_sources; /* as for pages */
     uint16_t free_sources;
-    bool noting;        /* each entry has its source: a fence of everything need not forget */
-    uint64_t fence;     /* fences of everything that were answered by looking */
-    uint64_t old_fills; /* EXIT_HOT_FILL when everything was forgotten last */
+    bool noting;        /* each entry has its source: a full fence need not flush */
+    uint64_t fence;     /* counts the full fences that flushed nothing, but compared */
+    uint64_t old_fills; /* EXIT_HOT_FILL at the last flush of all tables */
     struct s_made shared_made;
     uint64_t *shared;       /* a root with what all kernel views have in common */
     unsigned shared_levels; /* of that root; 0: it is not made yet */

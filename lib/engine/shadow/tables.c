@@ -414,7 +414,7 @@ uint64_t s_tables_satp(struct engine_vcpu *v)
     if (s->shared_made.fence != s->fence && has_shared(s, s->current, view))
         differs |= s_source_check(v, &s->shared_made);
     if (differs)
-        sfence_vma_all(); /* the fence's own was before what is cleared now */
+        sfence_vma_all(); /* the entries were cleared after the fence's own sfence.vma */
     return s->current->view[view].satp;
 }
 
