@@ -154,7 +154,8 @@ void machine_describe_engines(char *text, size_t bytes)
         snprintf(h, sizeof(h), "h, %sSv%ux4, VMID %u bits", modes, 9 * high + 12, told.vmid_bits);
     }
     snprintf(text, bytes, "%s%sshadow, Sv%u%s; timer %s", h, *h ? "; " : "",
-             9 * (told.satp_levels < 4 ? 3 : 4) + 12, told.asids < S_ASIDS ? ", without ASIDs" : "",
+             9u * (told.satp_levels < 4 ? 3 : 4) + 12,
+             told.asids < S_ASIDS ? ", without ASIDs" : "",
              hart_has_sstc ? "Sstc" : "through firmware");
 }
 

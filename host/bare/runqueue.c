@@ -59,7 +59,6 @@ void runqueue_add_since(struct runqueue *rq, struct sched_entity *entity, uint64
     runqueue_add(rq, entity, since, true); /* first, and then from there to its place */
     struct sched_entity *before = after->prev;
     rq->level[level_of(entity)].first = entity->next;
-    /* `after` was not the first, so there is one. NOLINTNEXTLINE(clang-analyzer-core.*) */
     entity->next->prev = NULL;
     entity->next = after;
     entity->prev = before;

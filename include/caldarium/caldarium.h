@@ -105,7 +105,7 @@ int cald_machine_probe(struct cald_machine_params *params);
  * expected; CALD_ENOMEM. No vCPU needs memory for its harts later. `owner` is the host's own.
  */
 int cald_machine_create(const struct cald_machine_params *params, void *owner,
-                        struct cald_machine **machine);
+                        struct cald_machine **made);
 
 /* What guests can be shown of the machine's extensions, as in `isa`; `engine` is CALD_MACHINE_H or
  * CALD_MACHINE_SHADOW. Returns the text's length, `bytes` or more if it did not fit. */

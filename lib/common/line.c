@@ -128,5 +128,7 @@ void line_panic(const char *format, ...)
     char text[LINE_BYTES];
     va_list args;
     va_start(args, format);
-    host_panic(text, line_format_list(text, sizeof(text), format, args));
+    size_t length = line_format_list(text, sizeof(text), format, args);
+    va_end(args);
+    host_panic(text, length);
 }

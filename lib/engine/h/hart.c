@@ -89,7 +89,7 @@ void h_hart_begin(struct cald_machine *machine, unsigned hart)
         *found = csr_read(csr);                                                                    \
     found++;
     EACH_CSR(KEEP)
-#define COUNT(csr, needs) +1
+#define COUNT(csr, needs) +1 /* NOLINT(bugprone-macro-parentheses): a sum of ones */
     _Static_assert(H_FOUND >= 0 EACH_CSR(COUNT), "room for each");
     machine->hart[hart].h.generation = 0;
     set_up(machine);
