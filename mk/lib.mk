@@ -17,7 +17,7 @@ LIB_D_CC := $(LIB_CROSS)gcc -march=rv64gc_zicsr_zifencei -mabi=lp64d
 LIBS := $(BUILD)/libcaldarium.a $(LIB_D)/libcaldarium.a
 LIB_CLANG := $(BUILD)/lib-clang/libcaldarium.a
 
-.PHONY: lib lib-clang lib-names lib-test lib-headers
+.PHONY: lib lib-clang lib-names lib-test lib-headers lib-hosts lib-rust
 lib: $(LIBS) lib-clang lib-names ## build/libcaldarium.a and build/lp64d/libcaldarium.a, for a host of your own
 
 lib-clang:
@@ -27,7 +27,16 @@ lib-clang:
 lib-names: $(LIBS) lib-clang
 	@$(PYTHON) tests/lib/names.py $(LIBS) $(LIB_CLANG)
 
-lib-test: lib-headers
+lib-test: lib-headers lib-hosts lib-rust
+
+# Hosts in C++ that have neither a C library nor libgcc, one for each float ABI.
+LIB_CXX := -std=c++17 -O1 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-builtin \
+	-mcmodel=medany -nostdlib -static -Wall -Wextra -Wpedantic -Werror -Iinclude -Wl,--gc-sections -Wl,--fatal-warnings \
+	-Wl,--no-warn-rwx-segments
+lib-hosts: $(LIBS)
+	@$(LIB_CROSS)g++ $(LIB_SOFT) $(LIB_CXX) -o $(BUILD)/host-lp64.elf tests/lib/host.cpp $(BUILD)/libcaldarium.a
+	@$(LIB_CROSS)g++ $(LIB_HARD) $(LIB_CXX) -o $(LIB_D)/host-lp64d.elf tests/lib/host.cpp $(LIB_D)/libcaldarium.a
+	@echo "lib: a host in C++ links with either archive"
 
 # Each public header by itself, as C and as C++, by both compilers.
 LIB_STRICT := -Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only -ffreestanding
@@ -74,3 +83,16 @@ $(LIB_D)/obj/%.o: %.S
 	@$(LIB_D_CC) -mcmodel=medany -I. -Iinclude -MMD -MP -D__ASSEMBLER__ -c -o $@ $<
 
 -include $(patsubst %.o,$(LIB_D)/obj/%.d,$(LIB_OBJS))
+
+# A host in Rust on the build machine, where a rustc is at hand.
+RUSTC ?= rustc
+RUST_DIR := $(BUILD)/unit/rust
+lib-rust: $(BUILD)/unit/libunit.a
+	@mkdir -p $(RUST_DIR)
+	@if ! command -v $(RUSTC) >/dev/null; then echo "lib: no rustc here: the host in Rust is left out"; exit 0; fi; \
+	$(RUSTC) --edition 2018 --crate-type staticlib -C panic=abort -O -D warnings -o $(RUST_DIR)/libhost.a \
+		tests/lib/host.rs && \
+	$(UNIT_CC) $(UNIT_CFLAGS) -MF $(RUST_DIR)/host.d -pthread -Wl,--gc-sections -o $(RUST_DIR)/host tests/lib/host_rs.c \
+		$(RUST_DIR)/libhost.a $(UNIT_LIB) -lcmocka && \
+	$(RUST_DIR)/host >$(RUST_DIR)/log 2>&1 || { cat $(RUST_DIR)/log; exit 1; } && \
+	echo "lib: a host in Rust runs a guest"

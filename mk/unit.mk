@@ -19,7 +19,7 @@ UNIT_SRCS += $(wildcard host/sim/*.c riscv/*.c appliance/*.c appliance/*/*.c dri
 	$(addprefix lib/,common/*.c vcpu/*.c vm/*.c sbi/*.c irq/*.c dev/*.c)) \
 	$(addprefix host/bare/,board.c board_devices.c console.c console_line.c console_out.c console_paint.c console_ring.c device_irq.c heap.c pages.c ram.c runqueue.c sched.c sched_place.c vms.c) \
 	$(addprefix host/efi/,bundle.c options.c stub.c tree.c) \
-	lib/engine/common/items.c lib/engine/h/gstage.c lib/engine/h/vmid.c \
+	lib/engine/common/items.c lib/machine/machine.c lib/engine/h/gstage.c lib/engine/h/vmid.c \
 	$(addprefix lib/engine/shadow/,items.c memory.c privileged.c sequence.c source.c trap.c walk.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/$(UNIT).c)))
 
@@ -92,7 +92,7 @@ $(UNIT_DIR)/%.o: %.c
 
 $(UNIT_BINS): $(UNIT_DIR)/%: $(UNIT_DIR)/tests/unit/%.o $(UNIT_LIB)
 	@echo "  UNIT  $@"
-	@$(UNIT_CC) $(UNIT_SAN) -Wl,--gc-sections $< $(UNIT_LIB) -lcmocka -o $@
+	@$(UNIT_CC) $(UNIT_SAN) -pthread -Wl,--gc-sections $< $(UNIT_LIB) -lcmocka -o $@
 
 .SECONDARY: $(addprefix $(UNIT_DIR)/tests/unit/,$(addsuffix .o,$(UNIT_TESTS)))
 -include $(UNIT_OBJS:.o=.d) $(patsubst %,$(UNIT_DIR)/tests/unit/%.d,$(UNIT_TESTS))
