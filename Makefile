@@ -35,6 +35,8 @@ LIB_CODE := -fvisibility=hidden
 
 SRCS := $(wildcard riscv/*.c lib/*/*.c lib/*/*/*.c appliance/*.c appliance/*/*.c drivers/*/*.c host/bare/*.c host/efi/*.c)
 ASMS := $(wildcard lib/machine/*.S lib/engine/*/*.S host/bare/*.S host/efi/*.S)
+# lib/ comes as one object (mk/lib.mk); riscv/ is its host's as well.
+LIB_TYPE1 := $(OBJ)/lib-type1.o
 FDT := fdt fdt_ro fdt_rw fdt_sw fdt_wip fdt_addresses fdt_check fdt_empty_tree fdt_strerror
 OBJS := $(patsubst %.c,$(OBJ)/%.o,$(SRCS)) $(patsubst %.S,$(OBJ)/%.o,$(ASMS)) \
 	$(patsubst %,$(OBJ)/libfdt/%.o,$(FDT))
@@ -102,12 +104,12 @@ $(BUILD)/caldarium.bin: $(OBJ)/caldarium.elf
 	@$(CROSS_COMPILE)objcopy -O binary $< $@
 	@$(CROSS_COMPILE)size $<
 
-$(OBJ)/caldarium.elf: $(OBJS) host/bare/link.lds
+$(OBJ)/caldarium.elf: $(OBJS) $(LIB_TYPE1) host/bare/link.lds
 	@echo "  LD    $@"
 	@$(CROSS_COMPILE)gcc -march=rv64imac_zicsr_zifencei -mabi=lp64 -nostdlib -static -no-pie \
 		-Wl,--gc-sections -Wl,--build-id=none -Wl,--fatal-warnings \
 		-Wl,--no-warn-rwx-segments -Wl,--defsym=text_kib=$(TEXT_KIB) -Wl,--defsym=vfprintf=__i_vfprintf -T host/bare/link.lds \
-		-o $@ $(OBJS) $(PICOLIBC)/lib/rv64imac/lp64/libc.a \
+		-o $@ $(filter-out $(OBJ)/lib/%,$(OBJS)) $(LIB_TYPE1) $(PICOLIBC)/lib/rv64imac/lp64/libc.a \
 		$$($(CROSS_COMPILE)gcc -march=rv64imac -mabi=lp64 -print-libgcc-file-name)
 
 $(OBJ)/%.o: %.c

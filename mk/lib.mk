@@ -53,22 +53,36 @@ LIB_LIST := $(OBJ)/lib-list
 $(LIB_LIST): FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIB_OBJS)' | cmp -s - $@ || echo '$(LIB_OBJS)' >$@
-$(LIBS) $(LIB_CLANG): $(LIB_LIST)
 
 # Functions and data keep sections of their own, so that a host's --gc-sections works inside the one object.
-define LIB_LINK
+LIB_ONE = $(LIB_CROSS)ld -r --unique -o $@ $(filter %.o,$^) $$($(LIB_CROSS)gcc $(1) -print-libgcc-file-name)
+LIB_OWN := --localize-hidden -w --keep-global-symbol='cald_*'
+
+$(OBJ)/lib.o: $(addprefix $(OBJ)/,$(LIB_OBJS)) $(LIB_LIST)
+	@$(call LIB_ONE,$(LIB_SOFT))
+$(LIB_D)/obj/lib.o: $(addprefix $(LIB_D)/obj/,$(LIB_OBJS)) $(LIB_LIST)
+	@$(call LIB_ONE,$(LIB_HARD))
+
+define LIB_ARCHIVE
 @mkdir -p $(@D)
 @echo "  LIB   $@"
-@$(LIB_CROSS)ld -r --unique -o $@.o $(filter %.o,$^) $$($(LIB_CROSS)gcc $(1) -print-libgcc-file-name)
-@$(LIB_CROSS)objcopy --localize-hidden -w --keep-global-symbol='cald_*' $@.o $(@D)/caldarium.o
-@rm -f $@ $@.o
+@$(LIB_CROSS)objcopy $(LIB_OWN) $< $(@D)/caldarium.o
+@rm -f $@
 @$(LIB_CROSS)ar rcs $@ $(@D)/caldarium.o
 endef
+$(if $(filter clang,$(TOOLCHAIN)),$(LIB_CLANG),$(BUILD)/libcaldarium.a): $(OBJ)/lib.o
+	$(LIB_ARCHIVE)
+$(LIB_D)/libcaldarium.a: $(LIB_D)/obj/lib.o
+	$(LIB_ARCHIVE)
 
-$(if $(filter clang,$(TOOLCHAIN)),$(LIB_CLANG),$(BUILD)/libcaldarium.a): $(addprefix $(OBJ)/,$(LIB_OBJS))
-	$(call LIB_LINK,$(LIB_SOFT))
-$(LIB_D)/libcaldarium.a: $(addprefix $(LIB_D)/obj/,$(LIB_OBJS))
-	$(call LIB_LINK,$(LIB_HARD))
+# The Type-1 links with the same object. What it uses of the library beyond its public headers is this list, which
+# only shrinks: others can't.
+LIB_LEFT := bulk_copy bulk_zero exit_name gstage_atp gstage_fini gstage_init gstage_levels gstage_map imsic_post \
+	imsic_top ns16550a_ready ns16550a_receive pci_bus_begin pci_function_init report_vcpu trace_start trace_stop \
+	virtio_slots_begin vm_add_ram vm_irq_file_gpa vm_irq_fired vm_irq_forward vm_irq_pulse vm_is_ram vm_ram \
+	vm_time_can_stand vm_time_stood
+$(LIB_TYPE1): $(OBJ)/lib.o mk/lib.mk
+	@$(LIB_CROSS)objcopy -w --keep-global-symbol='cald_*' $(addprefix --keep-global-symbol=,$(LIB_LEFT)) $< $@
 
 $(addprefix $(LIB_D)/obj/,$(LIB_OBJS)): $(FLAGS)
 
