@@ -121,7 +121,7 @@ $(OBJ)/lib/%.o $(OBJ)/riscv/%.o: CFLAGS += $(LIB_CODE)
 
 # Slower than it need be is fine for what runs once; it makes room in the text budget.
 $(OBJ)/appliance/%.o $(OBJ)/host/bare/%.o $(OBJ)/host/efi/%.o $(OBJ)/drivers/%.o: CFLAGS += $(SMALL)
-$(addprefix $(OBJ)/lib/,common/line.o vcpu/report.o vcpu/trace.o vm/vm.o vm/create.o vm/memory.o dev/uart.o dev/virtio_slot.o dev/pci.o sbi/hsm.o \
+$(addprefix $(OBJ)/lib/,common/line.o vcpu/report.o vcpu/trace.o vm/vm.o vm/create.o vm/memory.o dev/uart.o sbi/hsm.o \
 	sbi/pmu.o sbi/legacy.o sbi/susp.o sbi/sta.o sbi/dbcn.o sbi/srst.o machine/machine.o machine/probe.o machine/cbo.o \
 	engine/h/hart.o \
 	engine/h/gstage.o engine/shadow/trampoline.o \

@@ -36,7 +36,7 @@ bool vm_time_stop(struct vm *vm)
 {
     if (vm->stopped_at || vm->config->pause_time_runs)
         return true;
-    if (!vm_time_can_stand(vm->cald))
+    if (!cald_vm_time_can_stand(vm->cald))
         return false;
     vm->stopped_at = host_time();
     return true;
@@ -48,7 +48,7 @@ void vm_time_go(struct vm *vm)
         return;
     uint64_t ticks = host_time() - vm->stopped_at;
     vm->stopped_at = 0;
-    vm_time_stood(vm->cald, ticks);
+    cald_vm_time_stood(vm->cald, ticks);
 }
 
 void vm_restart(struct vm *vm)

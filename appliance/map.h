@@ -3,8 +3,8 @@
 #ifndef APPLIANCE_MAP_H
 #define APPLIANCE_MAP_H
 
-#include "lib/dev/pci.h"
-#include "lib/dev/virtio_slot.h"
+#include "appliance/device/pci.h"
+#include "appliance/device/virtio_slot.h"
 #include "lib/vm/vm.h"
 
 #define GUEST_PLIC_BASE 0x0c000000UL

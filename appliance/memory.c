@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Guest RAM: taken in runs as long as the host has them. */
-#include "lib/common/bulk.h"
+#include "appliance/bulk.h"
 #include "appliance/bundle/property.h"
 #include "appliance/memory.h"
 #include "appliance/print.h"

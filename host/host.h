@@ -56,6 +56,15 @@ void host_devices_stopped(struct vm *vm);
  * none; -1: it can't be given, and the VM has been refused; 1: here it is. Boot hart. */
 int host_pci_find(struct passthrough *device, struct vm_config *config);
 
+/* The guest's command register, as far as the real function may know of it. */
+void host_pci_command(struct pci_function *function, uint16_t command);
+
+/* The word at `offset`, in one of its MSI capabilities, as the guest wrote it. */
+void host_pci_messages(struct pci_function *function, unsigned offset, uint32_t value);
+
+/* The function holds its INTx up. */
+bool host_pci_interrupt(const struct pci_function *function);
+
 /* Whether the host itself drives the device whose registers begin there. */
 bool host_uses_device(uint64_t base);
 

@@ -15,7 +15,7 @@ LIBFDT ?= $(CACHE)/libfdt
 
 # Of host/bare and engine only what is free of assembly; add a file here when a test wants it. What
 # host/sim defines is weak, so that the same function in host/bare, or in the test, takes its place.
-UNIT_SRCS += $(wildcard host/sim/*.c riscv/*.c appliance/*.c appliance/*/*.c drivers/*/*.c \
+UNIT_SRCS += $(wildcard host/sim/host.c riscv/*.c appliance/*.c appliance/*/*.c drivers/*/*.c \
 	$(addprefix lib/,common/*.c vcpu/*.c vm/*.c sbi/*.c irq/*.c dev/*.c)) \
 	$(addprefix host/bare/,board.c board_devices.c console.c console_line.c console_out.c console_paint.c console_ring.c device_irq.c heap.c pages.c ram.c runqueue.c sched.c sched_place.c vms.c) \
 	$(addprefix host/efi/,bundle.c options.c stub.c tree.c) \
@@ -90,9 +90,13 @@ $(UNIT_DIR)/%.o: %.c
 	@echo "  UNIT  $<"
 	@$(UNIT_CC) $(UNIT_CFLAGS) -c $< -o $@
 
+# A host of its own, in the place of what host/sim/host.c has.
+$(UNIT_DIR)/test_embed: $(UNIT_DIR)/host/sim/embed.o
+$(UNIT_DIR)/host/sim/embed.o: $(UNIT_DIR)/flags
+
 $(UNIT_BINS): $(UNIT_DIR)/%: $(UNIT_DIR)/tests/unit/%.o $(UNIT_LIB)
 	@echo "  UNIT  $@"
-	@$(UNIT_CC) $(UNIT_SAN) -pthread -Wl,--gc-sections $< $(UNIT_LIB) -lcmocka -o $@
+	@$(UNIT_CC) $(UNIT_SAN) -pthread -Wl,--gc-sections $(filter %.o,$^) $(UNIT_LIB) -lcmocka -o $@
 
 .SECONDARY: $(addprefix $(UNIT_DIR)/tests/unit/,$(addsuffix .o,$(UNIT_TESTS)))
 -include $(UNIT_OBJS:.o=.d) $(patsubst %,$(UNIT_DIR)/tests/unit/%.d,$(UNIT_TESTS))

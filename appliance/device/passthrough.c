@@ -337,7 +337,7 @@ bool passthrough_attach(struct vm *vm)
             }
         }
         for (unsigned i = 0; i < device->irq_count; i++) {
-            vm_irq_forward(vm->cald, device->irqs[i], device->irq_types[i]);
+            cald_vm_irq_forward(vm->cald, device->irqs[i], device->irq_types[i]);
             host_irq_attach(vm->cald, device->irqs[i], device->irq_types[i]);
         }
     }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "appliance/config.h"
-#include "lib/dev/pci.h"
+#include "appliance/device/pci.h"
 
 struct vm;
 

@@ -121,7 +121,7 @@ static void ring(struct shared_region *region, unsigned from, unsigned to)
     if (from == to || !atomic_load(&region->peer[to].open))
         return;
     atomic_fetch_or(&region->peer[to].rang, 1U << from);
-    vm_irq_pulse(region->peer[to].vm->cald, region->peer[to].irq);
+    cald_vm_irq_pulse(region->peer[to].vm->cald, region->peer[to].irq);
 }
 
 static int doorbell_read(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "lib/common/bulk.h"
+#include "appliance/bulk.h"
 #include "appliance/load/kernel.h"
 #include "appliance/print.h"
 #include "appliance/tree/tree.h"

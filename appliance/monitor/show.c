@@ -184,7 +184,7 @@ static void stats_reasons(const struct cald_vcpu *vcpus, unsigned count, uint64_
         uint64_t share = sum >= all ? 1000 : all > 1000000 ? sum / (all / 1000) : sum * 1000 / all;
         if (share > 1000)
             share = 1000;
-        monitor_print("%-26s  %12lu  %3lu.%lu%%", exit_name(reason), (unsigned long)sum,
+        monitor_print("%-26s  %12lu  %3lu.%lu%%", cald_exit_name(reason), (unsigned long)sum,
                       (unsigned long)(share / 10), (unsigned long)(share % 10));
     }
 }

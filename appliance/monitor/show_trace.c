@@ -51,7 +51,7 @@ static void show_entry(unsigned vcpu, const struct trace_entry *e)
     describe(e, what, sizeof(what));
     monitor_print("%5lu.%06lu  %4u  %10s  %016lx  %-20s  %s", (unsigned long)(e->time / hz),
                   (unsigned long)(e->time % hz * 1000000 / hz), vcpu, show_time(cost, e->cost),
-                  (unsigned long)e->pc, exit_name(e->reason), what);
+                  (unsigned long)e->pc, cald_exit_name(e->reason), what);
 }
 
 /* The vCPU whose next entry is the oldest; -1: all are shown. */

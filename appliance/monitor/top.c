@@ -88,7 +88,7 @@ static void show_reasons(char *out, size_t size, const struct last_vm *now,
         if (!left[most])
             return;
         used += (size_t)snprintf(out + used, size - used, "%s%s %lu", shown ? ", " : "",
-                                 exit_name(most), (unsigned long)(left[most] * rate / passed));
+                                 cald_exit_name(most), (unsigned long)(left[most] * rate / passed));
         left[most] = 0;
     }
 }

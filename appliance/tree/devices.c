@@ -112,7 +112,7 @@ static unsigned add_window(const struct vm *vm, bool high, fdt32_t *cells)
     return 7;
 }
 
-/* The bus with the VM's functions; lib/dev/pci.h. Source: Linux' host-generic-pci.yaml. */
+/* The bus with the VM's functions; appliance/device/pci.h. Source: Linux' host-generic-pci.yaml. */
 static void add_pci(struct tree *t, int soc)
 {
     const struct vm *vm = t->vm;

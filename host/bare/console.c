@@ -185,7 +185,7 @@ static void send_ahead(void)
 {
     uint64_t now = host_time();
 
-    while (ahead_count && ns16550a_receive(&ahead_vm->cald->uart, ahead[ahead_first])) {
+    while (ahead_count && cald_vm_uart_receive(ahead_vm->cald, ahead[ahead_first])) {
         ahead_first = (ahead_first + 1) % AHEAD;
         ahead_count--;
         ahead_since = now;
@@ -237,7 +237,7 @@ static void send_front(uint16_t key)
     bool waits = ahead_count && vm == ahead_vm; /* those before it come first */
     if (!takes_keys(vm))
         out_bell();
-    else if (waits || !ns16550a_receive(&vm->cald->uart, key))
+    else if (waits || !cald_vm_uart_receive(vm->cald, key))
         keep_ahead(vm, key);
     else if (vm == ahead_vm)
         deaf = false;

@@ -134,13 +134,11 @@ bool out_hurry(unsigned vm, char byte)
 /* A VM's ring has less in it than before. */
 static void taken_from(unsigned vm)
 {
-    struct ns16550a *uart = &vms[vm].cald->uart;
-
     atomic_fetch_and(&waiting, ~(1ULL << vm));
     if (!console_ring_is_empty(&rings[vm]))
         atomic_fetch_or(&waiting, 1ULL << vm);
-    if (atomic_load(&uart->full) && out_room(vm) >= READY_ROOM)
-        ns16550a_ready(uart);
+    if (out_room(vm) >= READY_ROOM)
+        cald_vm_uart_ready(vms[vm].cald);
 }
 
 static void paint_turn(unsigned writer)

@@ -105,7 +105,7 @@ void device_irq_serve(unsigned context)
     atomic_store(&forward->claimed, 1);
     struct cald_vm *vm = atomic_load(&forward->vm);
     if (vm)
-        vm_irq_fired(vm, source);
+        cald_vm_irq_fired(vm, source);
     /* Else nobody's: it stays shut until a VM has it, whatever its wire does. */
 }
 

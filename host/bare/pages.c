@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "lib/common/bulk.h"
+#include "appliance/bulk.h"
 #include "lib/common/lock.h"
 #include "host/bare/pages.h"
 #include "host/host.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The board's PCI functions: found, put in their places, given to VMs (lib/dev/pci.h shows them to
- * the guest). */
+/* The board's PCI functions: found, put in their places, given to VMs (appliance/device/pci.h shows
+ * them to the guest). */
 #ifndef HOST_BARE_PCI_H
 #define HOST_BARE_PCI_H
 

@@ -230,6 +230,25 @@ int cald_vm_msi(struct cald_vm *vm, uint64_t gpa, uint32_t data);
 /* Bytes of the host's memory that the VM's page tables take. */
 uint64_t cald_vm_table_bytes(const struct cald_vm *vm);
 
+/* An edge of a source's wire: up, and down again. As cald_vm_irq(). */
+void cald_vm_irq_pulse(struct cald_vm *vm, uint32_t source);
+
+/*
+ * A key for the VM's serial port: a byte, or 0x100 for a break. False: it has no room, and
+ * host_console_taken() tells when there is some. Any thread, but not from within the port's own
+ * calls.
+ */
+bool cald_vm_uart_receive(struct cald_vm *vm, uint32_t key);
+
+/* host_console_room() has some again, after the port had been told that there is none. Any thread.
+ */
+void cald_vm_uart_ready(struct cald_vm *vm);
+
+/* Whether the guest's time can stand still while none of its vCPUs runs; and that it did, for so
+ * many ticks of the host's. Every vCPU is put. */
+bool cald_vm_time_can_stand(const struct cald_vm *vm);
+void cald_vm_time_stood(struct cald_vm *vm, uint64_t ticks);
+
 /*
  * A device's registers. Called on the hart of the vCPU that makes the access, with the `device`
  * that was registered, an offset from the region's begin, and a width of 1, 2, 4 or 8 bytes; the
@@ -251,6 +270,9 @@ struct cald_region_ops {
  */
 int cald_vm_region(struct cald_vm *vm, const char *name, uint64_t gpa, uint64_t size,
                    const struct cald_region_ops *ops, void *device);
+
+/* Whether a region lies in [gpa, gpa + size), or a part of one. */
+bool cald_vm_has_region(const struct cald_vm *vm, uint64_t gpa, uint64_t size);
 
 /* ---- A vCPU's run ---------------------------------------------------------------------------- */
 
@@ -351,6 +373,9 @@ void cald_vcpu_wfi_exits(struct cald_vcpu *vcpu, bool exits);
 /* For hosts whose harts kick each other for the library alone: while *flag is not zero, a kick ends
  * the run. The host may write the flag at any time. On the vCPU's hart, between two runs. */
 void cald_vcpu_attention(struct cald_vcpu *vcpu, const uint8_t *flag);
+
+/* What an exit of that number is called, for statistics. */
+const char *cald_exit_name(uint32_t reason);
 
 /* How long the vCPU was ready to run and kept from a hart, in all: its guest may ask for it (SBI
  * STA). Ticks. While the vCPU is on no hart. */

@@ -16,7 +16,6 @@ extern "C" {
 
 struct cald_vm;
 struct cald_vcpu;
-struct pci_function;
 
 /* The guest has completed a device's interrupt at its controller: the board's may open it again. On
  * a vCPU's hart, from inside a run. */
@@ -31,19 +30,18 @@ void host_file_load(struct cald_vcpu *vcpu);
 void host_file_put(struct cald_vcpu *vcpu);
 void host_file_collect(struct cald_vcpu *vcpu);
 
-/* The guest's command register, as far as the real function may know of it. */
-void host_pci_command(struct pci_function *function, uint16_t command);
-
-/* The word at `offset`, in one of its MSI capabilities, as the guest wrote it. */
-void host_pci_messages(struct pci_function *function, unsigned offset, uint32_t value);
-
-/* The function holds its INTx up. */
-bool host_pci_interrupt(const struct pci_function *function);
-
 /* ---- What such a host calls --------------------------------------------------------------------
  */
 
 #pragma GCC visibility push(default)
+
+/* A source of the host's belongs to the VM: its interrupts are forwarded. `type`: how its wire
+ * tells, as device trees have it (rising 1, falling 2, high 4, low 8). Before the VM runs. */
+void cald_vm_irq_forward(struct cald_vm *vm, uint32_t source, uint32_t type);
+
+/* A forwarded source fired. The host hears of its completion through host_irq_complete(). Any
+ * thread. */
+void cald_vm_irq_fired(struct cald_vm *vm, uint32_t source);
 
 /* Messages have come into the vCPU's interrupt file: it looks soon, and wakes if it sleeps. Any
  * thread. */

@@ -61,3 +61,8 @@ int bus_write(const struct bus *bus, struct cald_vcpu *vcpu, uint64_t gpa, unsig
         return CALD_ENOENT;
     return region->ops->write(region->device, vcpu, gpa - region->gpa, width, value);
 }
+
+bool cald_vm_has_region(const struct cald_vm *vm, uint64_t gpa, uint64_t size)
+{
+    return bus_overlap(&vm->bus, gpa, size) != NULL;
+}

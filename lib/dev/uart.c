@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/dev/uart.h"
 
+#include "caldarium/caldarium.h"
 #include "lib/vm/vm.h"
 #include "host/host.h"
 

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "caldarium/devices.h"
 #include "lib/vm/vm.h"
 #include "host/host.h"
 
@@ -213,13 +214,13 @@ uint64_t vm_irq_file_gpa(const struct cald_vcpu *vcpu)
     return vcpu->vm->imsic_base + vcpu->id * VM_IMSIC_PAGE;
 }
 
-void vm_irq_forward(struct cald_vm *vm, unsigned source, unsigned type)
+void cald_vm_irq_forward(struct cald_vm *vm, unsigned source, unsigned type)
 {
     if (has_aplic(vm))
         aplic_forward(&vm->aplic, source, type == TYPE_RISING || type == TYPE_FALLING);
 }
 
-void vm_irq_fired(struct cald_vm *vm, unsigned source)
+void cald_vm_irq_fired(struct cald_vm *vm, unsigned source)
 {
     if (has_plic(vm))
         plic_pulse(&vm->plic, source);
@@ -248,7 +249,7 @@ void vm_irq_level_and_edge(struct cald_vm *vm, unsigned source, bool level, bool
         plic_take_back(&vm->plic, source);
 }
 
-void vm_irq_pulse(struct cald_vm *vm, unsigned source)
+void cald_vm_irq_pulse(struct cald_vm *vm, unsigned source)
 {
     if (has_plic(vm)) {
         plic_pulse(&vm->plic, source);

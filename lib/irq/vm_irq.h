@@ -37,16 +37,8 @@ void vm_irq_put(struct cald_vcpu *vcpu);
 /* Where the guest has the vCPU's interrupt file. */
 uint64_t vm_irq_file_gpa(const struct cald_vcpu *vcpu);
 
-/* A source of the board's belongs to the VM: its interrupts are forwarded. `type` as in
- * host_irq_attach(). */
-void vm_irq_forward(struct cald_vm *vm, unsigned source, unsigned type);
-
-/* A forwarded source fired. The host hears of its completion through host_irq_complete(). */
-void vm_irq_fired(struct cald_vm *vm, unsigned source);
-
-/* A virtual device's wire: a level, or an edge. Any hart; one caller at a time for one source. */
+/* A virtual device's wire. Any hart; one caller at a time for one source. */
 void vm_irq_level(struct cald_vm *vm, unsigned source, bool level);
-void vm_irq_pulse(struct cald_vm *vm, unsigned source);
 
 /* A wire with two reasons to interrupt: a level, and something that a PLIC is told once, when it
  * comes (`edge`), and that goes when `high` ends. An APLIC, which has a mode for each source, sees

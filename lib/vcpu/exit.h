@@ -13,7 +13,4 @@ void exit_handle(struct cald_vcpu *vcpu, const struct exit *exit);
 void exit_no_device(struct cald_vcpu *vcpu, const struct exit *exit);
 void exit_illegal(struct cald_vcpu *vcpu, const struct exit *exit);
 
-/* The reason's name, for statistics and messages. */
-const char *exit_name(enum exit_reason reason);
-
 #endif

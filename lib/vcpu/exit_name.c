@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "caldarium/caldarium.h"
 #include "lib/vcpu/exit.h"
 
 static const char *const exit_names[EXIT_REASONS] = {
@@ -27,7 +28,7 @@ static const char *const exit_names[EXIT_REASONS] = {
     [EXIT_HOT_TRAP] = "guest's own trap (hot)",
 };
 
-const char *exit_name(enum exit_reason reason)
+const char *cald_exit_name(uint32_t reason)
 {
     return reason < EXIT_REASONS ? exit_names[reason] : "?";
 }

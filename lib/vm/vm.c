@@ -92,12 +92,12 @@ uint64_t cald_vm_table_bytes(const struct cald_vm *vm)
     return vm->open ? vm->eng.ops->table_bytes(&vm->eng) : 0;
 }
 
-bool vm_time_can_stand(const struct cald_vm *vm)
+bool cald_vm_time_can_stand(const struct cald_vm *vm)
 {
     return !vm->eng.ops->time_can_stand || vm->eng.ops->time_can_stand(&vm->eng);
 }
 
-void vm_time_stood(struct cald_vm *vm, uint64_t ticks)
+void cald_vm_time_stood(struct cald_vm *vm, uint64_t ticks)
 {
     vm->eng.time_delta -= ticks;
     for (unsigned n = 0; n < vm->vcpu_count; n++)

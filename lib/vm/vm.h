@@ -77,11 +77,6 @@ struct cald_vm {
  * tables, or too many pieces. */
 bool vm_add_ram(struct cald_vm *vm, uint64_t gpa, uint64_t size, uint8_t *host);
 
-/* Whether the guest's time can stand still while none of its vCPUs runs; and that it did, for so
- * many ticks of the host's. Every vCPU is put. */
-bool vm_time_can_stand(const struct cald_vm *vm);
-void vm_time_stood(struct cald_vm *vm, uint64_t ticks);
-
 /* The guest can't go on: its run ends with CALD_FAULT and this text. On the vCPU's own hart. */
 void vcpu_fault(struct cald_vcpu *vcpu, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -136,9 +136,6 @@ void host_irq_complete(cald_vm *, unsigned) {}
 void host_file_load(cald_vcpu *) {}
 void host_file_put(cald_vcpu *) {}
 void host_file_collect(cald_vcpu *) {}
-void host_pci_command(pci_function *, uint16_t) {}
-void host_pci_messages(pci_function *, unsigned, uint32_t) {}
-bool host_pci_interrupt(const pci_function *) { return false; }
 
 // What the library needs of a C library.
 void *memcpy(void *to, const void *from, size_t bytes)

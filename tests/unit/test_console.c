@@ -72,11 +72,12 @@ static const struct uart_driver port_driver = {
 static struct uart port = {.driver = &port_driver};
 static unsigned ready_vm;
 
-void ns16550a_ready(struct ns16550a *uart)
+void cald_vm_uart_ready(struct cald_vm *vm)
 {
-    atomic_store(&uart->full, 0);
+    if (!atomic_exchange(&vm->uart.full, 0))
+        return;
     for (unsigned i = 0; i < 4; i++) {
-        if (uart == &vms[i].cald->uart)
+        if (vm == vms[i].cald)
             ready_vm = i;
     }
 }
@@ -91,13 +92,13 @@ static void append(char *to, size_t room, uint8_t key)
     }
 }
 
-bool ns16550a_receive(struct ns16550a *uart, uint16_t byte)
+bool cald_vm_uart_receive(struct cald_vm *vm, uint32_t byte)
 {
     if (vm_deaf || !vm_takes)
         return false;
     vm_takes -= vm_takes != SIZE_MAX;
     for (unsigned i = 0; i < 2; i++) {
-        if (uart == &vms[i].cald->uart)
+        if (vm == vms[i].cald)
             append(in_vm[i], sizeof(in_vm[i]), byte == NS16550A_BREAK ? BREAK : (uint8_t)byte);
     }
     return true;

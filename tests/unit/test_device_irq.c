@@ -236,7 +236,7 @@ static void source_500_through_a_plic(void **state)
 static void source_500_through_an_aplic(void **state)
 {
     (void)state;
-    vm_irq_forward(&vm, 500, RISING);
+    cald_vm_irq_forward(&vm, 500, RISING);
     guest_writes(GUEST_APLIC_BASE, 0x100);
     guest_writes(GUEST_APLIC_BASE + 4 * 500, 4);
     guest_writes(GUEST_APLIC_BASE + 0x3000 + 4 * 500, 1);

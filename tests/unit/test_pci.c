@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Links: lib/dev/pci.c. What a guest may do to its functions' configuration space, and that it
- * can't do more, whatever it writes where. */
+/* Links: appliance/device/pci.c. What a guest may do to its functions' configuration space, and
+ * that it can't do more, whatever it writes where. */
 #include "tests/unit/unit.h"
 
-#include "lib/dev/pci.h"
+#include "appliance/device/pci.h"
 
 #define HOME 0x40004000UL
 #define HOME_WIDE 0x4000200000UL

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "lib/common/bulk.h"
+#include "appliance/bulk.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Copying and clearing megabytes. The C library's are written for size: a byte at a time. */
-#ifndef LIB_COMMON_BULK_H
-#define LIB_COMMON_BULK_H
+#ifndef APPLIANCE_BULK_H
+#define APPLIANCE_BULK_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "lib/dev/pci.h"
+#include "appliance/device/pci.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * QEMU virt's eight virtio-mmio slots. Several kernels look there without asking the tree, and take
  * an access fault for the end: where nothing else is, a slot answers that no device is in it.
  */
-#ifndef LIB_DEV_VIRTIO_SLOT_H
-#define LIB_DEV_VIRTIO_SLOT_H
+#ifndef APPLIANCE_DEVICE_VIRTIO_SLOT_H
+#define APPLIANCE_DEVICE_VIRTIO_SLOT_H
 
 #include <stdint.h>
 

@@ -8,8 +8,8 @@
  * marked bit by bit; BARs stay where they are, which is where the board has them. Only the bits of
  * the command register that matter reach the real function.
  */
-#ifndef LIB_DEV_PCI_H
-#define LIB_DEV_PCI_H
+#ifndef APPLIANCE_DEVICE_PCI_H
+#define APPLIANCE_DEVICE_PCI_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "lib/dev/virtio_slot.h"
+#include "appliance/device/virtio_slot.h"
 
-#include "lib/vm/vm.h"
+#include <stddef.h>
+
+#include "caldarium/caldarium.h"
 
 /* Virtual I/O Device (VIRTIO) 1.2, "MMIO Device Register Layout": device id 0 is a placeholder, and
  * drivers leave it alone. The version and the vendor are those of an empty slot of virt. */
@@ -43,7 +45,7 @@ void virtio_slots_begin(struct cald_vm *vm, uint64_t base, uint64_t size)
 {
     static const struct cald_region_ops ops = {slot_read, slot_write};
     for (uint64_t gpa = base; gpa < base + size; gpa += VIRTIO_SLOT_BYTES) {
-        if (!bus_overlap(&vm->bus, gpa, VIRTIO_SLOT_BYTES))
+        if (!cald_vm_has_region(vm, gpa, VIRTIO_SLOT_BYTES))
             cald_vm_region(vm, "an empty virtio slot", gpa, VIRTIO_SLOT_BYTES, &ops, NULL);
     }
 }
