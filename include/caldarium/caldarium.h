@@ -367,7 +367,7 @@ int cald_vcpu_irq(struct cald_vcpu *vcpu, uint32_t irq, bool level);
 void cald_vcpu_timer(struct cald_vcpu *vcpu);
 
 /* Whether the guest's wait for an interrupt (WFI) is CALD_WAIT, or may take place on the hart. On
- * the vCPU's hart, between two runs; false at first. */
+ * the vCPU's hart, between two runs; true at first. */
 void cald_vcpu_wfi_exits(struct cald_vcpu *vcpu, bool exits);
 
 /* For hosts whose harts kick each other for the library alone: while *flag is not zero, a kick ends

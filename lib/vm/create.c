@@ -199,6 +199,7 @@ static bool take_vcpus(struct cald_vm *vm, const struct cald_vm_params *params)
         vcpu->id = n;
         vcpu->eng.ops = vm->eng.ops;
         vcpu->eng.vm = &vm->eng;
+        vcpu->eng.trap_wfi = true; /* cald_vcpu_wfi_exits() */
         atomic_store(&vcpu->hsm, SBI_HSM_STOPPED);
         if (!vector)
             continue;

@@ -70,6 +70,7 @@ static void test_start(void **state)
 {
     (void)state;
     start();
+    assert_true(first->eng.trap_wfi);
     assert_true(first->eng.loaded);
     assert_int_equal(atomic_load(&first->hart), HART);
     assert_int_equal(guest_began_at, PC);
