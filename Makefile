@@ -126,7 +126,8 @@ $(addprefix $(OBJ)/lib/,common/line.o vcpu/report.o vcpu/trace.o vm/vm.o vm/crea
 	engine/h/hart.o \
 	engine/h/gstage.o engine/shadow/trampoline.o \
 	vcpu/state.o vm/state.o vm/item_name.o irq/plic_items.o irq/aplic_items.o dev/ns16550a_items.o \
-	engine/common/items.o engine/h/items.o engine/shadow/items.o): CFLAGS += $(SMALL)
+	engine/common/items.o engine/h/items.o engine/shadow/items.o \
+	engine/common/memory.o engine/h/memory.o engine/shadow/forget.o): CFLAGS += $(SMALL)
 $(OBJ)/riscv/isa.o: CFLAGS += $(SMALL)
 
 # These run at each switch from one vCPU to another, or for each byte on the console.

@@ -39,7 +39,7 @@ static int map(struct vm *vm)
 {
     for (unsigned n = 0; n < vm->ram_chunks; n++) {
         const struct ram_chunk *chunk = &vm->ram[n];
-        if (!vm_add_ram(vm->cald, chunk->gpa, chunk->size, chunk->host)) {
+        if (cald_vm_slot(vm->cald, SLOT_OF_RAM(n), chunk->gpa, chunk->size, chunk->host, 0)) {
             vm_error(vm->config->name, "property memory: no memory is left for its page tables");
             return -1;
         }

@@ -38,6 +38,18 @@ enum vm_request {
     VM_REQUEST_STOP
 };
 
+/* A run of guest RAM that is contiguous in the machine's too. */
+struct ram_chunk {
+    uint64_t gpa, size; /* bytes, multiples of a page */
+    uint8_t *host;      /* from host_pages_alloc(size) */
+};
+#define VM_RAM_CHUNKS 64
+
+/* Numbers of its slots, cald_vm_slot(). */
+#define SLOT_OF_RAM(n) (n)
+#define SLOT_OF_SHARED(n) (VM_RAM_CHUNKS + (n))
+#define SLOT_OF_DEVICE(n, reg) (VM_RAM_CHUNKS + VM_MAX_SHARED + (n)*PASSTHROUGH_REGS + (reg))
+
 struct vm {
     struct cald_vm *cald;           /* its owner is this; kept from definition on. NULL: refused */
     const struct vm_config *config; /* lives as long as the VM */

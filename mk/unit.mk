@@ -19,15 +19,15 @@ UNIT_SRCS += $(wildcard host/sim/host.c riscv/*.c appliance/*.c appliance/*/*.c 
 	$(addprefix lib/,common/*.c vcpu/*.c vm/*.c sbi/*.c irq/*.c dev/*.c)) \
 	$(addprefix host/bare/,board.c board_devices.c console.c console_line.c console_out.c console_paint.c console_ring.c device_irq.c heap.c pages.c ram.c runqueue.c sched.c sched_place.c vms.c) \
 	$(addprefix host/efi/,bundle.c options.c stub.c tree.c) \
-	lib/engine/common/items.c lib/engine/h/gstage.c lib/engine/h/vmid.c \
-	$(addprefix lib/engine/shadow/,items.c memory.c privileged.c sequence.c source.c trap.c walk.c)
+	$(addprefix lib/engine/common/,items.c memory.c) $(addprefix lib/engine/h/,gstage.c memory.c vmid.c window.c) \
+	$(addprefix lib/engine/shadow/,fault.c forget.c items.c memory.c privileged.c sequence.c source.c tables.c trap.c walk.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/$(UNIT).c)))
 
 UNIT_DIR := $(BUILD)/unit
 UNIT_LIB := $(UNIT_DIR)/libunit.a
 UNIT_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 UNIT_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -Werror -ffunction-sections -fdata-sections \
-	$(UNIT_SAN) -I. -Iinclude -isystem $(LIBFDT) -MMD -MP
+	$(UNIT_SAN) -Ihost/sim -I. -Iinclude -isystem $(LIBFDT) -MMD -MP
 UNIT_SRCS += lib/machine/machine.c
 UNIT_OBJS := $(patsubst %.c,$(UNIT_DIR)/%.o,$(UNIT_SRCS))
 # Somebody else's code: without our warnings.

@@ -113,6 +113,12 @@ static inline void hfence_gvma_all(void)
     __asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, x0" ::: "memory");
 }
 
+/* rs1 is the guest-physical address, shifted right by two. */
+static inline void hfence_gvma_address(uint64_t gpa)
+{
+    __asm__ volatile(".insn r 0x73, 0, 0x31, x0, %0, x0" : : "r"(gpa >> 2) : "memory");
+}
+
 static inline void wait_for_interrupt(void)
 {
     __asm__ volatile("wfi" ::: "memory");

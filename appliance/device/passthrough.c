@@ -329,8 +329,8 @@ bool passthrough_attach(struct vm *vm)
         const struct passthrough *device = &vm->devices[n];
         for (unsigned r = 0; r < device->reg_count; r++) {
             uint64_t base = device->regs[r].base;
-            if (vm->cald->eng.ops->map(&vm->cald->eng, base, base, device->regs[r].size,
-                                       ENGINE_MAP_DEVICE) < 0) {
+            if (cald_vm_slot(vm->cald, SLOT_OF_DEVICE(n, r), base, device->regs[r].size,
+                             (void *)base, CALD_SLOT_DEVICE)) {
                 vm_error(vm->config->name,
                          "property passthrough: no memory is left for its tables");
                 return false;

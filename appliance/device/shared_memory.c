@@ -180,8 +180,8 @@ bool shared_memory_attach(struct vm *vm)
     for (unsigned n = 0; n < vm->shared_count; n++) {
         struct shared_window *window = &vm->shared[n];
         struct shared_region *region = window->region;
-        if (vm->cald->eng.ops->map(&vm->cald->eng, window->base, host_pa(region->host),
-                                   region->size, ENGINE_MAP_RAM) < 0) {
+        if (cald_vm_slot(vm->cald, SLOT_OF_SHARED(n), window->base, region->size, region->host,
+                         0)) {
             vm_error(vm->config->name, "property shared-memory: no memory is left for its tables");
             return false;
         }

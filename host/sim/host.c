@@ -96,6 +96,12 @@ SIM void host_fp_end(struct cald_vcpu *vcpu)
     (void)vcpu;
 }
 
+SIM enum cald_page_is host_guest_page(void *owner, uint64_t gpa, bool write, struct cald_page *page)
+{
+    (void)owner, (void)gpa, (void)write, (void)page;
+    return CALD_PAGE_NOTHING;
+}
+
 SIM void host_watch(void)
 {
 }

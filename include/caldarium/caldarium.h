@@ -37,7 +37,8 @@ enum {
     CALD_ENOENT = -3,  /* there is no such thing */
     CALD_EBUSY = -4,   /* not now, or not beside what is there already */
     CALD_ENOTSUP = -5, /* this machine, engine or VM has no such thing */
-    CALD_EFAULT = -6,  /* the guest gets an access fault */
+    CALD_EFAULT = -6,  /* the guest gets an access fault; or the VM has no memory there */
+    CALD_EAGAIN = -7,  /* the host has first to get a page of the guest's */
 };
 
 /* ---- The machine ----------------------------------------------------------------------------- */
@@ -380,6 +381,64 @@ const char *cald_exit_name(uint32_t reason);
 /* How long the vCPU was ready to run and kept from a hart, in all: its guest may ask for it (SBI
  * STA). Ticks. While the vCPU is on no hart. */
 void cald_vcpu_steal(struct cald_vcpu *vcpu, uint64_t ticks);
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+/* What a slot of memory is, or'ed. */
+enum {
+    CALD_SLOT_READ_ONLY =
+        1 << 0, /* guests' stores are accesses of a device's registers (CALD_MMIO) */
+    CALD_SLOT_LOG_DIRTY = 1 << 1, /* pages that are written are noted: cald_vm_dirty() */
+    CALD_SLOT_DEVICE = 1 << 2,    /* `pages` is the physical address of a device's registers */
+};
+
+/*
+ * Sets the VM's slot of that number, any but UINT32_MAX: guest-physical [gpa, gpa+size) is the
+ * host's memory at `pages`, in one run, which stays until the slot is taken away. With `pages` NULL
+ * the host is asked page by page: host_guest_page(). Addresses and sizes are multiples of 4096. A
+ * slot that is there changes its flags; one of size 0 is taken away, and when this returns no vCPU
+ * reaches its memory. All memory that the slot needs is taken here: by page 8 bytes a page, logged
+ * one bit, and with engine h a page of tables for each 2 MiB of a slot that is one of these.
+ *
+ * VMs may run. One caller at a time for a VM, on any thread, but not from within a call of the
+ * library's.
+ *
+ * CALD_EINVAL: misaligned, wraps around, beyond the VM's gpa_end, or flags that don't go together;
+ * CALD_EBUSY: overlaps another slot, or the slot is there and elsewhere (take it away first), or an
+ * IOMMU uses the VM's table, and it can't come and go page by page, be logged or be taken away;
+ * CALD_ENOENT: nothing to take away; CALD_ENOMEM: no memory, or too many slots.
+ */
+int cald_vm_slot(struct cald_vm *vm, uint32_t number, uint64_t gpa, uint64_t size, void *pages,
+                 uint32_t flags);
+
+/*
+ * The host takes pages away, or will have others in their place. Before the call host_guest_page()
+ * says so already; when it returns no vCPU, table or pointer of the library's reaches [gpa,
+ * gpa+size) as it was, and what was written there is whole. vCPUs in the guest are interrupted for
+ * it (host_kick()); it waits for them, and so not from a place where such a vCPU could wait for the
+ * caller. Any thread, several at a time, but not from within a call of the library's. The slots of
+ * its pages stay.
+ */
+void cald_vm_forget(struct cald_vm *vm, uint64_t gpa, uint64_t size);
+
+/*
+ * The dirty log of a slot: bit n of `bitmap`, 64 in a word, is set if page n was written, by the
+ * guest, by the library or by cald_vm_write(), since it was asked last or since the log began; it
+ * is cleared for the next time. What was written before the call returns is in it, or will be.
+ * Writes of devices behind an IOMMU are not. `words`: of the bitmap, (pages + 63) / 64 at least.
+ * CALD_ENOENT: no such slot; CALD_EINVAL: it has no log, or too few words. As cald_vm_slot(): one
+ * caller at a time, VMs may run.
+ */
+int cald_vm_dirty(struct cald_vm *vm, uint32_t number, uint64_t *bitmap, uint64_t words);
+
+/*
+ * Copies from and to the guest's memory, by way of all of its slots. CALD_EFAULT: the VM has none
+ * in a part of it, or it is read-only; CALD_EAGAIN: host_guest_page() says that a page is absent: a
+ * part may have been copied. Any thread; the caller sees to it that what it reaches isn't taken
+ * away meanwhile.
+ */
+int cald_vm_read(struct cald_vm *vm, uint64_t gpa, void *to, uint64_t bytes);
+int cald_vm_write(struct cald_vm *vm, uint64_t gpa, const void *from, uint64_t bytes);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -45,6 +45,21 @@ void host_pages_free(void *pages, uint64_t bytes);
 uint64_t host_pa(const void *va);
 void *host_va(uint64_t pa);
 
+/*
+ * Of a VM's memory that the host gives page by page: where the page at guest-physical `gpa` is.
+ * HERE: in `page`, until the host has had the library forget it. NOTHING: there is none, and the
+ * guest's access is one of a device's register. ABSENT: the host has first to get it: the vCPU's
+ * run ends and says so, and the access is made again later. `write`: it has to be writable, by a
+ * copy where need be; NOTHING where it never will be. On a vCPU's hart, or where the host itself
+ * accesses the guest's memory. `owner`: the VM's.
+ */
+enum cald_page_is { CALD_PAGE_HERE, CALD_PAGE_NOTHING, CALD_PAGE_ABSENT };
+struct cald_page {
+    uint64_t pa; /* host_va() reaches it */
+    bool writable;
+};
+enum cald_page_is host_guest_page(void *owner, uint64_t gpa, bool write, struct cald_page *page);
+
 /* What leaves of page tables on this machine's harts need in their upper bits besides, for memory
  * or for a device's registers; 0 on most. */
 uint64_t host_page_attributes(bool device);

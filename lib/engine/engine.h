@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "caldarium/caldarium.h"
+#include "lib/engine/common/memory.h"
 #include "lib/engine/h/state.h"
 #include "lib/engine/shadow/state.h"
 #include "riscv/csr.h"
@@ -28,10 +29,6 @@ struct cald_machine;
 
 /* The engine of that name. */
 const struct engine_ops *engine_by(enum cald_engine engine);
-
-/* What engine_ops.map() maps: RAM, which host_va() reaches; a device's registers; or a page of the
- * host's that the guest reads as registers without an exit, while its stores exit as EXIT_MMIO. */
-enum engine_map { ENGINE_MAP_RAM, ENGINE_MAP_DEVICE, ENGINE_MAP_READ_ONLY };
 
 /* Why engine_run() returned. The numbers index lib/vcpu/exit.c's table and the statistics. */
 enum exit_reason {
@@ -61,6 +58,7 @@ enum exit_reason {
     /* Engine shadow's own. */
     EXIT_HOT_FILL, /* a shadow entry was missing */
     EXIT_HOT_TRAP, /* an exception that is the guest's own */
+    EXIT_PAGE,     /* RAM whose page the host has first to get: gpa, write. Nothing has been done */
     EXIT_REASONS
 };
 #define EXIT_SLOTS 32 /* room for them, so that offsets behind stay */
@@ -72,6 +70,7 @@ struct exit {
     uint64_t gpa;               /* guest physical address, where there is one */
     uint32_t insn;              /* the instruction, 16 or 32 bits; 0 if it is not known */
     struct riscv_access access; /* EXIT_MMIO: what the instruction does */
+    bool write;                 /* EXIT_PAGE: it has to be writable */
 };
 
 #define ENGINE_NO_IRQ 0xff
@@ -128,6 +127,7 @@ struct engine_vm {
         struct h_vm h;
         struct s_vm s;
     };
+    struct memory memory; /* where its guest-physical addresses lead; emptied by who makes the VM */
 };
 
 /* `cycle` or `instret` of a vCPU: the hart's, masked by `mask` (all ones, or 0 while the counter
@@ -162,6 +162,10 @@ struct engine_vcpu {
         struct h_vcpu h;
         struct s_vcpu s;
     };
+    /* A page of the guest's memory that something needed which is no access of the guest's own: a
+     * walk of its tables, a call's arguments. The run ends for it. */
+    uint64_t absent_gpa;
+    bool absent, absent_write;
 };
 
 struct engine_ops {
@@ -180,13 +184,24 @@ struct engine_ops {
     int (*vm_init)(struct engine_vm *vm);
     void (*vm_fini)(struct engine_vm *vm);
 
-    /* Maps [gpa, gpa+size) to host-physical pa, all page-aligned. 0, or -1: out of memory. */
-    int (*map)(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size,
-               enum engine_map what);
+    /*
+     * Tables of the VM's own, where the engine has such (NULL otherwise). enter(): takes what they
+     * need for a slot, so that nothing has to be taken later, and enters it where it is one run of
+     * memory. 0, or -1: out of memory. memory.lock is held for the other two: unmap() takes
+     * [gpa, gpa+size) away, protect() has stores there fault; both may do so with what lies beside
+     * it, which comes back when it is used. Harts remember it until forget().
+     */
+    int (*enter)(struct engine_vm *vm, const struct slot *slot, uint64_t size);
+    void (*unmap)(struct engine_vm *vm, uint64_t gpa, uint64_t size);
+    void (*protect)(struct engine_vm *vm, uint64_t gpa, uint64_t size);
 
-    /* The table that says where the VM's memory is, for an IOMMU to use as well. NULL: this engine
-     * has none of that kind. */
-    const struct gstage *(*second_stage)(const struct engine_vm *vm);
+    /* The vCPU, loaded on this hart, and the hart forget what has gone of the VM's memory. */
+    void (*forget)(struct engine_vcpu *v);
+
+    /* The table that says where the VM's memory is, for an IOMMU to use as well; from now on what
+     * is mapped stays. NULL: this engine has none of that kind, or the VM has pages that come and
+     * go. */
+    const struct gstage *(*second_stage)(struct engine_vm *vm);
 
     /* Takes and gives back what a vCPU needs besides, between vm_init and vm_fini. NULL: nothing.
      */
@@ -339,6 +354,13 @@ static inline uint64_t engine_host_time(const struct engine_vm *vm, uint64_t whe
 
 /* A trap of the hypervisor's own, while it answers a hot exit: says where, and ends the machine. */
 _Noreturn void engine_trap_inside(void);
+
+static inline void engine_absent(struct engine_vcpu *v, uint64_t gpa, bool write)
+{
+    v->absent = true;
+    v->absent_gpa = gpa;
+    v->absent_write = write;
+}
 
 /* Fills in a0/a1 for an SBI answer. */
 static inline void engine_sbi_answer(struct engine_vcpu *v, int64_t error, uint64_t value)

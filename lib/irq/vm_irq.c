@@ -193,8 +193,8 @@ bool vm_irq_map(struct cald_vm *vm)
 {
     if (!has_plic(vm) || !vm->hidden[ISA_SVPBMT])
         return true;
-    return vm->eng.ops->map(&vm->eng, vm->plic_base + PLIC_ENABLE_BASE, host_pa(vm->plic.enable),
-                            plic_enable_bytes(vm->vcpu_count), ENGINE_MAP_READ_ONLY) == 0;
+    return vm_map_registers(vm, vm->plic_base + PLIC_ENABLE_BASE, vm->plic.enable,
+                            plic_enable_bytes(vm->vcpu_count));
 }
 
 void vm_irq_load(struct cald_vcpu *vcpu)

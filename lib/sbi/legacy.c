@@ -25,7 +25,7 @@ static int64_t remote(struct cald_vcpu *vcpu, uint64_t call, const uint64_t args
 {
     uint64_t set;
     if (!read_mask(vcpu, args[0], &set))
-        return SBI_ERR_FAILED;
+        return vcpu->eng.absent ? SBI_NO_ANSWER : SBI_ERR_FAILED;
     struct fence fence = {.kind = FENCE_I, .start = args[1], .size = args[2]};
     if (call == SBI_EXT_LEGACY_SEND_IPI)
         return sbi_ipi_set(vcpu, set).error;

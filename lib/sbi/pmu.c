@@ -299,10 +299,24 @@ static struct sbi_ret set_shmem(struct cald_vcpu *vcpu, const uint64_t a[6])
     return answer(SBI_SUCCESS, 0);
 }
 
+/* The call will read or write a snapshot, which is a page, and that is absent. */
+static bool lacks_snapshot(struct cald_vcpu *vcpu, uint64_t function, const uint64_t args[6])
+{
+    uint64_t gpa = NOWHERE;
+    if (function == SNAPSHOT_SET_SHMEM && !args[1])
+        gpa = args[0];
+    else if ((function == COUNTER_START && args[2] & START_FROM_SNAPSHOT) ||
+             (function == COUNTER_STOP && args[2] & STOP_TO_SNAPSHOT))
+        gpa = vcpu->pmu.snapshot;
+    return vcpu_lacks(vcpu, gpa, function != COUNTER_START);
+}
+
 static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
                              const uint64_t args[6])
 {
     (void)extension;
+    if (lacks_snapshot(vcpu, function, args))
+        return answer(SBI_NO_ANSWER, 0);
     switch (function) {
     case NUM_COUNTERS:
         return answer(SBI_SUCCESS, PMU_COUNTERS);

@@ -56,6 +56,8 @@ static struct sbi_ret sta_handle(struct cald_vcpu *vcpu, uint64_t extension, uin
     }
     if (args[0] % sizeof(empty))
         return (struct sbi_ret){SBI_ERR_INVALID_PARAM, 0};
+    if (!args[1] && vcpu_lacks(vcpu, args[0], true))
+        return (struct sbi_ret){SBI_NO_ANSWER, 0};
     if (args[1] || !vm_ram(vcpu->vm, args[0], sizeof(empty)) ||
         !vm_write(vcpu->vm, args[0], &empty, sizeof(empty)))
         return (struct sbi_ret){SBI_ERR_INVALID_ADDRESS, 0};

@@ -29,10 +29,21 @@ static void on_interrupt(struct cald_vcpu *vcpu, const struct exit *exit)
     (void)exit;
 }
 
+/* The host has first to get the page: nothing has been done, and the guest does the same again. */
+static void page_out(struct cald_vcpu *vcpu, uint64_t gpa, bool write)
+{
+    vcpu->pending.exit.gpa = gpa;
+    vcpu->pending.write = write;
+    vcpu->why = CALD_PAGE;
+}
+
 static void on_sbi(struct cald_vcpu *vcpu, const struct exit *exit)
 {
     (void)exit;
+    vcpu->eng.absent = false;
     sbi_handle(vcpu);
+    if (vcpu->eng.absent)
+        page_out(vcpu, vcpu->eng.absent_gpa, vcpu->eng.absent_write);
 }
 
 /* A load or store of what is no register. */
@@ -125,6 +136,11 @@ static void on_wfi(struct cald_vcpu *vcpu, const struct exit *exit)
     vcpu->why = exit->insn == INSN_WFI ? CALD_WAIT : CALD_YIELD;
 }
 
+static void on_page(struct cald_vcpu *vcpu, const struct exit *exit)
+{
+    page_out(vcpu, exit->gpa, exit->write);
+}
+
 static void on_error(struct cald_vcpu *vcpu, const struct exit *exit)
 {
     vcpu_fault(vcpu, "trap that no guest should cause: scause %#lx stval %#lx", exit->cause,
@@ -142,6 +158,7 @@ static void (*const handlers[EXIT_REASONS])(struct cald_vcpu *vcpu, const struct
     [EXIT_ILLEGAL] = exit_illegal,
     [EXIT_BREAKPOINT] = on_breakpoint,
     [EXIT_UNDECODED] = on_undecoded,
+    [EXIT_PAGE] = on_page,
     [EXIT_ERROR] = on_error,
 };
 

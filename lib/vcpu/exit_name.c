@@ -25,6 +25,7 @@ static const char *const exit_names[EXIT_REASONS] = {
     [EXIT_HOT_FILE] = "interrupt file (hot)",
     [EXIT_HOT_PRIVILEGED] = "privileged instruction (hot)",
     [EXIT_HOT_FILL] = "shadow fill (hot)",
+    [EXIT_PAGE] = "page that is not there",
     [EXIT_HOT_TRAP] = "guest's own trap (hot)",
 };
 

@@ -10,8 +10,8 @@
  * A fence has to be finished on all vCPUs before its sender goes on. The sender keeps one request
  * of its own, tells each receiver to look at it, and waits until each has answered. Whoever waits
  * carries out what others ask of it meanwhile, so two senders can't wait for each other. A receiver
- * that is AWAY or BLOCKED runs no guest code: it is left a full flush to do before it runs again,
- * and nobody waits for it.
+ * that is AWAY or BLOCKED runs no guest code: it is left a full flush to do before it runs
+ * again, and nobody waits for it.
  */
 #include "caldarium/caldarium.h"
 #include "caldarium/devices.h"
@@ -32,7 +32,7 @@ void vcpu_mail(struct cald_vcpu *to, uint32_t bits)
         host_wake(to);
     else if (mode == VCPU_GUEST)
         host_kick(to);
-    else if (mode == VCPU_BLOCKED && bits & ~(MAIL_FENCE | MAIL_REMAP))
+    else if (mode == VCPU_BLOCKED && bits & ~(MAIL_FENCE | MAIL_REMAP | MAIL_FORGET))
         host_wake(to);
 }
 
@@ -167,6 +167,14 @@ void vcpu_fence_others(struct cald_vcpu *self, uint64_t mask, const struct fence
     }
 }
 
+/* Who waits has counted before it sent the mail: the count that is read here is no older. */
+static void forget(struct cald_vcpu *vcpu)
+{
+    uint64_t forgets = atomic_load(&vcpu->vm->eng.memory.forgets);
+    vcpu->eng.ops->forget(&vcpu->eng);
+    atomic_store(&vcpu->forgets_seen, forgets);
+}
+
 /* Has acquire semantics: what a sender wrote before its bits is read after this. */
 uint32_t vcpu_take_mail(struct cald_vcpu *vcpu)
 {
@@ -184,6 +192,8 @@ uint32_t vcpu_take_mail(struct cald_vcpu *vcpu)
         ops->timer_check(&vcpu->eng);
     if (bits & MAIL_REMAP)
         atomic_store(&vcpu->maps_seen, ops->window_flush(&vcpu->eng));
+    if (bits & MAIL_FORGET)
+        forget(vcpu);
     if (bits & MAIL_FLUSH) {
         ops->fence(&vcpu->eng, &(struct fence){.kind = FENCE_I});
         ops->fence(&vcpu->eng, &(struct fence){.kind = FENCE_ALL});

@@ -29,6 +29,8 @@ void vcpu_init(struct cald_vcpu *vcpu, struct cald_vm *vm, unsigned id)
     atomic_store(&vcpu->mode, VCPU_AWAY);
     atomic_store(&vcpu->mailbox, 0);
     atomic_store(&vcpu->maps_seen, 0);
+    atomic_store(&vcpu->forgets_seen, 0);
+    vcpu->eng.absent = false;
     atomic_store(&vcpu->fence_from, 0);
     atomic_store(&vcpu->fence_waiting, 0);
     atomic_store(&vcpu->lines_changed, 0);

@@ -31,6 +31,7 @@ struct cald_vm;
 #define MAIL_TIMER (1u << 6)    /* cald_vcpu_timer(): the host's timer for this vCPU went off */
 #define MAIL_REMAP (1u << 7)    /* a page that the guest could reach has gone: forget it */
 #define MAIL_LINES (1u << 8)    /* cald_vcpu_irq(): lines_changed tells which */
+#define MAIL_FORGET (1u << 9)   /* pages of guest memory have gone: lib/vm/memory.c */
 /* Mail that ends a guest's wait for an interrupt. */
 #define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL | MAIL_LINES)
 
@@ -98,7 +99,8 @@ struct cald_vcpu {
      */
     uint8_t why;
 
-    _Atomic uint64_t maps_seen; /* what the engine answered when it forgot pages last */
+    _Atomic uint64_t forgets_seen; /* memory.forgets when it forgot pages of guest memory last */
+    _Atomic uint64_t maps_seen;    /* what the engine answered when it forgot pages last */
 
     uint64_t sta_shmem;   /* SBI STA area, guest-physical; UINT64_MAX for none */
     uint64_t steal_ticks; /* ready to run, while others had its hart */
@@ -157,5 +159,12 @@ void vcpu_enter_mode(struct cald_vcpu *vcpu, enum vcpu_mode mode);
 
 /* Asks for `fence` on the vCPUs in mask (bit n: vCPU n, `self` among them), waits until done. */
 void vcpu_fence_others(struct cald_vcpu *self, uint64_t mask, const struct fence *fence);
+
+/* Others have to wait for what it does: it is on a hart and may run guest code, or is about to. */
+static inline bool vcpu_may_run(const struct cald_vcpu *vcpu)
+{
+    uint32_t mode = atomic_load(&vcpu->mode);
+    return mode == VCPU_GUEST || mode == VCPU_HOST;
+}
 
 #endif

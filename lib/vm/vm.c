@@ -20,6 +20,7 @@ int cald_vm_open(struct cald_vm *vm)
         return CALD_EBUSY;
     if (vm->eng.ops->vm_init(&vm->eng) < 0)
         return no_tables(vm);
+    vm->eng.memory.owner = vm->owner;
     vm->open = true;
     if (!vm_irq_open(vm)) {
         cald_vm_close(vm);
@@ -37,7 +38,6 @@ void cald_vm_close(struct cald_vm *vm)
     if (!vm->open)
         return;
     vm->open = false;
-    vm->ram_chunks = 0;
     for (unsigned n = 0; ops->vcpu_fini && n < vm->vcpu_count; n++)
         ops->vcpu_fini(&vm->vcpus[n].eng);
     vm->started = false;

@@ -24,13 +24,6 @@
 
 struct sbi_extension;
 
-/* A run of guest RAM that is contiguous in host memory too. */
-struct ram_chunk {
-    uint64_t gpa, size; /* bytes, multiples of a page */
-    uint8_t *host;      /* its host's, for as long as it is the VM's */
-};
-#define VM_RAM_CHUNKS 64
-
 #define VM_NAME_BYTES 32
 
 /* Where no guest-physical address reaches: a device that the VM hasn't. */
@@ -57,7 +50,6 @@ struct cald_vm {
     const struct sbi_extension *sbi_own; /* an extension of the host's own, or NULL */
 
     uint8_t hidden[ISA_EXT_COUNT]; /* 1: not shown to the guest */
-    unsigned ram_chunks;
     struct cald_vcpu *vcpus;
     unsigned vcpu_count;
 
@@ -69,13 +61,12 @@ struct cald_vm {
     struct bus bus;
 
     /* Last: these are large, and what the hot handlers use of a VM is better near. */
-    struct ram_chunk ram[VM_RAM_CHUNKS];
     struct engine_vm eng;
 };
 
-/* Adds [gpa, gpa + size) of RAM, which is `host` for the library. False: no memory for its page
- * tables, or too many pieces. */
-bool vm_add_ram(struct cald_vm *vm, uint64_t gpa, uint64_t size, uint8_t *host);
+/* A page of the library's that the guest reads as registers without an exit; its stores exit.
+ * False: no memory for its tables. While the VM is made. */
+bool vm_map_registers(struct cald_vm *vm, uint64_t gpa, const void *page, uint64_t size);
 
 /* The guest can't go on: its run ends with CALD_FAULT and this text. On the vCPU's own hart. */
 void vcpu_fault(struct cald_vcpu *vcpu, const char *format, ...)
@@ -83,16 +74,22 @@ void vcpu_fault(struct cald_vcpu *vcpu, const char *format, ...)
 
 /*
  * The one way to guest memory. Copies `bytes` from or to guest-physical `gpa`; false, with nothing
- * or a part copied, if any byte of the range is not the VM's RAM. Safe against wrap-around.
+ * or a part copied, if any byte of the range is not the VM's RAM, or absent. Safe against
+ * wrap-around. On a vCPU's hart, or while none of its memory is taken away.
  */
-bool vm_read(const struct cald_vm *vm, uint64_t gpa, void *to, uint64_t bytes);
+bool vm_read(struct cald_vm *vm, uint64_t gpa, void *to, uint64_t bytes);
 bool vm_write(struct cald_vm *vm, uint64_t gpa, const void *from, uint64_t bytes);
 
-/* Every byte of [gpa, gpa+bytes) is RAM, in one run of host memory or in several. */
+/* Every byte of [gpa, gpa+bytes) is RAM, in one run of host memory or in several, absent or not. */
 bool vm_is_ram(const struct cald_vm *vm, uint64_t gpa, uint64_t bytes);
 
-/* A pointer to [gpa, gpa+bytes) where that is one run of host memory, else NULL. */
-void *vm_ram(const struct cald_vm *vm, uint64_t gpa, uint64_t bytes);
+/* A pointer to [gpa, gpa+bytes), to be written at once, where that is one run of host memory, else
+ * NULL. */
+void *vm_ram(struct cald_vm *vm, uint64_t gpa, uint64_t bytes);
+
+/* The page at gpa is RAM, but absent. The handler of a guest's call looks before it does anything,
+ * and answers SBI_NO_ANSWER: the run ends with CALD_PAGE, and the guest makes its call again. */
+bool vcpu_lacks(struct cald_vcpu *vcpu, uint64_t gpa, bool write);
 
 /* Sizes of the virtual devices' registers. */
 #define VM_PLIC_SIZE 0x00600000UL

@@ -39,13 +39,11 @@ static int fake_vm_init(struct engine_vm *vm)
 }
 static void fake_vm_fini(struct engine_vm *vm)
 {
-    (void)vm;
+    memory_empty(&vm->memory);
 }
-static int fake_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size,
-                    enum engine_map what)
+static void fake_forget(struct engine_vcpu *v)
 {
-    (void)vm, (void)gpa, (void)pa, (void)size, (void)what;
-    return 0;
+    (void)v;
 }
 static void fake_vector_room(struct engine_vcpu *v, void *room)
 {
@@ -143,7 +141,7 @@ static const struct engine_ops fake_engine = {
     .name = "fake",
     .vm_init = fake_vm_init,
     .vm_fini = fake_vm_fini,
-    .map = fake_map,
+    .forget = fake_forget,
     .in_user = fake_in_user,
     .counter_open = fake_counter_open,
     .table_bytes = fake_table_bytes,

@@ -73,11 +73,10 @@ static void script_vm_fini(struct engine_vm *vm)
 {
     (void)vm;
 }
-static int script_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size,
-                      enum engine_map what)
+/* It keeps no pointers into guest memory. */
+static void script_forget(struct engine_vcpu *v)
 {
-    (void)vm, (void)gpa, (void)pa, (void)size, (void)what;
-    return 0;
+    (void)v;
 }
 static void script_vector_room(struct engine_vcpu *v, void *room)
 {
@@ -287,10 +286,11 @@ static void script_run(struct engine_vcpu *v, struct exit *exit)
 #define SCRIPT_ENGINE                                                                              \
     {                                                                                              \
         .name = "scripted", .vm_init = script_vm_init, .vm_fini = script_vm_fini,                  \
-        .map = script_map, .table_bytes = script_table_bytes, .vector_room = script_vector_room,   \
-        .vcpu_reset = script_reset, .vcpu_resume = script_resume, .load = script_load,             \
-        .put = script_put, .run = script_run, .inject = script_inject, .irq = script_irq,          \
-        .set_timer = script_set_timer, .timer_check = script_timer_check, .fence = script_fence,   \
+        .forget = script_forget, .table_bytes = script_table_bytes,                                \
+        .vector_room = script_vector_room, .vcpu_reset = script_reset,                             \
+        .vcpu_resume = script_resume, .load = script_load, .put = script_put, .run = script_run,   \
+        .inject = script_inject, .irq = script_irq, .set_timer = script_set_timer,                 \
+        .timer_check = script_timer_check, .fence = script_fence,                                  \
         .irq_waiting = script_irq_waiting, .timer_deadline = script_timer_deadline,                \
         .in_user = script_in_user, .counter_open = script_counter_open,                            \
     }

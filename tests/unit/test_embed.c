@@ -164,7 +164,7 @@ static void box_begin(struct box *box, const char *name, uint32_t vcpus)
     assert_int_equal(cald_vm_create(box->machine, &params, &box->vm), CALD_OK);
     assert_ptr_equal(cald_vm_owner(box->vm), box);
     box->ram = host_pages_alloc(SCRIPT_RAM_BYTES, HOST_PAGE_SIZE);
-    assert_true(vm_add_ram(box->vm, SCRIPT_RAM, SCRIPT_RAM_BYTES, box->ram));
+    assert_int_equal(cald_vm_slot(box->vm, 0, SCRIPT_RAM, SCRIPT_RAM_BYTES, box->ram, 0), CALD_OK);
     assert_int_equal(cald_vm_start(box->vm, SCRIPT_RAM, 0), CALD_OK);
 }
 

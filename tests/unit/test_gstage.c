@@ -58,11 +58,59 @@ static void test_each_mode_translates(void **state)
     assert_int_equal(sim_pages_taken, 0);
 }
 
+/* A part of a large page is watched, goes and comes back: what lies beside it stays. */
+static void test_parts_come_and_go(void **state)
+{
+    (void)state;
+    struct gstage stage;
+    assert_int_equal(gstage_init(&stage, 3), 0);
+    assert_int_equal(gstage_map(&stage, 0x80000000, 0xc0000000, 0x40000000), 0);
+    assert_int_equal(stage.pages, 4); /* one page of 1 GiB */
+    assert_int_equal(gstage_split(&stage, 0x80201000, 0x1000), 0);
+    assert_int_equal(stage.pages, 6);
+    assert_int_equal(translate(&stage, 0x80201234), 0xc0201234);
+    assert_int_equal(translate(&stage, 0x80401234), 0xc0401234);
+    gstage_unmap(&stage, 0x80201000, 0x1000);
+    assert_int_equal(translate(&stage, 0x80200fff), 0xc0200fff);
+    assert_int_equal(translate(&stage, 0x80201000), UINT64_MAX);
+    assert_int_equal(translate(&stage, 0x80202000), 0xc0202000);
+    gstage_page(&stage, 0x80201000, 0x7000, UINT64_MAX);
+    assert_int_equal(translate(&stage, 0x80201008), 0x7008);
+    gstage_unmap(&stage, 0x80401000, 0x1000); /* nobody split this: it goes as a whole */
+    assert_int_equal(translate(&stage, 0x80400000), UINT64_MAX);
+    assert_int_equal(translate(&stage, 0x80600000), 0xc0600000);
+    gstage_again(&stage, 0x805ff000, 0x80000000, 0x40000000, 0xc0000000, UINT64_MAX);
+    assert_int_equal(translate(&stage, 0x80400000), 0xc0400000);
+    gstage_again(&stage, 0x80201000, 0x80000000, 0x40000000, 0xc0000000, UINT64_MAX);
+    assert_int_equal(translate(&stage, 0x80201000), 0xc0201000);
+    assert_int_equal(stage.pages, 6);
+    gstage_fini(&stage);
+    assert_int_equal(sim_pages_taken, 0);
+}
+
+/* A run of memory over one that was split before: no table is lost. */
+static void test_a_split_part_is_mapped_anew(void **state)
+{
+    (void)state;
+    struct gstage stage;
+    assert_int_equal(gstage_init(&stage, 3), 0);
+    assert_int_equal(gstage_split(&stage, 0x80000000, 0x200000), 0);
+    assert_int_equal(gstage_map(&stage, 0x80000000, 0xc0000000, 0x600000), 0);
+    assert_int_equal(translate(&stage, 0x80001000), 0xc0001000);
+    assert_int_equal(translate(&stage, 0x80201000), 0xc0201000);
+    gstage_protect(&stage, 0x80000000, 0x600000);
+    assert_int_equal(translate(&stage, 0x80201000), 0xc0201000);
+    gstage_fini(&stage);
+    assert_int_equal(sim_pages_taken, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fewest_levels),
         cmocka_unit_test(test_each_mode_translates),
+        cmocka_unit_test(test_parts_come_and_go),
+        cmocka_unit_test(test_a_split_part_is_mapped_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

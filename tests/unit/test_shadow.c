@@ -70,9 +70,14 @@ static int set_up(void **state)
     vm.s.has_senvcfg = true;
     vm.s.counters = 0x5;
     vm.s.envcfg = ENVCFG_CBIE_INVAL | ENVCFG_CBCFE | ENVCFG_CBZE;
-    vm.s.region[0] = (struct s_region){
-        .gpa = RAM, .size = sizeof(memory), .pa = 0x1000000, .va = (uint8_t *)memory};
-    vm.s.regions = 1;
+    static const struct engine_ops ops;
+    vm.ops = &ops;
+    vm.memory.slot[0] = (struct slot){.gpa = RAM,
+                                      .size = sizeof(memory),
+                                      .pa = 0x1000000,
+                                      .va = (uint8_t *)memory,
+                                      .mask = UINT64_MAX};
+    vm.memory.slots = 1;
     v.vm = &vm;
     v.s.satp = SATP_MODE_SV39 << SATP_MODE_SHIFT | RAM >> 12;
     memory[0][1] = pte(RAM + 4096, PTE_V);
@@ -103,14 +108,14 @@ static void test_page_attributes(void **state)
 
     sim_page_attributes[0] = has.memory;
     sim_page_attributes[1] = has.device;
-    vm.s.regions = 0;
-    assert_int_equal(s_map(&vm, RAM, 0x1000000, 4096, ENGINE_MAP_RAM), 0);
-    assert_int_equal(s_map(&vm, RAM + 4096, 0x2000000, 4096, ENGINE_MAP_DEVICE), 0);
-    assert_int_equal(s_map(&vm, RAM + 8192, 0x3000000, 4096, ENGINE_MAP_READ_ONLY), 0);
+    memory_empty(&vm.memory);
+    slot_begin(&vm.memory, RAM, 4096, 0x1000000, 0)->size = 4096;
+    slot_begin(&vm.memory, RAM + 4096, 4096, 0x2000000, SLOT_DEVICE)->size = 4096;
+    slot_begin(&vm.memory, RAM + 8192, 4096, 0x3000000, SLOT_REGISTERS)->size = 4096;
     sim_page_attributes[0] = sim_page_attributes[1] = 0;
-    assert_int_equal(s_region(&vm, RAM)->attributes, has.memory);
-    assert_int_equal(s_region(&vm, RAM + 4096)->attributes, has.device);
-    assert_int_equal(s_region(&vm, RAM + 8192)->attributes, has.memory);
+    assert_int_equal(memory_slot(&vm.memory, RAM)->attributes, has.memory);
+    assert_int_equal(memory_slot(&vm.memory, RAM + 4096)->attributes, has.device);
+    assert_int_equal(memory_slot(&vm.memory, RAM + 8192)->attributes, has.memory);
     uint64_t flags = PTE_V | PTE_R | PTE_G;
     assert_int_equal(s_tables_entry(0x1000000, flags | has.memory),
                      has.memory | 0x1000000 >> 12 << 10 | PTE_V | PTE_R | PTE_U);

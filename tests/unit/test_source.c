@@ -39,9 +39,12 @@ static int set_up(void **state)
     memset(memory, 0, sizeof(memory));
     memset(&vm, 0, sizeof(vm));
     memset(&v, 0, sizeof(v));
-    vm.s.region[0] = (struct s_region){
-        .gpa = RAM, .size = sizeof(memory), .pa = 0x1000, .va = (uint8_t *)memory};
-    vm.s.regions = 1;
+    vm.memory.slot[0] = (struct slot){.gpa = RAM,
+                                      .size = sizeof(memory),
+                                      .pa = 0x1000,
+                                      .va = (uint8_t *)memory,
+                                      .mask = UINT64_MAX};
+    vm.memory.slots = 1;
     v.vm = &vm;
     v.s.source = sources;
     v.s.satp = satp(ROOT);

@@ -31,6 +31,7 @@ static int vm_init(struct engine_vm *vm)
      * keeps it closed, QEMU 10.0 compares vstimecmp at a write to htimedelta, and what that leaves
      * pending nobody can clear. */
     *h = (struct h_vm){0};
+    memory_empty(&vm->memory);
     vm->time_delta = sstc ? -host_time() : 0;
     h->has_fp = machine_has(vm->machine, CALD_MACHINE_FP) && shown(vm, ISA_F);
     h->has_vector = told->vector_bytes && shown(vm, ISA_V);
@@ -78,19 +79,20 @@ static void vm_fini(struct engine_vm *vm)
     if (vm->h.hart)
         host_pages_free(vm->h.hart, vm->machine->told.harts * sizeof(*vm->h.hart));
     vm->h.hart = NULL;
+    memory_empty(&vm->memory);
 }
 
-static int map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, enum engine_map what)
-{
-    if (what == ENGINE_MAP_READ_ONLY)
-        return gstage_map_read_only(&vm->h.gstage, gpa, pa, size);
-    return gstage_map(&vm->h.gstage, gpa, pa, size);
-}
-
-static const struct gstage *second_stage(const struct engine_vm *vm)
+static const struct gstage *second_stage(struct engine_vm *vm)
 {
     /* Pages of interrupt files come and go in it, and an IOMMU would have to be told each time. */
-    return vm->h.window ? NULL : &vm->h.gstage;
+    if (vm->h.window)
+        return NULL;
+    for (unsigned n = 0; n < vm->memory.slots; n++) {
+        if (slot_flags(&vm->memory.slot[n]) & SLOT_SINGLE)
+            return NULL;
+    }
+    vm->memory.pinned = true;
+    return &vm->h.gstage;
 }
 
 static void inject(struct engine_vcpu *v, uint64_t cause, uint64_t tval)
@@ -257,7 +259,10 @@ const struct engine_ops engine_h = {
     .hart_end = h_hart_end,
     .vm_init = vm_init,
     .vm_fini = vm_fini,
-    .map = map,
+    .enter = h_enter_slot,
+    .unmap = h_unmap,
+    .protect = h_protect,
+    .forget = h_forget,
     .second_stage = second_stage,
     .table_bytes = table_bytes,
     .vcpu_reset = h_vcpu_reset,

@@ -7,12 +7,15 @@
  */
 #include "lib/engine/h/gstage.h"
 
-#include "host/host.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "caldarium/host.h"
 #include "riscv/csr.h"
 
 #define ROOT_BYTES (4 * HOST_PAGE_SIZE)
-#define READ_ONLY (PTE_V | PTE_R | PTE_U | PTE_A)
-#define LEAF (READ_ONLY | PTE_W | PTE_X | PTE_D)
+#define LEAF (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
 
 static uint64_t level_bytes(unsigned level)
 {
@@ -56,35 +59,66 @@ static unsigned leaf_level(uint64_t gpa, uint64_t pa, uint64_t size)
     return level;
 }
 
-static int map_leaf(struct gstage *stage, uint64_t gpa, uint64_t pa, unsigned leaf, uint64_t flags)
+/* Harts walk the table meanwhile: each change is one store, after all that it leads to. */
+static void set(uint64_t *entry, uint64_t value)
+{
+    atomic_store_explicit((_Atomic uint64_t *)entry, value, memory_order_release);
+}
+
+static bool is_table(uint64_t pte)
+{
+    return pte & PTE_V && !(pte & (PTE_R | PTE_W | PTE_X));
+}
+
+/* The table behind an entry at `level`, made where there is none; where there is a leaf, in its
+ * pieces. NULL: out of memory. */
+static uint64_t *descend(struct gstage *stage, uint64_t *entry, unsigned level)
+{
+    uint64_t before = *entry;
+    if (is_table(before))
+        return host_va(pte_pa(before));
+    uint64_t *table = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+    if (!table)
+        return NULL;
+    stage->pages++;
+    uint64_t step = before & PTE_V ? level_bytes(level - 1) >> 12 << PTE_PPN_SHIFT : 0;
+    for (unsigned n = 0; n < 512 && step; n++)
+        table[n] = before + n * step;
+    set(entry, host_pa(table) >> 12 << PTE_PPN_SHIFT | PTE_V);
+    return table;
+}
+
+static uint64_t *entry_of(const struct gstage *stage, uint64_t *table, uint64_t gpa, unsigned level)
+{
+    return &table[gpa >> (12 + 9 * level) & (level == stage->levels - 1 ? 2047 : 511)];
+}
+
+/* A leaf at level *leaf, or at a lower one where a part was split: that is in *leaf then. */
+static int map_leaf(struct gstage *stage, uint64_t gpa, uint64_t pa, unsigned *leaf, uint64_t flags)
 {
     uint64_t *table = stage->root;
-    unsigned top = stage->levels - 1;
-    for (unsigned level = top;; level--) {
-        uint64_t index = gpa >> (12 + 9 * level) & (level == top ? 2047 : 511);
-        if (level == leaf) {
-            table[index] = pa >> 12 << PTE_PPN_SHIFT | flags;
+    for (unsigned level = stage->levels - 1;; level--) {
+        uint64_t *entry = entry_of(stage, table, gpa, level);
+        if (level == *leaf && level && is_table(*entry))
+            --*leaf;
+        if (level == *leaf) {
+            set(entry, pa >> 12 << PTE_PPN_SHIFT | flags);
             return 0;
         }
-        if (!(table[index] & PTE_V)) {
-            void *page = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
-            if (!page)
-                return -1;
-            stage->pages++;
-            table[index] = host_pa(page) >> 12 << PTE_PPN_SHIFT | PTE_V;
-        }
-        table = host_va(pte_pa(table[index]));
+        table = descend(stage, entry, level);
+        if (!table)
+            return -1;
     }
 }
 
 #define YIELD_ENTRIES 1024
 
-static int map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size, uint64_t flags)
+int gstage_map_as(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size, uint64_t mask)
 {
     unsigned entries = 0;
     while (size) {
         unsigned leaf = leaf_level(gpa, pa, size);
-        if (map_leaf(table, gpa, pa, leaf, flags) < 0)
+        if (map_leaf(table, gpa, pa, &leaf, LEAF & mask) < 0)
             return -1;
         if (!(++entries % YIELD_ENTRIES))
             host_may_yield();
@@ -98,12 +132,73 @@ static int map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size, u
 
 int gstage_map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size)
 {
-    return map(table, gpa, pa, size, LEAF);
+    return gstage_map_as(table, gpa, pa, size, UINT64_MAX);
 }
 
-int gstage_map_read_only(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size)
+int gstage_split(struct gstage *stage, uint64_t gpa, uint64_t size)
 {
-    return map(table, gpa, pa, size, READ_ONLY);
+    uint64_t end = gpa + size, bytes = level_bytes(1);
+    for (uint64_t at = gpa & ~(bytes - 1); at < end; at += bytes) {
+        uint64_t *table = stage->root;
+        for (unsigned level = stage->levels - 1; level && table; level--)
+            table = descend(stage, entry_of(stage, table, at, level), level);
+        if (!table)
+            return -1;
+    }
+    return 0;
+}
+
+/* The leaf for gpa, or the empty entry on the way to it; its level. */
+static uint64_t *find(const struct gstage *stage, uint64_t gpa, unsigned *level)
+{
+    uint64_t *table = stage->root;
+    for (*level = stage->levels - 1;; --*level) {
+        uint64_t *entry = entry_of(stage, table, gpa, *level);
+        if (!*level || !is_table(*entry))
+            return entry;
+        table = host_va(pte_pa(*entry));
+    }
+}
+
+void gstage_page(struct gstage *stage, uint64_t gpa, uint64_t pa, uint64_t mask)
+{
+    unsigned level;
+    uint64_t *entry = find(stage, gpa, &level);
+    if (!level)
+        set(entry, pa >> 12 << PTE_PPN_SHIFT | (LEAF & mask));
+}
+
+void gstage_again(struct gstage *stage, uint64_t gpa, uint64_t first, uint64_t size, uint64_t pa,
+                  uint64_t mask)
+{
+    unsigned level;
+    uint64_t *entry = find(stage, gpa, &level);
+    uint64_t begin = gpa & ~(level_bytes(level) - 1), offset = begin - first;
+    if (begin >= first && offset < size && size - offset >= level_bytes(level))
+        set(entry, (pa + offset) >> 12 << PTE_PPN_SHIFT | (LEAF & mask));
+}
+
+/* Leaves of [gpa, gpa+size) keep `mask` of what they are. */
+static void reduce(struct gstage *stage, uint64_t gpa, uint64_t size, uint64_t mask)
+{
+    uint64_t end = gpa + size;
+    while (gpa < end) {
+        unsigned level;
+        uint64_t *entry = find(stage, gpa, &level), pte = *entry;
+        if (pte & ~mask)
+            set(entry, pte & mask);
+        gpa = (gpa & ~(level_bytes(level) - 1)) + level_bytes(level);
+    }
+}
+
+void gstage_unmap(struct gstage *stage, uint64_t gpa, uint64_t size)
+{
+    reduce(stage, gpa, size, 0);
+}
+
+void gstage_protect(struct gstage *stage, uint64_t gpa, uint64_t size)
+{
+    reduce(stage, gpa, size, ~PTE_W);
 }
 
 /* Frees the tables below: a walk with one index a level instead of recursion. */
@@ -126,8 +221,7 @@ void gstage_fini(struct gstage *stage)
             continue;
         }
         uint64_t pte = table[level][index[level]++];
-        bool pointer = pte & PTE_V && !(pte & (PTE_R | PTE_W | PTE_X));
-        if (pointer) {
+        if (is_table(pte)) {
             level--;
             table[level] = host_va(pte_pa(pte));
             index[level] = 0;

@@ -29,8 +29,31 @@ int gstage_init(struct gstage *table, unsigned levels);
  * memory, with a part mapped. */
 int gstage_map(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size);
 
-/* The same, for loads alone. */
-int gstage_map_read_only(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size);
+/* The same with leaves that have no more than `mask` of PTE_*. */
+int gstage_map_as(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size, uint64_t mask);
+
+/*
+ * The table down to single pages of [gpa, gpa+size), so that gstage_page() needs no memory; larger
+ * pages there are split, and translate all the while as before. 0, or -1: out of memory, with a
+ * part done.
+ */
+int gstage_split(struct gstage *table, uint64_t gpa, uint64_t size);
+
+/* A single page: its leaf, in a part that was split. */
+void gstage_page(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t mask);
+
+/* A leaf around gpa that gstage_map_as() made of [first, first+size) and pa, and that went since.
+ */
+void gstage_again(struct gstage *table, uint64_t gpa, uint64_t first, uint64_t size, uint64_t pa,
+                  uint64_t mask);
+
+/*
+ * Takes [gpa, gpa+size) away, or has stores there fault. A larger page of which only a part is
+ * meant goes as a whole. Harts and IOMMUs may remember it until they are told: an IOMMU isn't,
+ * here, so what its devices reach has to stay.
+ */
+void gstage_unmap(struct gstage *table, uint64_t gpa, uint64_t size);
+void gstage_protect(struct gstage *table, uint64_t gpa, uint64_t size);
 
 /* Gives everything back; nothing translates by it any more. */
 void gstage_fini(struct gstage *stage);

@@ -22,13 +22,27 @@
         value_;                                                                                    \
     })
 
+/* The load lacked a page of the guest's RAM. True: it is there now. */
+static bool entered(struct engine_vcpu *v)
+{
+    if (csr_read(CSR_SCAUSE) != CAUSE_LOAD_GUEST_PAGE)
+        return false;
+    uint64_t gpa = csr_read(CSR_HTVAL) << 2 | (csr_read(CSR_STVAL) & 3);
+    enum memory_is is = h_fault(v, gpa, PTE_R);
+    if (is == MEMORY_ABSENT)
+        engine_absent(v, gpa, false);
+    return is == MEMORY_HERE;
+}
+
 bool h_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte)
 {
     bool ok = false;
     uint64_t status = csr_read(CSR_SSTATUS);
-    /* SPVP: the guest's privilege at its exit; not SPV, which the host's sret would obey. */
-    csr_write(CSR_HSTATUS, v->h.hstatus & ~HSTATUS_SPV);
-    *byte = (uint8_t)guest_load("0x30", "x1", gva, ok);
+    do {
+        /* SPVP: the guest's privilege at its exit; not SPV, which the host's sret would obey. */
+        csr_write(CSR_HSTATUS, v->h.hstatus & ~HSTATUS_SPV);
+        *byte = (uint8_t)guest_load("0x30", "x1", gva, ok);
+    } while (!ok && entered(v));
     csr_write(CSR_SSTATUS, status); /* which a fault changes */
     return ok;
 }

@@ -49,6 +49,15 @@ void h_put(struct engine_vcpu *v);
 uint64_t h_units_on(const struct engine_vm *vm);
 void h_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1);
 
+/* memory.c: see lib/engine/engine.h for all but the last. */
+int h_enter_slot(struct engine_vm *vm, const struct slot *slot, uint64_t size);
+void h_unmap(struct engine_vm *vm, uint64_t gpa, uint64_t size);
+void h_protect(struct engine_vm *vm, uint64_t gpa, uint64_t size);
+void h_forget(struct engine_vcpu *v);
+/* What the vCPU's access lacked in the second stage: HERE: it is there now. ABSENT: the host has to
+ * get it first. NOTHING: there is no memory for that access. */
+enum memory_is h_fault(struct engine_vcpu *v, uint64_t gpa, uint64_t needed);
+
 /* window.c: see lib/engine/engine.h for all but the last. */
 int h_window_init(struct engine_vm *vm, uint64_t gpa);
 uint64_t h_window_map(struct engine_vcpu *v, uint64_t gpa, uint64_t pa);

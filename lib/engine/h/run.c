@@ -25,9 +25,18 @@ _Static_assert(offsetof(struct engine_vcpu, h.own_timer) == V_H_OWN_TIMER, "entr
 
 /* htinst's pseudoinstructions: the access was the hart's own walk of the guest's first-stage tables
  * (privileged manual, "Transformed Instruction or Pseudoinstruction for mtinst or htinst"). */
+#define WALK_READS 0x3000
+#define WALK_WRITES 0x3020 /* accessed and dirty bits */
 static bool is_walk(uint64_t htinst)
 {
-    return htinst == 0x3000 || htinst == 0x3020;
+    return htinst == WALK_READS || htinst == WALK_WRITES;
+}
+
+/* What the second stage has to allow: `needed`, or what such a walk does. */
+static uint64_t walk_needs(uint64_t needed)
+{
+    uint64_t htinst = csr_read(CSR_HTINST);
+    return !is_walk(htinst) ? needed : htinst == WALK_WRITES ? PTE_W : PTE_R;
 }
 
 static uint64_t fault_gpa(void)
@@ -152,11 +161,23 @@ bool h_in_user(const struct engine_vcpu *v)
     return !(v->h.sstatus & SSTATUS_SPP);
 }
 
+/* What the second stage lacks of RAM, or of the right to write it, is entered, and the guest tries
+ * again; or the host has first to get it. True: so it was. */
+static bool memory_fault(struct engine_vcpu *v, struct exit *exit, uint64_t needed)
+{
+    enum memory_is is = h_fault(v, exit->gpa, needed);
+    exit->write = needed == PTE_W;
+    exit->reason = is == MEMORY_ABSENT ? EXIT_PAGE : EXIT_INTERRUPT;
+    return is != MEMORY_NOTHING;
+}
+
 /* A load or store where no RAM is: what does the instruction do? */
 static void classify_access(struct engine_vcpu *v, struct exit *exit)
 {
     uint64_t htinst = csr_read(CSR_HTINST);
     exit->gpa = fault_gpa();
+    if (memory_fault(v, exit, walk_needs(exit->cause == CAUSE_STORE_GUEST_PAGE ? PTE_W : PTE_R)))
+        return;
     if (is_walk(htinst)) {
         exit->reason = EXIT_FETCH_FAULT;
         exit->cause = exit->cause == CAUSE_LOAD_GUEST_PAGE ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS;
@@ -213,8 +234,10 @@ static void classify(struct engine_vcpu *v, struct exit *exit)
         classify_access(v, exit);
         break;
     case CAUSE_INSN_GUEST_PAGE:
-        exit->reason = EXIT_FETCH_FAULT;
         exit->gpa = fault_gpa();
+        if (memory_fault(v, exit, walk_needs(PTE_X)))
+            break;
+        exit->reason = EXIT_FETCH_FAULT;
         exit->cause = CAUSE_INSN_ACCESS;
         break;
     case CAUSE_BREAKPOINT:

@@ -14,6 +14,7 @@ static int vm_init(struct engine_vm *vm)
     struct s_vm *s = &vm->s;
     const struct cald_machine_params *told = &vm->machine->told;
     memset(s, 0, sizeof(*s));
+    memory_empty(&vm->memory);
     vm->time_delta = 0; /* the guest reads the hart's own, or firmware answers: see engine.h */
     s->has_fp = machine_has(vm->machine, CALD_MACHINE_FP) && !vm->isa_disable[ISA_F];
     s->has_vector = told->vector_bytes && !vm->isa_disable[ISA_V];
@@ -32,8 +33,8 @@ static int vm_init(struct engine_vm *vm)
 
 static void vm_fini(struct engine_vm *vm)
 {
-    vm->s.regions = 0;
     vm->s.table_pages = 0;
+    memory_empty(&vm->memory);
 }
 
 static uint64_t table_bytes(const struct engine_vm *vm)
@@ -151,7 +152,7 @@ const struct engine_ops engine_shadow = {
     .vcpu_init = s_tables_init,
     .vcpu_fini = s_tables_fini,
     .vector_room = vector_room,
-    .map = s_map,
+    .forget = s_forget,
     .table_bytes = table_bytes,
     .vcpu_reset = s_vcpu_reset,
     .vcpu_resume = vcpu_resume,

@@ -40,21 +40,47 @@ static uint64_t guest_flags(const struct engine_vcpu *v, uint64_t pte)
     return flags & ~PTE_X; /* S-mode never executes U-mode's pages */
 }
 
-/* The same where it leads to such a region. */
-static uint64_t shadow_flags(const struct engine_vcpu *v, uint64_t pte,
-                             const struct s_region *region)
+/* Where a guest-physical address leads, and what a leaf that goes there may have and has besides.
+ */
+struct place {
+    uint64_t pa, mask, attributes;
+};
+
+/* Of a slot whose leaves are single pages. */
+static __attribute__((noinline)) enum memory_is single(struct engine_vcpu *v,
+                                                       const struct slot *slot, uint64_t gpa,
+                                                       enum memory_how how, struct place *place)
 {
-    uint64_t mask = region->read_only ? ~(PTE_W | PTE_X) : UINT64_MAX;
-    return (guest_flags(v, pte) & mask) | region->attributes;
+    struct memory_page page;
+    enum memory_is is = memory_page(&v->vm->memory, slot, gpa, how, &page);
+    if (is == MEMORY_HERE)
+        *place = (struct place){page.pa, page.writable ? UINT64_MAX : ~PTE_W, slot->attributes};
+    return is;
+}
+
+static inline enum memory_is place_of(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa,
+                                      enum memory_how how, struct place *place)
+{
+    uint64_t mask = slot_mask(slot);
+    if (!mask)
+        return single(v, slot, gpa, how, place);
+    *place = (struct place){slot->pa + (gpa - slot->gpa), mask, slot->attributes};
+    return MEMORY_HERE;
+}
+
+/* What a leaf of the guest's that leads there becomes. */
+static uint64_t shadow_flags(const struct engine_vcpu *v, uint64_t pte, const struct place *place)
+{
+    return (guest_flags(v, pte) & place->mask) | place->attributes;
 }
 
 /* The page around gpa can be one large entry: all of it one run of memory that is aligned alike. */
-static bool large_fits(const struct s_region *region, uint64_t gpa)
+static bool large_fits(const struct slot *slot, uint64_t gpa)
 {
     uint64_t first = gpa & ~LARGE_MASK;
-    uint64_t inside = first - region->gpa;
-    return first >= region->gpa && region->size - inside > LARGE_MASK &&
-           !((region->pa + inside) & LARGE_MASK);
+    uint64_t inside = first - slot->gpa;
+    return slot_mask(slot) && first >= slot->gpa && slot_size(slot) - inside > LARGE_MASK &&
+           !((slot->pa + inside) & LARGE_MASK);
 }
 
 /*
@@ -78,27 +104,28 @@ static bool fill_neighbours(struct engine_vcpu *v, const struct s_found *found, 
         bool ready = pte & PTE_V && pte & PTE_A && pte & (PTE_R | PTE_X) && !(pte >> 54) &&
                      (pte & (PTE_R | PTE_W)) != PTE_W && s_mode_allows(&v->s, pte);
         uint64_t gpa = pte >> PTE_PPN_SHIFT << 12;
-        const struct s_region *region = ready ? s_region(v->vm, gpa) : NULL;
-        uint64_t flags = region ? shadow_flags(v, pte, region) : 0;
-        bool fits = region && (!shared || flags & PTE_G);
-        entry[(int)n - (int)own] =
-            fits ? s_tables_entry(region->pa + (gpa - region->gpa), flags) : 0;
+        const struct slot *slot = ready ? memory_slot(&v->vm->memory, gpa) : NULL;
+        struct place place;
+        bool here = slot && place_of(v, slot, gpa, MEMORY_PEEK, &place) == MEMORY_HERE;
+        uint64_t flags = here ? shadow_flags(v, pte, &place) : 0;
+        bool fits = here && (!shared || flags & PTE_G);
+        entry[(int)n - (int)own] = fits ? s_tables_entry(place.pa, flags) : 0;
     }
     seen[own] = found->pte;
     return true;
 }
 
 static void fill(struct engine_vcpu *v, uint64_t gva, const struct s_found *found,
-                 const struct s_region *region)
+                 const struct slot *slot, const struct place *place)
 {
-    uint64_t pa = region->pa + (found->gpa - region->gpa), seen[S_NEIGHBOURS];
+    uint64_t seen[S_NEIGHBOURS];
     unsigned shift = 12, count = 1;
-    if ((!found->pte || found->shift >= LARGE_SHIFT) && large_fits(region, found->gpa) &&
+    if ((!found->pte || found->shift >= LARGE_SHIFT) && large_fits(slot, found->gpa) &&
         gva >> LARGE_SHIFT != s_trampoline_va[v->s.trampoline] >> LARGE_SHIFT)
         shift = LARGE_SHIFT;
     uint64_t inside = (1UL << shift) - 1;
-    struct s_leaf leaf = {gva & ~inside, pa & ~inside, shift, found->shift,
-                          shadow_flags(v, found->pte, region)};
+    struct s_leaf leaf = {gva & ~inside, place->pa & ~inside, shift, found->shift,
+                          shadow_flags(v, found->pte, place)};
     struct s_made *made;
     uint64_t *entry = s_tables_fill(v, &leaf, &made);
     seen[0] = found->pte;
@@ -144,6 +171,16 @@ static bool device(struct engine_vcpu *v, uint64_t gpa, enum s_access access, st
     return false;
 }
 
+static const uint64_t needed[] = {PTE_X, PTE_R, PTE_W};
+
+static bool absent(struct exit *exit, uint64_t gpa, bool write)
+{
+    exit->reason = EXIT_PAGE;
+    exit->gpa = gpa;
+    exit->write = write;
+    return false;
+}
+
 bool s_fault(struct engine_vcpu *v, struct exit *exit)
 {
     uint64_t gva = exit->gva;
@@ -157,18 +194,28 @@ bool s_fault(struct engine_vcpu *v, struct exit *exit)
         s_deliver(v, cause, gva);
         return true;
     }
+    if (cause == S_ABSENT) {
+        v->absent = false;
+        return absent(exit, v->absent_gpa, v->absent_write);
+    }
     if (cause || !reachable(v, gva)) {
         exit->reason = EXIT_FETCH_FAULT;
         exit->cause = cause ? cause : s_access_fault(access);
         return false;
     }
-    const struct s_region *region = s_region(v->vm, found.gpa);
-    if (!region || (region->read_only && access != S_LOAD))
+    const struct slot *slot = memory_slot(&v->vm->memory, found.gpa);
+    struct place place;
+    enum memory_is is =
+        slot ? place_of(v, slot, found.gpa, access == S_STORE ? MEMORY_WRITE : MEMORY_READ, &place)
+             : MEMORY_NOTHING;
+    if (is == MEMORY_ABSENT)
+        return absent(exit, found.gpa, access == S_STORE);
+    if (is == MEMORY_NOTHING || (access != S_LOAD && !(place.mask & needed[access])))
         return device(v, found.gpa, access, exit);
     if (gva >> LARGE_SHIFT == s_trampoline_va[v->s.trampoline] >> LARGE_SHIFT)
         move_trampoline(v);
     v->exits[EXIT_HOT_FILL]++;
-    fill(v, gva, &found, region);
+    fill(v, gva, &found, slot, &place);
     sfence_vma_address(gva); /* the hart may remember that there was nothing, or less */
     return true;
 }

@@ -1,39 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where a VM's guest-physical addresses lead. */
+/* The guest's memory as a walk of its tables, and a fetch of its instructions, reach it. */
 #include "lib/engine/shadow/shadow.h"
-#include "host/host.h"
-#include "lib/common/line.h"
+#include "caldarium/host.h"
 
-int s_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, enum engine_map what)
+static __attribute__((noinline)) uint8_t *single(struct engine_vm *vm, uint64_t gpa,
+                                                 enum memory_how how)
 {
-    struct s_vm *s = &vm->s;
-    if (s->regions == S_REGIONS) {
-        line_error("vm %s: its memory is in more than %u pieces, which engine shadow can't hold",
-                   vm->name, S_REGIONS);
-        return -1;
-    }
-    s->region[s->regions++] = (struct s_region){gpa,
-                                                size,
-                                                pa,
-                                                what == ENGINE_MAP_RAM ? host_va(pa) : NULL,
-                                                what == ENGINE_MAP_READ_ONLY,
-                                                host_page_attributes(what == ENGINE_MAP_DEVICE)};
-    return 0;
+    uint8_t *va;
+    uint64_t run;
+    return memory_reach(&vm->memory, gpa, how, &va, &run) == MEMORY_HERE ? va : NULL;
 }
 
-const struct s_region *s_region(const struct engine_vm *vm, uint64_t gpa)
+uint8_t *s_ram(struct engine_vm *vm, uint64_t gpa)
 {
-    for (unsigned n = 0; n < vm->s.regions; n++) {
-        if (gpa - vm->s.region[n].gpa < vm->s.region[n].size)
-            return &vm->s.region[n];
-    }
-    return NULL;
+    const struct slot *slot = memory_slot(&vm->memory, gpa);
+    if (slot && slot->va)
+        return slot->va + (gpa - slot->gpa);
+    return slot ? single(vm, gpa, MEMORY_READ) : NULL;
 }
 
-_Atomic uint64_t *s_word(const struct engine_vm *vm, uint64_t gpa)
+_Atomic uint64_t *s_word_to_write(struct engine_vm *vm, uint64_t gpa)
 {
-    const struct s_region *region = s_region(vm, gpa);
-    if (!region || !region->va)
-        return NULL;
-    return (_Atomic uint64_t *)(region->va + (gpa - region->gpa));
+    _Atomic uint64_t *word = (_Atomic uint64_t *)single(vm, gpa, MEMORY_WRITE);
+    if (word)
+        memory_wrote(&vm->memory, gpa, sizeof(*word));
+    return word;
+}
+
+bool s_absent(struct engine_vcpu *v, uint64_t gpa, bool write)
+{
+    uint8_t *va;
+    uint64_t run;
+    enum memory_how how = write ? MEMORY_WRITE : MEMORY_READ;
+    if (memory_reach(&v->vm->memory, gpa, how, &va, &run) == MEMORY_NOTHING)
+        return false;
+    engine_absent(v, gpa, write); /* or it has come meanwhile: then the host has nothing to do */
+    return true;
 }

@@ -35,10 +35,17 @@ void s_trampoline_enter(struct engine_vcpu *v);
 void s_enter(struct engine_vcpu *v);
 
 /* memory.c: guest-physical memory. */
-const struct s_region *s_region(const struct engine_vm *vm, uint64_t gpa);
-/* Where the 8 aligned bytes at gpa are; NULL: no RAM is there. */
-_Atomic uint64_t *s_word(const struct engine_vm *vm, uint64_t gpa);
-int s_map(struct engine_vm *vm, uint64_t gpa, uint64_t pa, uint64_t size, enum engine_map what);
+/* Where RAM at gpa is, up to the next page, for as long as the vCPU looks at no mail; NULL: there
+ * is none, or its page is absent. */
+uint8_t *s_ram(struct engine_vm *vm, uint64_t gpa);
+/* The same for 8 aligned bytes, to be read; and to be written, which the dirty log notes. */
+static inline _Atomic uint64_t *s_word(struct engine_vm *vm, uint64_t gpa)
+{
+    return (_Atomic uint64_t *)s_ram(vm, gpa);
+}
+_Atomic uint64_t *s_word_to_write(struct engine_vm *vm, uint64_t gpa);
+/* Where these answered NULL: whether the page is absent, which is noted in the vCPU. */
+bool s_absent(struct engine_vcpu *v, uint64_t gpa, bool write);
 
 /* walk.c: the guest's own tables. */
 enum s_access { S_FETCH, S_LOAD, S_STORE };
@@ -55,7 +62,9 @@ static inline uint64_t s_access_fault(enum s_access access)
     return causes[access];
 }
 
-/* Translates for the vCPU's present mode. 0, or the cause of the exception that hardware raises. */
+/* Translates for the vCPU's present mode. 0, or the cause of the exception that hardware raises, or
+ * S_ABSENT: a page of the guest's tables has to be there first, v->absent_gpa. */
+#define S_ABSENT UINT64_MAX
 uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
                      struct s_found *found);
 bool s_fetch_insn(struct engine_vcpu *v, uint64_t gva, uint32_t *insn);
@@ -113,6 +122,12 @@ static inline uint64_t s_tables_entry(uint64_t pa, uint64_t flags)
     return pa >> 12 << PTE_PPN_SHIFT | (flags & ~PTE_G) | PTE_U;
 }
 void s_tables_reset(struct engine_vcpu *v); /* the same as flush, on any hart, while not loaded */
+/* forget.c: the pages that the host has taken away go from tables, sources and fetch lines. */
+void s_forget(struct engine_vcpu *v);
+static inline uint64_t *s_tables_page(const struct s_vcpu *s, unsigned number)
+{
+    return s->pool[number / S_POOL_RUN][number % S_POOL_RUN];
+}
 /* Forgets: everything; an address space; one address, in one address space or (any) in all. */
 void s_tables_flush(struct engine_vcpu *v);
 void s_tables_flush_asid(struct engine_vcpu *v, uint64_t asid);

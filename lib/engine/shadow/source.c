@@ -43,7 +43,7 @@ static struct s_source *source_find(struct s_vcpu *s, struct s_made *made, uint6
 
 /* riscv_walk()'s reader that remembers the way. */
 struct way {
-    const struct engine_vm *vm;
+    struct engine_vm *vm;
     struct s_source *source;
     unsigned levels;
 };

@@ -9,7 +9,6 @@
 
 #include "lib/engine/common/unit_state.h"
 
-#define S_REGIONS 160     /* runs of guest-physical memory: RAM chunks, shared regions, devices */
 #define S_POOL_PAGES 1024 /* tables of a vCPU, at most */
 #define S_POOL_RUN 512    /* of these, as a page holds pointers to */
 #define S_SPACES 10       /* guest address spaces that a vCPU keeps tables for */
@@ -36,17 +35,7 @@ struct s_hart {
     struct s_hart_page *page;
 };
 
-/* A run of guest-physical memory that is one run of the machine's. */
-struct s_region {
-    uint64_t gpa, size, pa;
-    uint8_t *va; /* NULL: no RAM. A device's registers, or what only loads of the guest reach */
-    bool read_only;
-    uint64_t attributes; /* of its leaves: host_page_attributes() */
-};
-
 struct s_vm {
-    struct s_region region[S_REGIONS];
-    unsigned regions;
     uint64_t table_pages;
     bool has_fp, has_vector, has_senvcfg;
     uint8_t levels;                /* that the guest's satp takes at most: 3 or 4 */
@@ -148,6 +137,7 @@ struct s_vcpu {
     struct s_space *space;  /* S_SPACES of them, in a page of their own with fetch[] */
     struct s_space *current;
     uint64_t stamp;
+    uint64_t gone_seen;         /* of memory.gone_count: so many it has forgotten */
     struct s_fetch_line *fetch; /* S_FETCH_LINES */
     uint8_t fetch_local;        /* of each, a bit: the guest has not mapped it as global */
     unsigned trampoline;        /* which of the trampolines holds Caldarium's way in and out */

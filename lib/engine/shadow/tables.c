@@ -41,11 +41,6 @@ static uint64_t *behind(uint64_t entry)
     return host_va(entry >> PTE_PPN_SHIFT << 12);
 }
 
-static uint64_t *page(const struct s_vcpu *s, unsigned number)
-{
-    return s->pool[number / S_POOL_RUN][number % S_POOL_RUN];
-}
-
 static __attribute__((noinline)) void clear_table(uint64_t *table)
 {
     for (unsigned n = 0; n < ENTRIES; n += ROUND) {
@@ -105,7 +100,7 @@ static uint64_t *take_table(struct s_vcpu *s, struct s_space *space, enum s_view
         s->next[number] = space->view[view].first;
         space->view[view].first = (uint16_t)number;
     }
-    uint64_t *table = page(s, number);
+    uint64_t *table = s_tables_page(s, number);
     clear_table(table);
     return table;
 }
@@ -133,8 +128,10 @@ static void reset(struct engine_vcpu *v)
 static unsigned pool_pages(const struct engine_vm *vm)
 {
     uint64_t ram = 0;
-    for (unsigned n = 0; n < vm->s.regions; n++)
-        ram += vm->s.region[n].va ? vm->s.region[n].size : 0;
+    for (unsigned n = 0; n < vm->memory.slots; n++) {
+        const struct slot *slot = &vm->memory.slot[n];
+        ram += slot->va || slot_flags(slot) & SLOT_BY_PAGE ? slot_size(slot) : 0;
+    }
     uint64_t pages = ram >> POOL_RAM_SHIFT;
     return pages < POOL_MIN_PAGES   ? POOL_MIN_PAGES
            : pages > POOL_MAX_PAGES ? POOL_MAX_PAGES
@@ -195,7 +192,7 @@ void s_tables_fini(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
     for (unsigned n = 1; n < s->pages; n++)
-        give_page(page(s, n));
+        give_page(s_tables_page(s, n));
     for (unsigned n = 0; n < S_POOL_PAGES / S_POOL_RUN; n++) {
         give_page(s->pool[n]);
         s->pool[n] = NULL;
@@ -380,7 +377,7 @@ static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
     unsigned number = take(s);
     if (!number)
         return false;
-    uint64_t *root = page(s, number);
+    uint64_t *root = s_tables_page(s, number);
     if (has_shared(s, space, view)) {
         copy_table(root, s->shared);
     } else {

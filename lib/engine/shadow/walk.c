@@ -14,8 +14,9 @@
 
 /* What a walk is told about: where to read, and whether it ran out of RAM. */
 struct walk {
-    const struct engine_vm *vm;
+    struct engine_vm *vm;
     bool outside;
+    uint64_t gpa; /* where it did */
 };
 
 static bool read(void *owner, uint64_t gpa, uint64_t *pte)
@@ -23,10 +24,13 @@ static bool read(void *owner, uint64_t gpa, uint64_t *pte)
     struct walk *walk = owner;
     _Atomic uint64_t *at = s_word(walk->vm, gpa);
     walk->outside = !at;
+    walk->gpa = gpa;
     if (at)
         *pte = atomic_load_explicit(at, memory_order_relaxed);
     return at != NULL;
 }
+
+static const uint64_t page_fault[] = {CAUSE_INSN_PAGE, CAUSE_LOAD_PAGE, CAUSE_STORE_PAGE};
 
 static bool allowed(const struct engine_vcpu *v, uint64_t pte, enum s_access access)
 {
@@ -42,14 +46,21 @@ static bool allowed(const struct engine_vcpu *v, uint64_t pte, enum s_access acc
     return pte & PTE_R || (s->sstatus & SSTATUS_MXR && pte & PTE_X);
 }
 
-/* The accessed and dirty bits as Svadu sets them. False: the entry is another one by now. */
-static bool mark(const struct engine_vm *vm, struct s_found *found, uint64_t bits)
+/* What a walk ends with that finds no RAM for a table. */
+static uint64_t no_table(struct engine_vcpu *v, uint64_t gpa, bool write, enum s_access access)
 {
-    _Atomic uint64_t *at = s_word(vm, found->at);
+    return s_absent(v, gpa, write) ? S_ABSENT : s_access_fault(access);
+}
+
+/* The accessed and dirty bits as Svadu sets them, where the entry is still the same; `pte` is what
+ * it is then, or 0. False: it can't be written. */
+static bool mark(struct engine_vm *vm, const struct s_found *found, uint64_t bits, uint64_t *pte)
+{
+    _Atomic uint64_t *at = s_word_to_write(vm, found->at);
     uint64_t before = found->pte;
-    if (!at || !atomic_compare_exchange_strong(at, &before, before | bits))
+    if (!at)
         return false;
-    found->pte = before | bits;
+    *pte = atomic_compare_exchange_strong(at, &before, before | bits) ? before | bits : 0;
     return true;
 }
 
@@ -66,8 +77,6 @@ static bool is_block_operation(struct engine_vcpu *v)
            (insn & 0xfff07fff & ~(3U << 20)) == 0x200f && (insn >> 20 & 3) != 3;
 }
 
-static const uint64_t page_fault[] = {CAUSE_INSN_PAGE, CAUSE_LOAD_PAGE, CAUSE_STORE_PAGE};
-
 uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
                      struct s_found *found)
 {
@@ -75,7 +84,7 @@ uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
     for (;;) {
         struct riscv_leaf leaf;
         if (!riscv_walk(v->s.satp, gva, read, &walk, &leaf))
-            return walk.outside ? s_access_fault(access) : page_fault[access];
+            return walk.outside ? no_table(v, walk.gpa, false, access) : page_fault[access];
         *found = (struct s_found){leaf.pa, leaf.pte, leaf.at, leaf.shift};
         if (!leaf.pte)
             return 0;
@@ -89,7 +98,11 @@ uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
             return 0;
         if (!v->vm->s.adue)
             return page_fault[access];
-        if (mark(v->vm, found, bits))
+        uint64_t pte;
+        if (!mark(v->vm, found, bits, &pte))
+            return no_table(v, found->at, true, access);
+        found->pte = pte;
+        if (pte)
             return 0;
     }
 }
@@ -99,11 +112,10 @@ static bool fetch_half(struct engine_vcpu *v, uint64_t gva, uint16_t *half)
     struct s_found found;
     if (gva & 1 || s_translate(v, gva, S_FETCH, &found))
         return false;
-    const struct s_region *region = s_region(v->vm, found.gpa);
-    if (!region || !region->va)
-        return false;
-    *half = *(const volatile uint16_t *)(region->va + (found.gpa - region->gpa));
-    return true;
+    const uint8_t *at = s_ram(v->vm, found.gpa);
+    if (at)
+        *half = *(const volatile uint16_t *)at;
+    return at;
 }
 
 bool s_fetch_insn(struct engine_vcpu *v, uint64_t gva, uint32_t *insn)
@@ -124,11 +136,10 @@ void s_fetch_note(struct engine_vcpu *v)
     struct s_found found;
     if (line->page == v->pc >> 12 || v->s.user || s_translate(v, v->pc, S_FETCH, &found))
         return;
-    const struct s_region *region = s_region(v->vm, found.gpa);
-    if (!region || !region->va)
+    const uint8_t *page = s_ram(v->vm, found.gpa & ~(HOST_PAGE_SIZE - 1));
+    if (!page)
         return;
-    uint64_t offset = (found.gpa & ~(HOST_PAGE_SIZE - 1)) - region->gpa;
-    *line = (struct s_fetch_line){v->pc >> 12, region->va + offset};
+    *line = (struct s_fetch_line){v->pc >> 12, page};
     uint8_t bit = (uint8_t)(1U << (line - v->s.fetch));
     v->s.fetch_local =
         (uint8_t)(found.pte & PTE_G ? v->s.fetch_local & ~bit : v->s.fetch_local | bit);
@@ -147,9 +158,10 @@ bool s_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte)
     struct s_found found;
     if (s_translate(v, gva, S_LOAD, &found))
         return false;
-    const struct s_region *region = s_region(v->vm, found.gpa);
-    if (!region || !region->va)
-        return false;
-    *byte = *(const volatile uint8_t *)(region->va + (found.gpa - region->gpa));
-    return true;
+    const uint8_t *at = s_ram(v->vm, found.gpa);
+    if (at)
+        *byte = *(const volatile uint8_t *)at;
+    else
+        s_absent(v, found.gpa, false);
+    return at;
 }
