@@ -2,7 +2,9 @@
 /* The build machine's stand-in for a hart: host/sim/riscv/asm.h. */
 #include "host/sim/riscv/asm.h"
 
-uint64_t sim_csr[4096];
+static uint64_t hart[SIM_CSRS];
+uint64_t *sim_csr = hart;
+unsigned sim_fences, sim_fences_asid, sim_fences_vvma, sim_fences_gvma, sim_fences_i;
 
 __attribute__((weak)) void sim_flush_all(void)
 {

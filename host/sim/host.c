@@ -86,6 +86,17 @@ SIM void *host_pages_claim(uint64_t pa, uint64_t bytes)
     return NULL;
 }
 
+SIM uint64_t host_image_pa(const void *object)
+{
+    return (uint64_t)object;
+}
+
+SIM bool host_table_share(uint64_t va, const uint64_t *table)
+{
+    (void)va, (void)table;
+    return true;
+}
+
 SIM void host_fp_begin(struct cald_vcpu *vcpu)
 {
     (void)vcpu;

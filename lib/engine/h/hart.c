@@ -24,6 +24,7 @@
     DO(CSR_HEDELEG, ALWAYS)                                                                        \
     DO(CSR_HIDELEG, ALWAYS)                                                                        \
     DO(CSR_HIE, ALWAYS)                                                                            \
+    DO(CSR_VSIE, ALWAYS)                                                                           \
     DO(CSR_HVIP, ALWAYS)                                                                           \
     DO(CSR_HCOUNTEREN, ALWAYS)                                                                     \
     DO(CSR_HTIMEDELTA, ALWAYS)                                                                     \
