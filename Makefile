@@ -124,7 +124,7 @@ $(OBJ)/appliance/%.o $(OBJ)/host/bare/%.o $(OBJ)/host/efi/%.o $(OBJ)/drivers/%.o
 $(addprefix $(OBJ)/lib/,common/line.o vcpu/report.o vcpu/trace.o vm/vm.o vm/create.o vm/memory.o dev/uart.o sbi/hsm.o \
 	sbi/pmu.o sbi/legacy.o sbi/susp.o sbi/sta.o sbi/dbcn.o sbi/srst.o machine/machine.o machine/probe.o machine/cbo.o \
 	engine/h/hart.o \
-	engine/h/gstage.o engine/shadow/trampoline.o \
+	engine/h/gstage.o engine/shadow/trampoline.o engine/shadow/root.o \
 	vcpu/state.o vm/state.o vm/item_name.o irq/plic_items.o irq/aplic_items.o dev/ns16550a_items.o \
 	engine/common/items.o engine/h/items.o engine/shadow/items.o \
 	engine/common/memory.o engine/h/memory.o engine/shadow/forget.o): CFLAGS += $(SMALL)

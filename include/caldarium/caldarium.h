@@ -46,22 +46,37 @@ enum {
 /* Harts that run vCPUs, and what all of them have. Several may exist in one process. */
 struct cald_machine;
 
-/* Flags of struct cald_machine_params. */
-#define CALD_MACHINE_H (1U << 0)        /* engine h: the H extension is the library's to use */
-#define CALD_MACHINE_SHADOW (1U << 1)   /* engine shadow */
-#define CALD_MACHINE_FP (1U << 2)       /* F and D: there are registers, of 64 bits, to switch */
-#define CALD_MACHINE_COUNTERS (1U << 3) /* S-mode may read cycle and instret */
-#define CALD_MACHINE_SSTC (1U << 4)     /* engine h: vstimecmp works */
-#define CALD_MACHINE_HSTATEEN (1U << 5) /* engine h: hstateen0 exists */
-#define CALD_MACHINE_AIA (1U << 6)      /* engine h: Ssaia's VS-level CSRs exist */
-#define CALD_MACHINE_SENVCFG (1U << 7)  /* senvcfg exists */
-#define CALD_MACHINE_HSTATUS (1U << 8)  /* engine shadow: hstatus exists, whoever uses it */
-#define CALD_MACHINE_TIME_TRAPS                                                                    \
-    (1U << 9) /* engine shadow: a read of `time` that scounteren closes                            \
-                 comes to S-mode as an illegal instruction */
-#define CALD_MACHINE_KICKS_ARE_OURS                                                                \
-    (1U << 10) /* a pending software interrupt, or kick_identity, is                               \
-                  host_kick()'s and may be taken during a run */
+/*
+ * Flags of struct cald_machine_params. What the harts have:
+ * - H: engine h may be used, the H extension is the library's; SHADOW: engine shadow may be used;
+ * - FP: F and D, there are registers of 64 bits to switch;
+ * - COUNTERS: S-mode may read cycle and instret;
+ * - SENVCFG: senvcfg exists;
+ * - for engine h: SSTC, vstimecmp works; HSTATEEN, hstateen0 exists; AIA, Ssaia's VS-level CSRs do;
+ * - for engine shadow: HSTATUS, hstatus exists, whoever uses it; TIME_TRAPS, a read of `time` that
+ *   scounteren closes comes to S-mode as an illegal instruction.
+ * What the host does:
+ * - KICKS_ARE_OURS: a pending software interrupt, or kick_identity, is host_kick()'s and may be
+ *   taken during a run;
+ * - PRIVATE_ROOT: engine shadow runs on roots of its own, copies of the upper half of the host's,
+ *   and host_table_share() is never called. host_va() reaches the host's tables then. The host's
+ *   root may change what it has in its upper half while no vCPU is loaded on the hart; below the
+ *   root at any time, but for the tables that lead to the last GiB;
+ * - GLOBAL: its own address space has global entries (PTE.G): then each change of root flushes all.
+ */
+#define CALD_MACHINE_H 0x001U
+#define CALD_MACHINE_SHADOW 0x002U
+#define CALD_MACHINE_FP 0x004U
+#define CALD_MACHINE_COUNTERS 0x008U
+#define CALD_MACHINE_SSTC 0x010U
+#define CALD_MACHINE_HSTATEEN 0x020U
+#define CALD_MACHINE_AIA 0x040U
+#define CALD_MACHINE_SENVCFG 0x080U
+#define CALD_MACHINE_HSTATUS 0x100U
+#define CALD_MACHINE_TIME_TRAPS 0x200U
+#define CALD_MACHINE_KICKS_ARE_OURS 0x400U
+#define CALD_MACHINE_PRIVATE_ROOT 0x800U
+#define CALD_MACHINE_GLOBAL 0x1000U
 
 /*
  * What the harts have, told by the host: the library probes nothing. What differs from hart to hart
@@ -82,8 +97,8 @@ struct cald_machine_params {
     uint32_t gstage_modes, vmid_bits, vs_levels;
 
     /* Engine shadow. How many levels satp takes at most (3, 4, 5); ASIDs that are the library's on
-     * each hart, a run of them, 0: none; bits of scounteren that can be set; counters that S-mode
-     * may read, by their place in scounteren. */
+     * each hart, a run of them, 0: none (with fewer than 31 each change of root flushes); bits of
+     * scounteren that can be set; counters that S-mode may read, by their place in scounteren. */
     uint32_t satp_levels;
     uint32_t first_asid, asids;
     uint32_t scounteren, counters;
@@ -93,7 +108,7 @@ struct cald_machine_params {
 };
 
 /*
- * For a host that owns its harts: fills `flags` (the first ten) and everything from vector_bytes on
+ * For a host that owns its harts: fills `flags` (H to HSTATUS) and everything from vector_bytes on
  * but kick_identity in, by trying on the calling hart; `isa` is what all harts have. Interrupts are
  * off, the present address space has three levels or more. Takes the traps of what is tried itself:
  * for that time stvec is the library's. Every CSR is as before afterwards, but those of the H

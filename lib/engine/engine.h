@@ -171,9 +171,9 @@ struct engine_vcpu {
 struct engine_ops {
     const char *name; /* "h" or "shadow" */
 
-    /* Takes and gives back what a machine needs. False: no memory, and nothing was taken. NULL:
+    /* Takes and gives back what a machine needs. Other than CALD_OK, nothing was taken. NULL:
      * nothing. */
-    bool (*machine_init)(struct cald_machine *machine);
+    int (*machine_init)(struct cald_machine *machine);
     void (*machine_fini)(struct cald_machine *machine);
 
     /* The hart's part of cald_hart_begin() and cald_hart_end(), on it. NULL: nothing. */

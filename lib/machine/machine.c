@@ -107,14 +107,15 @@ static const struct engine_ops *engine(const struct cald_machine *machine, unsig
     return n == 1 && machine_has(machine, CALD_MACHINE_SHADOW) ? &engine_shadow : NULL;
 }
 
-static bool init_engines(struct cald_machine *machine)
+static int init_engines(struct cald_machine *machine)
 {
     const struct engine_ops *ops;
-    for (unsigned n = 0; (ops = engine(machine, n)); n++) {
-        if (ops->machine_init && !ops->machine_init(machine))
-            return false; /* there is one of them at most that takes something */
+    int error = CALD_OK;
+    for (unsigned n = 0; !error && (ops = engine(machine, n)); n++) {
+        if (ops->machine_init)
+            error = ops->machine_init(machine); /* of one of them at most */
     }
-    return true;
+    return error;
 }
 
 int cald_machine_create(const struct cald_machine_params *params, void *owner,
@@ -133,14 +134,15 @@ int cald_machine_create(const struct cald_machine_params *params, void *owner,
     h_isa(params, &machine->isa_h);
     shadow_isa(params, &machine->isa_shadow);
     machine->hart = host_pages_alloc(hart_bytes(machine), HOST_PAGE_SIZE);
-    if (machine->hart && init_engines(machine)) {
+    int error = machine->hart ? init_engines(machine) : CALD_ENOMEM;
+    if (!error) {
         *made = machine;
         return CALD_OK;
     }
     if (machine->hart)
         host_pages_free(machine->hart, hart_bytes(machine));
     host_pages_free(machine, sizeof(*machine));
-    return CALD_ENOMEM;
+    return error;
 }
 
 void cald_machine_destroy(struct cald_machine *machine)

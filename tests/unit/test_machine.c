@@ -13,6 +13,7 @@
 #include "lib/engine/shadow/shadow.h"
 #include "lib/sbi/sbi.h"
 #include "riscv/asm.h"
+#include "riscv/walk.h"
 
 #define VLENB 16U
 #define HARTS 3
@@ -21,7 +22,8 @@ static uint64_t csrs[2 * HARTS][SIM_CSRS], before[SIM_CSRS], seed = 1;
 static unsigned fp_begun, fp_ended;
 
 /* What assembly has on a real hart. A run is a guest that leaves random values everywhere. */
-char s_trampoline_code[1], s_in_asid[1], s_in_flush[1], s_out_asid[1], s_out_flush[1];
+char s_trampoline_code[HOST_PAGE_SIZE] __attribute__((aligned(HOST_PAGE_SIZE)));
+char s_in_asid[1], s_in_flush[1], s_out_asid[1], s_out_flush[1];
 
 void s_trap(void)
 {
@@ -70,10 +72,14 @@ void h_enter(struct engine_vcpu *v)
     guest();
 }
 
+static void (*look)(struct engine_vcpu *v); /* during a run of engine shadow */
+
 void s_enter(struct engine_vcpu *v)
 {
     assert_ptr_equal(v->s.page->vcpu, v);
     assert_int_equal(v->s.page->host_satp, sim_csr[CSR_SATP]);
+    if (look)
+        look(v);
     guest();
 }
 
@@ -345,6 +351,160 @@ static void test_two_machines_share_nothing(void **state)
     assert_int_equal(sim_pages_taken, 0);
 }
 
+static void refuse(struct cald_machine_params params, const char *member);
+
+/*
+ * A host whose address space has 3, 4 or 5 levels, and in which nothing can be entered. Its tables
+ * are pages of this process; addresses are as the library sees them.
+ */
+#define LAST_GIB 0xffffffffc0000000
+#define KERNEL 0xffffffff80000000
+#define LEAF (PTE_V | PTE_R | PTE_W | PTE_A | PTE_D)
+
+static uint64_t host_tables[16][512] __attribute__((aligned(4096)));
+static unsigned host_table_count;
+
+static uint64_t *host_table(void)
+{
+    uint64_t *table = host_tables[host_table_count++];
+    assert_true(host_table_count <= 16);
+    memset(table, 0, sizeof(host_tables[0]));
+    return table;
+}
+
+static uint64_t entry_of(const void *page)
+{
+    return (uint64_t)page >> 12 << PTE_PPN_SHIFT;
+}
+
+/* The entry for va at `level` of the host's own tables, which are made as needed. */
+static uint64_t *host_entry(uint64_t *root, unsigned levels, uint64_t va, unsigned level)
+{
+    uint64_t *table = root;
+    for (unsigned at = levels - 1;; at--) {
+        uint64_t *entry = &table[va >> (12 + 9 * at) & 511];
+        if (at == level)
+            return entry;
+        if (!*entry)
+            *entry = entry_of(host_table()) | PTE_V;
+        table = (uint64_t *)(*entry >> PTE_PPN_SHIFT << 12);
+    }
+}
+
+static bool read_here(void *owner, uint64_t pa, uint64_t *pte)
+{
+    (void)owner;
+    *pte = *(const uint64_t *)pa;
+    return true;
+}
+
+/* Where va leads by that satp; 0: nowhere. */
+static uint64_t leads(uint64_t satp, uint64_t va)
+{
+    struct riscv_leaf leaf;
+    return riscv_walk(satp, va, read_here, NULL, &leaf) ? leaf.pa : 0;
+}
+
+static uint64_t hosts_satp, own_satp;
+static unsigned looked;
+
+/* A guest's root and Caldarium's have the same trampoline, and Caldarium's the host's kernel. */
+static void look_at_roots(struct engine_vcpu *v)
+{
+    uint64_t guests = v->s.page->shadow_satp, code = s_trampoline_va[v->s.trampoline];
+    uint64_t data = code + (1 + v->hart) * HOST_PAGE_SIZE;
+    own_satp = sim_csr[CSR_SATP];
+    assert_int_not_equal(own_satp, hosts_satp);
+    assert_int_equal(own_satp >> 60, hosts_satp >> 60);
+    assert_int_equal(leads(own_satp, code), (uint64_t)s_trampoline_code);
+    assert_int_equal(leads(guests, code), (uint64_t)s_trampoline_code);
+    assert_int_equal(leads(own_satp, data), (uint64_t)v->s.page);
+    assert_int_equal(leads(guests, data), (uint64_t)v->s.page);
+    assert_int_equal(leads(own_satp, KERNEL + 0x5123), 0x80205123);
+    assert_int_equal(leads(own_satp, 0xffffffd000000123), 0x123);
+    assert_int_equal(leads(own_satp, 0x10000), 0); /* the host's user */
+    assert_int_equal(leads(guests, KERNEL), 0);
+    assert_int_equal(sim_csr[CSR_SSCRATCH], data);
+    looked++;
+}
+
+static void run_on(struct one *one, unsigned hart)
+{
+    struct exit exit;
+    sim_csr = csrs[hart];
+    sim_csr[CSR_SATP] = hosts_satp;
+    load(one, hart);
+    one->vm.ops->run(&one->vcpu.eng, &exit);
+    assert_int_equal(sim_csr[CSR_SATP], hosts_satp);
+    one->vm.ops->put(&one->vcpu.eng);
+}
+
+static void private_roots(unsigned levels, uint32_t flags, uint32_t asids)
+{
+    host_table_count = 0;
+    uint64_t *root = host_table();
+    hosts_satp = (SATP_MODE_SV39 + levels - 3) << SATP_MODE_SHIFT | 7UL << SATP_ASID_SHIFT |
+                 (uint64_t)root >> 12;
+    *host_entry(root, levels, KERNEL, 1) = entry_of((void *)0x80200000) | LEAF;
+    *host_entry(root, levels, 0xffffffd000000000, 2) = LEAF;
+    *host_entry(root, levels, 0x10000, 0) = entry_of((void *)0x77000) | LEAF | PTE_U;
+    struct cald_machine_params params = told(HARTS);
+    struct cald_machine *machine;
+    params.flags |= CALD_MACHINE_PRIVATE_ROOT | flags;
+    params.satp_levels = 5;
+    params.asids = asids;
+    sim_csr = csrs[0];
+    sim_csr[CSR_SATP] = hosts_satp;
+    assert_int_equal(cald_machine_create(&params, NULL, &machine), CALD_OK);
+    struct one *one = define(machine, &engine_shadow);
+    look = look_at_roots;
+    looked = sim_fences = 0;
+    run_on(one, 1);
+    assert_int_equal(one->vcpu.eng.s.trampoline, 0);
+    assert_int_equal(own_satp >> 44 & 0xffff, s_asids(machine) ? 1 + S_ASIDS : 0);
+    sim_fences = 0;
+    run_on(one, 1); /* nothing else ran here */
+    assert_int_equal(sim_fences, s_asids(machine) ? 0 : 2);
+
+    /* The host comes to use two of the places; what it maps elsewhere is seen too. */
+    *host_entry(root, levels, s_trampoline_va[0], 1) = entry_of((void *)0x200000) | LEAF;
+    *host_entry(root, levels, s_trampoline_va[1], 0) = entry_of((void *)0x300000) | LEAF;
+    *host_entry(root, levels, 0xffffffd040000000, 2) = entry_of((void *)0x40000000) | LEAF;
+    run_on(one, 2);
+    assert_int_equal(one->vcpu.eng.s.trampoline, 2);
+    assert_int_equal(leads(own_satp, s_trampoline_va[0]), 0x200000);
+    assert_int_equal(leads(own_satp, s_trampoline_va[1]), 0x300000);
+    assert_int_equal(leads(own_satp, 0xffffffd040000456), 0x40000456);
+
+    /* It has a large page for all of the last GiB: there is still the lower half. */
+    *host_entry(root, levels, LAST_GIB, 2) = entry_of((void *)0x40000000) | LEAF;
+    run_on(one, 1);
+    assert_int_equal(one->vcpu.eng.s.trampoline, 3);
+    assert_int_equal(leads(own_satp, LAST_GIB + 8), 0x40000008);
+    assert_int_equal(looked, 4);
+    look = NULL;
+    end(one);
+    cald_machine_destroy(machine);
+    assert_int_equal(sim_pages_taken, 0);
+}
+
+static void test_roots_of_our_own(void **state)
+{
+    (void)state;
+    for (unsigned levels = 3; levels <= 5; levels++) {
+        private_roots(levels, 0, S_ASIDS + 1);
+        private_roots(levels, 0, S_ASIDS);
+        private_roots(levels, CALD_MACHINE_GLOBAL, 1000);
+    }
+    struct cald_machine_params params = told(1);
+    params.flags |= CALD_MACHINE_PRIVATE_ROOT;
+    params.satp_levels = 4;
+    sim_csr[CSR_SATP] = 0;
+    refuse(params, "satp");
+    sim_csr[CSR_SATP] = (SATP_MODE_SV39 + 2) << SATP_MODE_SHIFT;
+    refuse(params, "satp");
+}
+
 static void test_more_harts_than_a_board_has(void **state)
 {
     (void)state;
@@ -445,6 +605,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_a_hart_is_left_as_it_was_found, set_up),
         cmocka_unit_test_setup(test_two_machines_share_nothing, set_up),
+        cmocka_unit_test_setup(test_roots_of_our_own, set_up),
         cmocka_unit_test_setup(test_more_harts_than_a_board_has, set_up),
         cmocka_unit_test_setup(test_no_memory_is_an_answer, set_up),
         cmocka_unit_test_setup(test_what_can_not_be_is_named, set_up),

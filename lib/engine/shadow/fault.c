@@ -141,7 +141,7 @@ static void fill(struct engine_vcpu *v, uint64_t gva, const struct s_found *foun
 /* Another place for the trampoline: the guest wants this one. */
 static void move_trampoline(struct engine_vcpu *v)
 {
-    s_trampoline_choose(v, (v->s.trampoline + 1) % S_TRAMPOLINES);
+    s_trampoline_next(v);
     s_tables_flush(v);
     s_tables_satp(v);
     s_trampoline_enter(v);

@@ -166,6 +166,7 @@ void s_run(struct engine_vcpu *v, struct exit *exit)
     uint64_t status = csr_read(CSR_SSTATUS);
     bool has_hstatus = machine_has(v->vm->machine, CALD_MACHINE_HSTATUS);
     uint64_t hstatus = has_hstatus ? csr_read(CSR_HSTATUS) : 0;
+    uint64_t root = s->own_root ? s_root_enter(v) : 0;
     *exit = (struct exit){0};
     s->exit = exit;
     s_trampoline_enter(v);
@@ -182,6 +183,8 @@ void s_run(struct engine_vcpu *v, struct exit *exit)
     s->sstatus = (s->sstatus & ~S_HARTS_SSTATUS) | (csr_read(CSR_SSTATUS) & S_HARTS_SSTATUS);
     csr_write(CSR_SSTATUS, status);
     csr_write(CSR_STVEC, vector);
+    if (s->own_root)
+        s_root_leave(v, root);
     csr_write(CSR_SSCRATCH, scratch);
     if (has_hstatus)
         csr_write(CSR_HSTATUS, hstatus);

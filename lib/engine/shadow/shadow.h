@@ -24,12 +24,33 @@ struct s_hart_page {
     uint64_t t1, shadow_satp, leave;
 };
 #define S_HARTS 511 /* of a machine, at most: the trampoline has 512 pages, one is the code */
-bool s_trampoline_build(struct cald_machine *machine);
+int s_trampoline_build(struct cald_machine *machine);
 void s_trampoline_free(struct cald_machine *machine);
-/* The vCPU uses that one from now on. */
+/* The vCPU uses that one from now on; or the next one that its hart has. */
 void s_trampoline_choose(struct engine_vcpu *v, unsigned trampoline);
+void s_trampoline_next(struct engine_vcpu *v);
+/* The trampolines that the vCPU has on its hart; at load. */
+void s_trampoline_load(struct engine_vcpu *v);
 /* Points this hart's stvec and sscratch into the vCPU's trampoline. */
 void s_trampoline_enter(struct engine_vcpu *v);
+
+/* There are ASIDs for all roots, and nobody's entries are global: a change of root needs no flush.
+ */
+static inline bool s_asids(const struct cald_machine *machine)
+{
+    uint32_t needed = S_ASIDS + machine_has(machine, CALD_MACHINE_PRIVATE_ROOT);
+    return machine->told.asids >= needed && !machine_has(machine, CALD_MACHINE_GLOBAL);
+}
+
+/* root.c. Memory for a hart's own root; false: there is none. */
+bool s_root_make(struct cald_machine *machine, unsigned hart);
+void s_root_free(struct cald_machine *machine, unsigned hart);
+/* Makes it anew from the root that is in force on this hart, which is the host's. Writes the satp
+ * that leads to it; returns a set of the trampolines that are there, 0: none can be. */
+unsigned s_root_copy(struct cald_machine *machine, unsigned hart, uint64_t *satp);
+/* Puts it in force, and the host's again. Returns the host's. */
+uint64_t s_root_enter(struct engine_vcpu *v);
+void s_root_leave(const struct engine_vcpu *v, uint64_t host);
 
 /* entry.S: runs the guest until s_hot() says that it is not its to answer. */
 void s_enter(struct engine_vcpu *v);

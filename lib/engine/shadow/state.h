@@ -33,6 +33,8 @@ struct s_machine {
 struct s_hart {
     const void *last; /* which vCPU ran there last. Its own hart's alone */
     struct s_hart_page *page;
+    uint64_t *upper[S_LEVELS]; /* root.c: its own root, and below it the tables to the last GiB, by
+                                  their level; all NULL: it shares the host's */
 };
 
 struct s_vm {
@@ -141,6 +143,8 @@ struct s_vcpu {
     struct s_fetch_line *fetch; /* S_FETCH_LINES */
     uint8_t fetch_local;        /* of each, a bit: the guest has not mapped it as global */
     unsigned trampoline;        /* which of the trampolines holds Caldarium's way in and out */
+    uint8_t usable;             /* while loaded: a set of the trampolines that its hart has */
+    uint64_t own_root;          /* while loaded: satp for Caldarium in a run; 0: the host's own */
     const uint64_t *way;        /* that one's of s_machine.way[] */
     uint8_t levels;             /* of roots for the guest without paging: its VM's */
     uint16_t first_asid; /* of those that its roots have; 0: none, each change of root flushes */

@@ -16,7 +16,6 @@ static void flush_stale(struct engine_vcpu *v)
         fence_i();
     }
     hart->last = v;
-    v->s.page = hart->page;
     v->s.last_hart = v->hart + 1;
 }
 
@@ -42,6 +41,7 @@ void s_load(struct engine_vcpu *v)
     v->host_scounteren = csr_read(CSR_SCOUNTEREN); /* s_mode_registers() writes both */
     if (v->vm->s.has_senvcfg)
         v->host_senvcfg = csr_read(CSR_SENVCFG);
+    s_trampoline_load(v);
     flush_stale(v);
     s_root_changed(&v->s);
     v->loaded = true;

@@ -168,7 +168,7 @@ int s_tables_init(struct engine_vcpu *v)
     struct s_vcpu *s = &v->s;
     const struct cald_machine_params *told = &v->vm->machine->told;
     s->levels = v->vm->s.levels;
-    s->first_asid = told->asids >= S_ASIDS ? (uint16_t)told->first_asid : 0;
+    s->first_asid = s_asids(v->vm->machine) ? (uint16_t)told->first_asid : 0;
     s_trampoline_choose(v, s->trampoline);
     s->source = host_pages_alloc(SOURCE_BYTES, HOST_PAGE_SIZE);
     if (!s->source || !(s->next = take_page(v)) || !(s->space = take_page(v)) ||

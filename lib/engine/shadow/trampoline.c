@@ -7,7 +7,8 @@
 #include <stddef.h>
 
 #include "lib/engine/shadow/shadow.h"
-#include "host/host.h"
+#include "caldarium/host.h"
+#include "lib/common/line.h"
 #include "riscv/asm.h"
 
 extern char s_trampoline_code[], s_in_asid[], s_in_flush[], s_out_asid[], s_out_flush[];
@@ -80,15 +81,42 @@ static unsigned root_levels(const struct cald_machine *machine)
     return machine->told.satp_levels < 4 ? 3 : 4;
 }
 
-bool s_trampoline_build(struct cald_machine *machine)
+/* Roots of our own for all harts; the calling hart's shows which trampolines there can be. */
+static int build_roots(struct cald_machine *machine)
+{
+    uint64_t satp;
+    for (unsigned n = 0; n < machine->told.harts; n++) {
+        if (!s_root_make(machine, n))
+            return CALD_ENOMEM;
+    }
+    if (s_root_copy(machine, 0, &satp))
+        return CALD_OK;
+    line_error("machine: satp is %#lx; expected is a root with 3 levels or more, satp_levels (%u) "
+               "at most",
+               csr_read(CSR_SATP), machine->told.satp_levels);
+    return CALD_EINVAL;
+}
+
+static int share(struct cald_machine *machine)
+{
+    bool ok = true;
+    for (unsigned n = 0; ok && n < S_TRAMPOLINES; n++)
+        ok = host_table_share(s_trampoline_va[n], machine->s.last);
+    return ok ? CALD_OK : CALD_ENOMEM;
+}
+
+int s_trampoline_build(struct cald_machine *machine)
 {
     bool ok = build_pages(machine);
     for (unsigned n = 0; ok && n < S_TRAMPOLINES; n++)
-        ok = build_way(machine, n, root_levels(machine)) &&
-             host_table_share(s_trampoline_va[n], machine->s.last);
-    if (!ok)
+        ok = build_way(machine, n, root_levels(machine));
+    int error = CALD_ENOMEM;
+    if (ok)
+        error =
+            machine_has(machine, CALD_MACHINE_PRIVATE_ROOT) ? build_roots(machine) : share(machine);
+    if (error)
         s_trampoline_free(machine);
-    return ok;
+    return error;
 }
 
 /* Also what was built in part. */
@@ -96,7 +124,8 @@ void s_trampoline_free(struct cald_machine *machine)
 {
     struct s_machine *s = &machine->s;
     for (unsigned n = 0; n < S_TRAMPOLINES; n++) {
-        host_table_share(s_trampoline_va[n], NULL);
+        if (!machine_has(machine, CALD_MACHINE_PRIVATE_ROOT))
+            host_table_share(s_trampoline_va[n], NULL);
         for (unsigned level = 2; level < S_LEVELS; level++) {
             uint64_t entry = s->way[n][level];
             if (entry)
@@ -105,6 +134,7 @@ void s_trampoline_free(struct cald_machine *machine)
         }
     }
     for (unsigned n = 0; n < machine->told.harts; n++) {
+        s_root_free(machine, n);
         if (machine->hart[n].s.page)
             host_pages_free(machine->hart[n].s.page, HOST_PAGE_SIZE);
         machine->hart[n].s.page = NULL;
@@ -118,6 +148,33 @@ void s_trampoline_choose(struct engine_vcpu *v, unsigned trampoline)
 {
     v->s.trampoline = trampoline;
     v->s.way = v->vm->machine->s.way[trampoline];
+}
+
+void s_trampoline_next(struct engine_vcpu *v)
+{
+    unsigned trampoline = v->s.trampoline;
+    do
+        trampoline = (trampoline + 1) % S_TRAMPOLINES;
+    while (!(v->s.usable >> trampoline & 1));
+    s_trampoline_choose(v, trampoline);
+}
+
+void s_trampoline_load(struct engine_vcpu *v)
+{
+    struct cald_machine *machine = v->vm->machine;
+    v->s.page = machine->hart[v->hart].s.page;
+    v->s.usable = (1U << S_TRAMPOLINES) - 1;
+    v->s.own_root = 0;
+    if (!machine_has(machine, CALD_MACHINE_PRIVATE_ROOT))
+        return;
+    v->s.usable = (uint8_t)s_root_copy(machine, v->hart, &v->s.own_root);
+    if (!v->s.usable)
+        line_panic("hart %u: satp %#lx is no mode that the host told of", v->hart,
+                   csr_read(CSR_SATP));
+    if (v->s.usable >> v->s.trampoline & 1)
+        return;
+    s_trampoline_next(v); /* the host has come to use the place, or has it on this hart alone */
+    s_tables_reset(v);
 }
 
 void s_trampoline_enter(struct engine_vcpu *v)
