@@ -96,9 +96,10 @@ struct cald_machine_params {
     uint64_t henvcfg;
     uint32_t gstage_modes, vmid_bits, vs_levels;
 
-    /* Engine shadow. How many levels satp takes at most (3, 4, 5); ASIDs that are the library's on
-     * each hart, a run of them, 0: none (with fewer than 31 each change of root flushes); bits of
-     * scounteren that can be set; counters that S-mode may read, by their place in scounteren. */
+    /* Engine shadow. How many levels satp takes at most (3, 4, 5; a guest has 4 at most); ASIDs
+     * that are the library's on each hart, a run of them, 0: none (with fewer than 31 each change
+     * of root flushes); bits of scounteren that can be set; counters that S-mode may read, by their
+     * place in scounteren. */
     uint32_t satp_levels;
     uint32_t first_asid, asids;
     uint32_t scounteren, counters;
@@ -111,8 +112,8 @@ struct cald_machine_params {
  * For a host that owns its harts: fills `flags` (H to HSTATUS) and everything from vector_bytes on
  * but kick_identity in, by trying on the calling hart; `isa` is what all harts have. Interrupts are
  * off, the present address space has three levels or more. Takes the traps of what is tried itself:
- * for that time stvec is the library's. Every CSR is as before afterwards, but those of the H
- * extension that the library will own. Flags that are set keep their meaning, the others are found.
+ * for that time stvec is the library's. Every CSR is as before afterwards. TIME_TRAPS and the flags
+ * of what the host does stay as they are set.
  */
 int cald_machine_probe(struct cald_machine_params *params);
 

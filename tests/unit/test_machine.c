@@ -320,7 +320,7 @@ static void test_two_machines_share_nothing(void **state)
     }
     for (unsigned m = 0; m < 2; m++) {
         sim_csr = csrs[m];
-        sim_fences_vvma = sim_fences = 0;
+        sim_fences_vvma = sim_fences_gvma = sim_fences = 0;
         load(vms[m][0], 0);
         vms[m][0]->vm.ops->put(&vms[m][0]->vcpu.eng);
         load(vms[m][1], 0);
@@ -328,6 +328,15 @@ static void test_two_machines_share_nothing(void **state)
         assert_int_equal(sim_fences_vvma, 0);
         assert_int_equal(sim_fences, 0);
         assert_ptr_equal(vms[m][1]->vcpu.eng.s.page, machine[m]->hart[0].s.page);
+        cald_hart_end(machine[m], 0);
+        assert_int_equal(sim_fences_vvma, 1); /* whoever has the hart next has the numbers too */
+        assert_int_equal(sim_fences_gvma, 1);
+        assert_int_equal(sim_fences, 1);
+        assert_int_equal(cald_hart_begin(machine[m], 0), CALD_OK);
+        sim_fences = 0;
+        load(vms[m][1], 0);
+        vms[m][1]->vm.ops->put(&vms[m][1]->vcpu.eng);
+        assert_int_equal(sim_fences, 1);
         cald_hart_end(machine[m], 0);
     }
     assert_ptr_not_equal(machine[0]->hart[0].s.page, machine[1]->hart[0].s.page);

@@ -9,6 +9,14 @@
 #include "riscv/asm.h"
 #include "riscv/isa.h"
 
+/* The hart may know guests' addresses by ASIDs that are somebody else's from now on. */
+static void hart_end(struct cald_machine *machine, unsigned hart)
+{
+    machine->hart[hart].s.last = NULL;
+    sfence_vma_all();
+    fence_i();
+}
+
 static int vm_init(struct engine_vm *vm)
 {
     struct s_vm *s = &vm->s;
@@ -147,6 +155,7 @@ const struct engine_ops engine_shadow = {
     .name = "shadow",
     .machine_init = s_trampoline_build,
     .machine_fini = s_trampoline_free,
+    .hart_end = hart_end,
     .vm_init = vm_init,
     .vm_fini = vm_fini,
     .vcpu_init = s_tables_init,
