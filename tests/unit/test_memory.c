@@ -328,21 +328,11 @@ static const struct engine_ops h_ops = {.fence = model_fence,
 
 static struct cald_machine machine = {.told = {.harts = HARTS, .satp_levels = 3, .asids = 256}};
 static struct h_vm_hart h_harts[HARTS];
-static const uint64_t no_way[S_LEVELS];
-const uint64_t s_trampoline_va[S_TRAMPOLINES] = {0xffffffffffc00000, 0xffffffffe0000000,
-                                                 0xffffffffc0000000, 0x0000002a00000000};
 
-/* The guest has nothing near it. */
-void s_trampoline_choose(struct engine_vcpu *v, unsigned trampoline)
+/* What trampoline.c names of entry.S: the guest has nothing near it, so nobody goes there. */
+char s_trampoline_code[4096], s_in_asid[1], s_in_flush[1], s_out_asid[1], s_out_flush[1];
+void s_trap(void)
 {
-    v->s.trampoline = trampoline;
-    v->s.way = no_way;
-}
-
-void s_trampoline_enter(struct engine_vcpu *v)
-{
-    (void)v;
-    fail_msg("the guest has nothing near the trampoline");
 }
 
 static void first_contents(void)
