@@ -244,6 +244,10 @@ int cald_vm_irq(struct cald_vm *vm, uint32_t source, bool level);
  * thread. CALD_ENOTSUP: the VM has none; CALD_EINVAL: none is there. */
 int cald_vm_msi(struct cald_vm *vm, uint64_t gpa, uint32_t data);
 
+/* What the guest has of extensions, as in a device tree's "riscv,isa": what the machine has for its
+ * engine, less isa_hidden. Returns the text's length, `bytes` or more if it did not fit. */
+uint32_t cald_vm_isa(const struct cald_vm *vm, char *text, uint32_t bytes);
+
 /* Bytes of the host's memory that the VM's page tables take. */
 uint64_t cald_vm_table_bytes(const struct cald_vm *vm);
 

@@ -260,6 +260,16 @@ void cald_vm_destroy(struct cald_vm *vm)
     host_pages_free(vm, sizeof(*vm));
 }
 
+uint32_t cald_vm_isa(const struct cald_vm *vm, char *text, uint32_t bytes)
+{
+    struct riscv_isa isa = {0};
+    for (unsigned ext = 0; ext < ISA_EXT_COUNT; ext++) {
+        if (!vm->hidden[ext])
+            isa_set(&isa, ext);
+    }
+    return (uint32_t)isa_format_string(&isa, text, bytes);
+}
+
 void *cald_vm_owner(const struct cald_vm *vm)
 {
     return vm->owner;

@@ -287,6 +287,22 @@ static void started(void **state)
     cald_vm_destroy(vm);
 }
 
+static void what_it_has(void **state)
+{
+    (void)state;
+    struct cald_vm_params params = good;
+    char text[2048], little[8];
+    params.isa_hidden = "zbb";
+    struct cald_vm *vm = make(&params);
+    uint32_t length = cald_vm_isa(vm, text, sizeof(text));
+    assert_int_equal(length, strlen(text));
+    assert_non_null(strstr(text, "_zbc"));
+    assert_null(strstr(text, "_zba")); /* the machine lacks it */
+    assert_null(strstr(text, "_zbb"));
+    assert_true(cald_vm_isa(vm, little, sizeof(little)) >= sizeof(little));
+    cald_vm_destroy(vm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +312,7 @@ int main(void)
         cmocka_unit_test_setup(no_controller, set_up),
         cmocka_unit_test_setup(regions, set_up),
         cmocka_unit_test_setup(started, set_up),
+        cmocka_unit_test_setup(what_it_has, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
