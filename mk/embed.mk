@@ -11,12 +11,12 @@ embed: setup-build ## build/embed.bin: a small unikernel that embeds the library
 $(BUILD)/embed.bin: $(OBJ)/embed.elf
 	@$(CROSS_COMPILE)objcopy -O binary $< $@
 
-$(OBJ)/embed.elf: $(EMBED_OBJS) examples/embed/link.lds
+$(OBJ)/embed.elf: $(EMBED_OBJS) $(BUILD)/libcaldarium.a examples/embed/link.lds
 	@echo "  LD    $@"
 	@$(CROSS_COMPILE)gcc -march=rv64imac_zicsr_zifencei -mabi=lp64 -nostdlib -static -no-pie \
 		-Wl,--gc-sections -Wl,--build-id=none -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments \
 		-Wl,--defsym=vfprintf=__i_vfprintf -T examples/embed/link.lds \
-		-o $@ $(EMBED_OBJS) $(PICOLIBC)/lib/rv64imac/lp64/libc.a \
+		-o $@ $(EMBED_OBJS) $(BUILD)/libcaldarium.a $(PICOLIBC)/lib/rv64imac/lp64/libc.a \
 		$$($(CROSS_COMPILE)gcc -march=rv64imac -mabi=lp64 -print-libgcc-file-name)
 
 -include $(EMBED_OBJS:.o=.d)

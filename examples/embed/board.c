@@ -72,29 +72,45 @@ static void read_reserved(void)
     }
 }
 
+static bool is_ours(uint64_t block, unsigned of_others)
+{
+    bool ours = block - memory_base < (uint64_t)LINEAR_GIB << 30;
+    for (unsigned n = 0; n < of_others; n++)
+        ours &= held[n].end <= block || held[n].base >= block + BLOCK;
+    return ours;
+}
+
+/* What of [at, end) we don't hold ourselves. */
+static void give_pages(uint64_t at, uint64_t end)
+{
+    while (at < end) {
+        uint64_t stop = end, next = 0;
+        for (unsigned n = 0; n < held_count; n++) {
+            if (held[n].base <= at && held[n].end > at)
+                next = held[n].end;
+            else if (held[n].base > at && held[n].base < stop)
+                stop = held[n].base;
+        }
+        if (!next)
+            pages_give(va_of(at), stop - at);
+        at = next ? next : stop;
+    }
+}
+
 /* Whole blocks of RAM are mapped, less those in which firmware has something. Pages that we hold
  * ourselves are mapped and not given out. */
 static void give_ram(uint64_t base, uint64_t end, unsigned of_others)
 {
-    for (uint64_t block = (base + BLOCK - 1) & ~(BLOCK - 1); block + BLOCK <= end; block += BLOCK) {
-        bool free = block - memory_base < (uint64_t)LINEAR_GIB << 30;
-        for (unsigned n = 0; n < of_others; n++)
-            free &= held[n].end <= block || held[n].base >= block + BLOCK;
-        if (!free)
-            continue;
-        paging_map_ram(block, BLOCK);
-        for (uint64_t at = block; at < block + BLOCK;) {
-            uint64_t stop = block + BLOCK, next = 0;
-            for (unsigned n = 0; n < held_count; n++) {
-                if (held[n].base <= at && held[n].end > at)
-                    next = held[n].end;
-                else if (held[n].base > at && held[n].base < stop)
-                    stop = held[n].base;
-            }
-            if (!next)
-                pages_give(va_of(at), stop - at);
-            at = next ? next : stop;
+    uint64_t block = (base + BLOCK - 1) & ~(BLOCK - 1);
+    while (block + BLOCK <= end) {
+        uint64_t first = block;
+        while (block + BLOCK <= end && is_ours(block, of_others))
+            block += BLOCK;
+        if (block > first) {
+            paging_map_ram(first, block - first);
+            give_pages(first, block);
         }
+        block += BLOCK; /* that one isn't, or does not end in the range */
     }
     if (end - memory_base > (uint64_t)LINEAR_GIB << 30)
         print("RAM above %#lx is not used: %u GiB is what we map",
@@ -131,6 +147,25 @@ static void read_harts(uint64_t boot_id)
         else if (fdt_getprop(board.tree, node, "mmu-type", NULL) && hart_count < MAX_HARTS)
             harts[hart_count].index = hart_count, harts[hart_count++].id = id;
     }
+}
+
+const char *board_isa(void)
+{
+    int bytes;
+    const char *isa = fdt_getprop(board.tree, board.cpu, "riscv,isa", NULL);
+    const char *list = fdt_getprop(board.tree, board.cpu, "riscv,isa-extensions", &bytes);
+    static char text[2048] = "rv64i";
+    if (isa || !list)
+        return isa ? isa : text;
+    size_t used = strlen(text);
+    for (const char *at = list; at < list + bytes; at += strlen(at) + 1) {
+        if (used + strlen(at) + 2 > sizeof(text))
+            panic("the board's tree: riscv,isa-extensions is longer than %zu", sizeof(text));
+        text[used++] = '_';
+        memcpy(text + used, at, strlen(at) + 1);
+        used += strlen(at);
+    }
+    return text;
 }
 
 static void read_console(int chosen)

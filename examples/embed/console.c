@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The serial port, polled: an ns16550 of the board's, or the firmware's (SBI DBCN, or the calls
- * before it). Our own lines go out whole, and begin where a line begins, whatever the guest has
- * printed. */
+ * before it). Our own lines go out whole, between the guest's. */
 #include "embed.h"
 
 #include <stdarg.h>
@@ -63,11 +62,62 @@ int console_read(void)
     return sbi(SBI_DBCN, 1, 1, pa_of(&byte), 0).value == 1 ? byte : -1;
 }
 
+/* Our lines that wait for the end of the guest's, `lock` held. */
+static char waiting[4096];
+static size_t waits;
+static uint64_t guest_wrote; /* when the guest did last */
+
+static void put_all(const char *text, size_t length)
+{
+    for (size_t n = 0; n < length; n++)
+        put(text[n]);
+}
+
+static void put_waiting(void)
+{
+    if (waits && in_line)
+        put_all("\r\n", 2);
+    put_all(waiting, waits);
+    waits = 0;
+}
+
 void console_guest(const char *bytes, size_t count)
 {
     uint64_t irq = spin_lock(&lock);
-    for (size_t n = 0; n < count; n++)
+    for (size_t n = 0; n < count; n++) {
         put(bytes[n]);
+        if (!in_line)
+            put_waiting();
+    }
+    guest_wrote = now();
+    spin_unlock(&lock, irq);
+}
+
+void console_flush(void)
+{
+    uint64_t irq = spin_lock(&lock);
+    put_waiting();
+    spin_unlock(&lock, irq);
+}
+
+/* A guest that has not ended its line for so long shows a prompt. */
+static bool guest_is_busy(void)
+{
+    return in_line && now() - guest_wrote < board.timebase / 10;
+}
+
+void print_line(const char *text, size_t length)
+{
+    static const char lead[] = "embed: ";
+    uint64_t irq = spin_lock(&lock);
+    if (sizeof(waiting) - waits < sizeof(lead) + length + 2)
+        put_waiting();
+    memcpy(waiting + waits, lead, sizeof(lead) - 1);
+    memcpy(waiting + waits + sizeof(lead) - 1, text, length);
+    memcpy(waiting + waits + sizeof(lead) - 1 + length, "\r\n", 2);
+    waits += sizeof(lead) - 1 + length + 2;
+    if (!guest_is_busy())
+        put_waiting();
     spin_unlock(&lock, irq);
 }
 
@@ -79,15 +129,4 @@ void print(const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     print_line(text, strlen(text));
-}
-
-void print_line(const char *text, size_t length)
-{
-    uint64_t irq = spin_lock(&lock);
-    for (const char *at = in_line ? "\r\nembed: " : "embed: "; *at; at++)
-        put(*at);
-    for (size_t n = 0; n < length; n++)
-        put(text[n]);
-    put('\r'), put('\n');
-    spin_unlock(&lock, irq);
 }

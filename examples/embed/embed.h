@@ -73,6 +73,7 @@ struct hart {
     uint64_t slice_end; /* when the next task gets the hart */
     bool resched;
     atomic_bool online;
+    struct guest_vcpu *vcpu; /* whose registers are in it: vcpu.c */
 };
 extern struct hart harts[MAX_HARTS];
 extern unsigned hart_count;
@@ -108,7 +109,8 @@ struct sbi_answer {
 struct sbi_answer sbi(uint64_t extension, uint64_t function, uint64_t a0, uint64_t a1, uint64_t a2);
 
 void hart_begin(struct hart *);
-void harts_start(void);             /* all but this one */
+void harts_start(void); /* all but this one */
+void harts_flush(void);
 void hart_interrupt(struct hart *); /* makes it take an interrupt, and look at its tasks */
 void hart_timer(struct hart *, uint64_t when);
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -116,7 +118,10 @@ _Noreturn void power_off(void);
 
 /* ---- tasks (task.c) ------------------------------------------------------------------------ */
 
-/* NULL: no memory. */
+/* make: it does nothing before task_go(); NULL: no memory. start: does both, and memory is there.
+ */
+struct task *task_make(struct hart *, const char *name, void (*go)(void *), void *with);
+void task_go(struct task *);
 struct task *task_start(struct hart *, const char *name, void (*go)(void *), void *with);
 void task_yield(void);
 void task_wait(uint64_t until);                /* returns at once after a task_wake() */
@@ -144,6 +149,7 @@ uint64_t paging_early(uint64_t load_pa);          /* physical addresses; start.S
 void paging_map_ram(uint64_t pa, uint64_t bytes); /* the blocks of 2 MiB that it touches */
 volatile uint8_t *paging_map_device(uint64_t pa); /* one device's registers */
 unsigned paging_levels(unsigned levels);          /* as many, or as the hart has; what it is */
+bool paging_share(uint64_t va, const uint64_t *last_level);
 uint64_t pa_of(const void *);
 void *va_of(uint64_t pa);
 
@@ -159,6 +165,7 @@ struct board {
     unsigned uart_shift, uart_width;
 };
 extern struct board board;
+const char *board_isa(void); /* what the harts have, in one string */
 void board_read(const void *tree, uint64_t boot_id);
 uint64_t option(const char *name, uint64_t otherwise); /* name=NUMBER among the boot arguments */
 bool option_is(const char *name, const char *value);
@@ -168,7 +175,10 @@ bool option_is(const char *name, const char *value);
 void console_begin(void);
 int console_read(void); /* -1: nothing came */
 void print_line(const char *text, size_t length);
+void console_flush(void); /* lines of ours that wait for the end of the guest's */
 void console_guest(const char *bytes, size_t count);
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+extern _Atomic uint64_t ticks_of_all; /* main.c */
 
 #endif

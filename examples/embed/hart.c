@@ -7,6 +7,7 @@
 
 #define SBI_TIME 0x54494D45
 #define SBI_IPI 0x735049
+#define SBI_RFENCE 0x52464E43
 #define SBI_HSM 0x48534D
 #define SBI_SRST 0x53525354
 #define CAUSE_INTERRUPT (1UL << 63)
@@ -24,13 +25,15 @@ _Noreturn void hart_main(void);
 struct sbi_answer sbi(uint64_t extension, uint64_t function, uint64_t a0, uint64_t a1, uint64_t a2)
 {
     register uint64_t r0 __asm__("a0") = a0, r1 __asm__("a1") = a1, r2 __asm__("a2") = a2;
+    register uint64_t r3 __asm__("a3") = 0;
     register uint64_t r6 __asm__("a6") = function, r7 __asm__("a7") = extension;
-    __asm__ volatile("ecall" : "+r"(r0), "+r"(r1) : "r"(r2), "r"(r6), "r"(r7) : "memory");
+    __asm__ volatile("ecall" : "+r"(r0), "+r"(r1) : "r"(r2), "r"(r3), "r"(r6), "r"(r7) : "memory");
     return (struct sbi_answer){(int64_t)r0, (int64_t)r1};
 }
 
 void power_off(void)
 {
+    console_flush();
     sbi(SBI_SRST, 0, 0, 0, 0);
     for (;;)
         __asm__ volatile("wfi");
@@ -81,6 +84,14 @@ void hart_interrupt(struct hart *hart)
         csr_set(sip, SOFT_BIT);
     else
         sbi(SBI_IPI, 0, 1, hart->id, 0); /* a mask of one hart, from its id on */
+}
+
+/* All harts, this one too, forget what they know of our page tables. */
+void harts_flush(void)
+{
+    __asm__ volatile("sfence.vma" ::: "memory");
+    sbi(SBI_RFENCE, 1, 0, UINT64_MAX,
+        0); /* every hart, every address (SBI 2.0, chapters 3.1, 8.2) */
 }
 
 /* Interrupts are off until the hart returns from it. */

@@ -24,7 +24,7 @@ static void first(void)
         task_yield(); /* never comes back */
 }
 
-struct task *task_start(struct hart *hart, const char *name, void (*go)(void *), void *with)
+struct task *task_make(struct hart *hart, const char *name, void (*go)(void *), void *with)
 {
     struct task *task = pages_take(PAGE, PAGE);
     uint8_t *stack = task ? pages_take(STACK, PAGE) : NULL;
@@ -42,6 +42,12 @@ struct task *task_start(struct hart *hart, const char *name, void (*go)(void *),
                           .with = with,
                           .state = TASK_READY,
                           .alarm = UINT64_MAX};
+    return task;
+}
+
+void task_go(struct task *task)
+{
+    struct hart *hart = task->hart;
     uint64_t irq = spin_lock(&hart->lock);
     unsigned slot = 0;
     while (slot < HART_TASKS && hart->tasks[slot])
@@ -51,6 +57,14 @@ struct task *task_start(struct hart *hart, const char *name, void (*go)(void *),
     hart->tasks[slot] = task;
     spin_unlock(&hart->lock, irq);
     hart_interrupt(hart);
+}
+
+struct task *task_start(struct hart *hart, const char *name, void (*go)(void *), void *with)
+{
+    struct task *task = task_make(hart, name, go, with);
+    if (!task)
+        panic("no memory for task %s", name);
+    task_go(task);
     return task;
 }
 
@@ -128,8 +142,7 @@ void task_wake(struct task *task)
     else
         task->woken = true;
     spin_unlock(&hart->lock, irq);
-    if (waits)
-        hart_interrupt(hart);
+    hart_interrupt(hart); /* if it runs a guest, out of that */
 }
 
 void task_join(struct task *task)

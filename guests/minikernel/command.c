@@ -106,6 +106,52 @@ static void run_status(void)
     console_print("status: %u ticks, user program at %u\n", this_hart()->ticks, work);
 }
 
+struct word {
+    uint64_t address, value;
+};
+
+static void access_word(void *with)
+{
+    struct word *word = with; /* the handler goes on four bytes behind a trap */
+    if (word->value)
+        __asm__ volatile(
+            ".option push\n.option norvc\nsd %0, 0(%1)\n.option pop" ::"r"(word->value),
+            "r"(word->address)
+            : "memory");
+    else
+        __asm__ volatile(".option push\n.option norvc\nld %0, 0(%1)\n.option pop"
+                         : "=r"(word->value)
+                         : "r"(word->address)
+                         : "memory");
+}
+
+/* Skips a word and the blanks behind it; reads a hexadecimal number, 0 if there is none. */
+static uint64_t number_after(const char **line)
+{
+    uint64_t value = 0;
+    while (**line && **line != ' ')
+        ++*line;
+    while (**line == ' ')
+        ++*line;
+    for (const char *at = *line; *at && *at != ' '; at++)
+        value = value << 4 | (uint64_t)(*at <= '9' ? *at - '0' : (*at | 32) - 'a' + 10);
+    return value;
+}
+
+/* "word ADDRESS" loads, "word ADDRESS VALUE" stores; what is there may be a device of the host's.
+ */
+static void run_word(const char *line)
+{
+    struct word word = {.address = number_after(&line)};
+    bool stores = (word.value = number_after(&line)) != 0;
+    uint64_t tval;
+    int64_t cause = trap_expect(access_word, &word, &tval);
+    if (cause >= 0)
+        console_print("word: exception %u\n", (uint64_t)cause);
+    else
+        console_print("word: %s %x\n", stores ? "stored" : "loaded", word.value);
+}
+
 static bool is(const char *line, const char *word)
 {
     while (*word && *line == *word)
@@ -121,6 +167,8 @@ void command_run(const char *line)
         run_test();
     else if (is(line, "status"))
         run_status();
+    else if (is(line, "word"))
+        run_word(line);
     else if (is(line, "shared"))
         shared_command(line);
     else if (is(line, "reset"))
@@ -128,7 +176,7 @@ void command_run(const char *line)
     else if (is(line, "off"))
         guest_poweroff();
     else
-        console_print("there is no '%s': test, status, shared, reset, off\n", line);
+        console_print("there is no '%s': test, status, word, shared, reset, off\n", line);
 }
 
 void command_prompt(void)
