@@ -3,23 +3,21 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "lib/vcpu/exit.h"
 #include "appliance/monitor/monitor.h"
 #include "appliance/monitor/show.h"
 #include "appliance/monitor/words.h"
-#include "lib/vcpu/trace.h"
 #include "appliance/vm.h"
 #include "host/host.h"
 
 #define SHOWN 40
 /* The oldest entries of a ring may be overwritten while it is read. */
-#define READABLE (TRACE_ENTRIES * 3 / 4)
+#define READABLE (CALD_TRACE_ENTRIES * 3 / 4)
 
 struct reader {
     uint32_t next, end; /* entries still to be shown */
 };
 
-static void describe(const struct trace_entry *e, char *out, size_t size)
+static void describe(const struct cald_trace_entry *e, char *out, size_t size)
 {
     unsigned long what = e->what;
     switch (e->reason) {
@@ -44,7 +42,7 @@ static void describe(const struct trace_entry *e, char *out, size_t size)
     }
 }
 
-static void show_entry(unsigned vcpu, const struct trace_entry *e)
+static void show_entry(unsigned vcpu, const struct cald_trace_entry *e)
 {
     char what[80], cost[SHOW_TIME_TEXT];
     uint64_t hz = host_timebase();
@@ -55,17 +53,18 @@ static void show_entry(unsigned vcpu, const struct trace_entry *e)
 }
 
 /* The vCPU whose next entry is the oldest; -1: all are shown. */
-static int oldest(const struct vm *vm, const struct reader *readers, uint64_t *time)
+static int oldest(const struct vm *vm, const struct reader *readers, uint32_t vcpus,
+                  struct cald_trace_entry *entry)
 {
     int best = -1;
-    for (unsigned n = 0; n < vm->cald->vcpu_count; n++) {
-        const struct trace *trace = atomic_load(&vm->cald->vcpus[n].trace);
-        if (!trace || readers[n].next == readers[n].end)
+    for (uint32_t n = 0; n < vcpus; n++) {
+        struct cald_trace_entry next;
+        if (readers[n].next == readers[n].end)
             continue;
-        uint64_t when = trace->entry[readers[n].next % TRACE_ENTRIES].time;
-        if (best < 0 || when < *time) {
+        cald_vcpu_trace(&vm->cald->vcpus[n], readers[n].next, &next);
+        if (best < 0 || next.time < entry->time) {
             best = (int)n;
-            *time = when;
+            *entry = next;
         }
     }
     return best;
@@ -74,13 +73,12 @@ static int oldest(const struct vm *vm, const struct reader *readers, uint64_t *t
 static void show(const struct vm *vm)
 {
     struct reader readers[VM_MAX_VCPUS] = {0};
-    uint64_t time = 0, total = 0;
+    struct cald_trace_entry entry = {0};
+    uint32_t vcpus = vm->cald->vcpu_count;
+    uint64_t total = 0;
     int vcpu;
-    for (unsigned n = 0; n < vm->cald->vcpu_count; n++) {
-        const struct trace *trace = atomic_load(&vm->cald->vcpus[n].trace);
-        if (!trace)
-            continue;
-        readers[n].end = atomic_load(&trace->count);
+    for (uint32_t n = 0; n < vcpus; n++) {
+        readers[n].end = cald_vcpu_traced(&vm->cald->vcpus[n]);
         readers[n].next = readers[n].end > READABLE ? readers[n].end - READABLE : 0;
         total += readers[n].end - readers[n].next;
     }
@@ -91,9 +89,8 @@ static void show(const struct vm *vm)
     }
     monitor_print("%12s  %4s  %10s  %-16s  %-20s  %s", "TIME s", "VCPU", "COST", "PC", "EXIT",
                   "WHAT");
-    for (; (vcpu = oldest(vm, readers, &time)) >= 0; total--) {
-        const struct trace *trace = atomic_load(&vm->cald->vcpus[vcpu].trace);
-        struct trace_entry entry = trace->entry[readers[vcpu].next++ % TRACE_ENTRIES];
+    for (; (vcpu = oldest(vm, readers, vcpus, &entry)) >= 0; total--) {
+        readers[vcpu].next++;
         if (total <= SHOWN)
             show_entry((unsigned)vcpu, &entry);
     }
@@ -118,9 +115,9 @@ void show_trace(const char *words)
     if (!vm->cald)
         host_error("trace: %s is refused: %s", vm->config->name, vm->refused);
     else if (off)
-        trace_stop(vm->cald);
+        cald_vm_trace(vm->cald, false);
     else if (!on)
         show(vm);
-    else if (!trace_start(vm->cald))
+    else if (cald_vm_trace(vm->cald, true))
         host_error("trace: no memory is left for the notes");
 }

@@ -398,6 +398,27 @@ void cald_vcpu_attention(struct cald_vcpu *vcpu, const uint8_t *flag);
 /* What an exit of that number is called, for statistics. */
 const char *cald_exit_name(uint32_t reason);
 
+/* An exit as a trace notes it. */
+struct cald_trace_entry {
+    uint64_t time;  /* host time when the guest was left */
+    uint64_t pc;    /* the guest's, then */
+    uint64_t what;  /* SBI: extension; MMIO, faults: address; else the instruction, or scause */
+    uint32_t more;  /* SBI: function; MMIO: width in bytes */
+    uint16_t cost;  /* host ticks in the handler, at most 65535 */
+    uint8_t reason; /* cald_exit_name() */
+    bool store;
+};
+#define CALD_TRACE_ENTRIES 256 /* of a vCPU: as many are kept */
+
+/* From now on each vCPU's last exits are noted, or no more. Exits that an engine answers itself are
+ * counted alone. CALD_ENOMEM: the notes have no room. One caller at a time. */
+int cald_vm_trace(struct cald_vm *vm, bool on);
+
+/* How many exits of the vCPU were noted so far, and the n-th of them. The oldest ones that are kept
+ * may be written over meanwhile. Any thread. */
+uint32_t cald_vcpu_traced(const struct cald_vcpu *vcpu);
+void cald_vcpu_trace(const struct cald_vcpu *vcpu, uint32_t n, struct cald_trace_entry *entry);
+
 /* How long the vCPU was ready to run and kept from a hart, in all: its guest may ask for it (SBI
  * STA). Ticks. While the vCPU is on no hart. */
 void cald_vcpu_steal(struct cald_vcpu *vcpu, uint64_t ticks);

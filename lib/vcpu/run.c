@@ -83,7 +83,7 @@ static void run_until_exit(struct cald_vcpu *vcpu)
     uint64_t left = host_time();
     vcpu->ticks_guest += left - vcpu->entered;
     vcpu->entered = 0;
-    struct trace_entry entry;
+    struct cald_trace_entry entry;
     bool traced = trace_on(vcpu);
     if (traced)
         entry = trace_describe(vcpu, &exit, left);

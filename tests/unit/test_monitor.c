@@ -470,7 +470,7 @@ static void traces(void **state)
     for (unsigned n = 0; n < 1000; n++) {
         struct exit exit = {.reason = n == 999 ? EXIT_MMIO : EXIT_SBI, .gpa = 0x10000000};
         exit.access.width = 4;
-        struct trace_entry entry = trace_describe(vcpu, &exit, n);
+        struct cald_trace_entry entry = trace_describe(vcpu, &exit, n);
         trace_note(vcpu, &entry, n + 5);
     }
     out_used = 0;
