@@ -6,10 +6,13 @@
  */
 #include "tests/unit/unit.h"
 
+#include <unistd.h>
+
 #include "host/sim/embed.h"
 #include "tests/unit/scripted.h"
 
 #define VCPUS 4
+#define PATIENCE_S 120
 #define PLIC 0x0c000000UL
 #define CLAIM (PLIC + 0x201004) /* of vCPU 0 in S-mode: context 1 */
 #define UART 0x10000000UL
@@ -310,5 +313,6 @@ int main(void)
         cmocka_unit_test(test_a_wrong_answer_is_a_fault),
         cmocka_unit_test(test_each_allocation_fails),
     };
+    alarm(PATIENCE_S); /* a wake-up that is lost would last for ever */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
