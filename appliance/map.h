@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where a guest finds the virtual devices: QEMU virt's familiar map. */
+/*
+ * What lies where in a VM's guest-physical addresses. The virtual devices have QEMU virt's familiar
+ * places; one table says which, for whoever lays something else there and for `map`.
+ */
 #ifndef APPLIANCE_MAP_H
 #define APPLIANCE_MAP_H
 
+#include "appliance/config.h"
 #include "appliance/device/pci.h"
 #include "appliance/device/virtio_slot.h"
 #include "lib/vm/vm.h"
@@ -23,5 +27,28 @@
 #define GUEST_PCI_SIZE PCI_ECAM_SIZE
 #define GUEST_MIN_SOURCES 95 /* of a guest's PLIC or APLIC */
 #define GUEST_MAX_SOURCES VM_MAX_SOURCES
+
+struct vm;
+
+enum map_device { MAP_PLIC, MAP_APLIC, MAP_IMSIC, MAP_UART, MAP_SLOTS, MAP_PCI, MAP_DEVICES };
+
+struct map_window {
+    const char *name;  /* "PLIC" */
+    const char *what;  /* "the virtual interrupt controller": for messages */
+    const char *shown; /* for `map` */
+    struct config_range range;
+    bool kept; /* from every VM's RAM and shared memory, whether it has the device or not */
+};
+extern const struct map_window map_windows[MAP_DEVICES];
+
+/* The VM has that device. */
+bool map_has(const struct vm *vm, enum map_device device);
+
+/* The window that is kept free and that `range` reaches into; NULL: none. */
+const struct map_window *map_kept(struct config_range range);
+
+/* What of the VM's lies in `range`: its RAM, a virtual device that it has, and, if they are asked
+ * for, a device of the board's or shared memory that it was given so far. NULL: nothing. */
+const char *map_taken(const struct vm *vm, struct config_range range, bool given);
 
 #endif

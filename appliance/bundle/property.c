@@ -85,27 +85,6 @@ static const char *range_fault(struct config_range r)
     return NULL;
 }
 
-static const char *window_at(struct config_range r, uint64_t *base)
-{
-    /* Where the virtual devices are, virtio's slots included. */
-    static const struct {
-        const char *name;
-        struct config_range range;
-    } windows[] = {
-        {"PLIC", {GUEST_PLIC_BASE, GUEST_PLIC_SIZE}},
-        {"APLIC", {GUEST_APLIC_BASE, GUEST_APLIC_SIZE}},
-        {"IMSIC", {GUEST_IMSIC_BASE, GUEST_IMSIC_SIZE}},
-        {"UART", {GUEST_UART_BASE, 0x1000}},
-        {"virtio-mmio", {0x10001000, 0x8000}},
-    };
-    for (unsigned w = 0; w < sizeof(windows) / sizeof(*windows); w++) {
-        *base = windows[w].range.base;
-        if (config_overlap(r, windows[w].range))
-            return windows[w].name;
-    }
-    return NULL;
-}
-
 static bool check_range(struct vm_config *config, const struct property *p, unsigned n)
 {
     struct config_range r = config->memory[n];
@@ -122,11 +101,10 @@ static bool check_range(struct vm_config *config, const struct property *p, unsi
             return false;
         }
     }
-    uint64_t base;
-    const char *window = window_at(r, &base);
+    const struct map_window *window = map_kept(r);
     if (window)
         property_refuse(config, "property %s: range %u (%#lx + %#lx) overlaps the %s at %#lx",
-                        p->name, n + 1, r.base, r.size, window, base);
+                        p->name, n + 1, r.base, r.size, window->name, window->range.base);
     return !window;
 }
 
@@ -398,14 +376,13 @@ static bool shared_memory(struct vm_config *config, const struct property *p)
             return wrong(config, p, "at most 4 regions");
         struct config_shared *shared = &config->shared[config->shared_count++];
         struct property cells = {.data = at + name};
-        uint64_t base;
         *shared = (struct config_shared){
             at, {two_cells(&cells, 0), two_cells(&cells, 2)}, (unsigned)cell(&cells, 4)};
         struct config_range all = {shared->range.base, shared->range.size + SHARED_DOORBELL_SIZE};
         const char *fault = range_fault(all);
         if (!fault)
             fault = range_fault(shared->range);
-        if (!fault && window_at(all, &base))
+        if (!fault && map_kept(all))
             fault = "it lies where no virtual device is";
         if (!fault &&
             (!shared->irq || shared->irq > GUEST_MAX_SOURCES || shared->irq == GUEST_UART_IRQ))

@@ -142,32 +142,21 @@ static bool read_irqs(struct vm_config *config, struct passthrough *device)
     return true;
 }
 
-static bool place_is_free(struct vm_config *config, const struct passthrough *device)
+static bool place_is_free(const struct vm *vm, struct vm_config *config,
+                          const struct passthrough *device)
 {
-    for (unsigned n = 0; device->pci && n < config->memory_ranges; n++) {
-        if (config_overlap(config->memory[n],
-                           (struct config_range){GUEST_PCI_BASE, GUEST_PCI_SIZE})) {
-            property_refuse(config,
-                            "property passthrough: the VM's memory lies where the virtual PCI bus "
-                            "is (%#lx)",
-                            GUEST_PCI_BASE);
-            return false;
-        }
+    const struct map_window *bus = &map_windows[MAP_PCI];
+    const char *what = device->pci ? map_taken(vm, bus->range, true) : NULL;
+    if (what && strcmp(what, bus->what)) {
+        property_refuse(config, "property passthrough: %s lies where the virtual PCI bus is (%#lx)",
+                        what, bus->range.base);
+        return false;
     }
     for (unsigned r = 0; r < device->reg_count; r++) {
         struct config_range regs = device->regs[r];
-        const char *what = NULL;
-        for (unsigned n = 0; n < config->memory_ranges; n++) {
-            if (config_overlap(regs, config->memory[n]))
-                what = "the VM's memory";
-        }
-        if (config_overlap(regs, (struct config_range){GUEST_PLIC_BASE, GUEST_PLIC_SIZE}) ||
-            config_overlap(regs, (struct config_range){GUEST_APLIC_BASE, GUEST_APLIC_SIZE}) ||
-            config_overlap(regs, (struct config_range){GUEST_IMSIC_BASE, GUEST_IMSIC_SIZE}))
-            what = "the virtual interrupt controller";
-        if (config->console == CONSOLE_UART &&
-            config_overlap(regs, (struct config_range){GUEST_UART_BASE, HOST_PAGE_SIZE}))
-            what = "the virtual UART";
+        what = map_taken(vm, regs, false);
+        if (device->pci && config_overlap(regs, bus->range))
+            what = bus->what;
         if (what) {
             property_refuse(config, "property passthrough: %s at %#lx lies where %s is",
                             device->path, regs.base, what);
@@ -260,7 +249,7 @@ static bool resolve(struct vm *vm, struct vm_config *config, const char *path)
 {
     struct passthrough *device = &vm->devices[vm->device_count];
     *device = (struct passthrough){.path = path};
-    if (!find(vm, config, device) || !place_is_free(config, device) ||
+    if (!find(vm, config, device) || !place_is_free(vm, config, device) ||
         !irqs_are_free(vm, config, device))
         return false;
     int sharer = device->pci ? -1 : neighbour(device);
@@ -355,11 +344,7 @@ bool passthrough_start(struct vm *vm)
 
 bool passthrough_has_pci(const struct vm *vm)
 {
-    for (unsigned n = 0; n < vm->device_count; n++) {
-        if (vm->devices[n].pci)
-            return true;
-    }
-    return false;
+    return map_has(vm, MAP_PCI);
 }
 
 void passthrough_detach(struct vm *vm)

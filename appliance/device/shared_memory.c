@@ -65,11 +65,7 @@ static bool place_is_free(const struct vm *vm, struct vm_config *config, unsigne
 {
     const struct config_shared *want = &config->shared[n];
     struct config_range range = {want->range.base, want->range.size + SHARED_DOORBELL_SIZE};
-    const char *what = NULL;
-    for (unsigned i = 0; i < config->memory_ranges; i++) {
-        if (config_overlap(range, config->memory[i]))
-            what = "the VM's memory";
-    }
+    const char *what = map_taken(vm, range, true);
     for (unsigned i = 0; i < n; i++) {
         const struct config_range *other = &config->shared[i].range;
         if (config_overlap(range,
@@ -79,10 +75,6 @@ static bool place_is_free(const struct vm *vm, struct vm_config *config, unsigne
             what = "the interrupt of another";
     }
     for (unsigned d = 0; d < vm->device_count; d++) {
-        for (unsigned r = 0; r < vm->devices[d].reg_count; r++) {
-            if (config_overlap(range, vm->devices[d].regs[r]))
-                what = vm->devices[d].path;
-        }
         for (unsigned i = 0; i < vm->devices[d].irq_count; i++) {
             if (vm->devices[d].irqs[i] == want->irq)
                 what = "a passed-through device's interrupt";

@@ -283,6 +283,14 @@ static void map_ram(const struct vm *vm, bool alive, uint64_t from, uint64_t to)
     }
 }
 
+/* How much of its window the VM's device takes. */
+static uint64_t map_size(const struct vm *vm, enum map_device device)
+{
+    if (device == MAP_IMSIC)
+        return GUEST_IMSIC_PAGE * vm->config->vcpus;
+    return device == MAP_UART ? GUEST_UART_SIZE : map_windows[device].range.size;
+}
+
 void show_map(struct vm *vm)
 {
     unsigned count;
@@ -290,19 +298,11 @@ void show_map(struct vm *vm)
 
     monitor_print("%-12s  %-12s  %10s  %s", "FIRST", "LAST", "SIZE", "WHAT");
     map_ram(vm, alive, 0, GUEST_PLIC_BASE);
-    if (vm->config->irqchip == IRQCHIP_APLIC || vm->config->irqchip == IRQCHIP_IMSIC)
-        map_line(GUEST_APLIC_BASE, GUEST_APLIC_SIZE, "interrupt controller (APLIC), emulated", 0,
-                 false);
-    else
-        map_line(GUEST_PLIC_BASE, GUEST_PLIC_SIZE, "interrupt controller (PLIC), emulated", 0,
-                 false);
-    if (vm->config->console == CONSOLE_UART)
-        map_line(GUEST_UART_BASE, GUEST_UART_SIZE, "serial port (ns16550a), emulated", 0, false);
-    map_line(GUEST_SLOTS_BASE, GUEST_SLOTS_SIZE, "virtio-mmio slots, empty where nothing else is",
-             0, false);
-    if (vm->config->irqchip == IRQCHIP_IMSIC)
-        map_line(GUEST_IMSIC_BASE, GUEST_IMSIC_PAGE * vm->config->vcpus,
-                 "interrupt files, a page each vCPU", 0, false);
+    for (unsigned n = 0; n < MAP_DEVICES; n++) {
+        const struct map_window *window = &map_windows[n];
+        if (map_has(vm, n))
+            map_line(window->range.base, map_size(vm, n), window->shown, 0, false);
+    }
     for (unsigned n = 0; n < vm->device_count; n++) {
         const struct passthrough *device = &vm->devices[n];
         for (unsigned r = 0; r < device->reg_count; r++)

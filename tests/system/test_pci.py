@@ -146,6 +146,14 @@ CASES = {
                  "is a bridge or an IOMMU, and not given away"),
     "memory over the bus": (devices("0000:00:02.0"), {"memory": "<0 0x30000000 0 0x1000000>"},
                             "virt,iommu-sys=on", NVME, "lies where the virtual PCI bus is"),
+    "shared memory over the bus": (devices("0000:00:02.0"),
+                                   {"shared-memory": '"mailbox", <0 0x30080000 0 0x10000 80>'},
+                                   "virt,iommu-sys=on", NVME,
+                                   "shared-memory: mailbox .* is in the way of the virtual PCI bus"),
+    "a doorbell over the bus": (devices("0000:00:02.0"),
+                                {"shared-memory": '"mailbox", <0 0x2fff0000 0 0x10000 80>'},
+                                "virt,iommu-sys=on", NVME,
+                                "shared-memory: mailbox .* is in the way of the virtual PCI bus"),
 }
 
 
