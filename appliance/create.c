@@ -73,6 +73,7 @@ static int add_regions(struct vm *vm)
 int vm_define(struct vm *vm)
 {
     static char hidden[ISA_EXT_COUNT * 24]; /* the longest name has 20; on the boot hart alone */
+    static const uint64_t watchdog = SBI_EXT_CALDARIUM;
     const struct vm_config *config = vm->config;
     bool uart = config->console == CONSOLE_UART;
     hidden_names(config, hidden, sizeof(hidden));
@@ -94,11 +95,12 @@ int vm_define(struct vm *vm)
         .uart_irq = GUEST_UART_IRQ,
         .gpa_end = vm_gpa_end(vm),
         .isa_hidden = hidden,
+        .sbi_ids = &watchdog,
+        .sbi_id_count = 1,
     };
     int error = cald_vm_create(board.machine, &params, &vm->cald);
     if (error)
         return error;
-    vm->cald->sbi_own = &watchdog_sbi;
     return add_regions(vm);
 }
 

@@ -52,23 +52,17 @@ uint64_t watchdog_check(uint64_t now)
 /* In the space that the SBI keeps for a firmware of our implementation id (2.0, chapter 3). */
 enum { WATCHDOG_KICK, WATCHDOG_TIMEOUT };
 
-static struct sbi_ret watchdog_call(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
-                                    const uint64_t args[6])
+void watchdog_call(struct vm *vm, struct cald_vcpu *vcpu, const struct cald_exit *exit)
 {
-    struct vm *vm = vm_of_vcpu(vcpu);
-    (void)extension, (void)args;
     uint64_t timeout = vm->config->watchdog_ms;
-    switch (function) {
-    case WATCHDOG_KICK:
-        if (!timeout)
-            return (struct sbi_ret){SBI_ERR_DENIED, 0};
+    if (exit->extension != SBI_EXT_CALDARIUM || exit->function > WATCHDOG_TIMEOUT) {
+        cald_vcpu_complete(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
+    } else if (exit->function == WATCHDOG_TIMEOUT) {
+        cald_vcpu_complete(vcpu, SBI_SUCCESS, timeout);
+    } else if (!timeout) {
+        cald_vcpu_complete(vcpu, SBI_ERR_DENIED, 0);
+    } else {
         watchdog_kick(vm);
-        return (struct sbi_ret){SBI_SUCCESS, 0};
-    case WATCHDOG_TIMEOUT:
-        return (struct sbi_ret){SBI_SUCCESS, timeout};
-    default:
-        return (struct sbi_ret){SBI_ERR_NOT_SUPPORTED, 0};
+        cald_vcpu_complete(vcpu, SBI_SUCCESS, 0);
     }
 }
-
-const struct sbi_extension watchdog_sbi = {SBI_EXT_CALDARIUM, SBI_EXT_CALDARIUM, 2, watchdog_call};

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "appliance/vm.h"
-#include "lib/sbi/sbi.h"
 
 /* Its time starts anew: a VM begins, or goes on after a pause. Nothing where it has no watchdog. */
 void watchdog_arm(struct vm *vm);
@@ -14,8 +13,9 @@ void watchdog_arm(struct vm *vm);
 /* The guest lives. Called on any of its vCPUs' harts. */
 void watchdog_kick(struct vm *vm);
 
-/* Caldarium's own SBI extension, by which the guest does that. */
-extern const struct sbi_extension watchdog_sbi;
+/* A run ended with CALD_SBI: answers Caldarium's own extension, by which the guest does that. No
+ * other one is there. */
+void watchdog_call(struct vm *vm, struct cald_vcpu *vcpu, const struct cald_exit *exit);
 
 /* Resets the VMs whose time is up. Returns the host time of the next look; UINT64_MAX: none. On one
  * hart at a time. */

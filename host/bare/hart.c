@@ -291,7 +291,7 @@ static void turn(struct hart *hart, struct cald_vcpu *vcpu)
         cald_vcpu_complete(vcpu, CALD_EFAULT, 0);
         break;
     case CALD_SBI:
-        cald_vcpu_complete(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
+        watchdog_call(vm_of_vcpu(vcpu), vcpu, &exit);
         break;
     case CALD_OFF:
         vm_guest_off(vm_of_vcpu(vcpu));

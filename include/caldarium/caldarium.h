@@ -166,10 +166,25 @@ enum cald_irqchip {
  * getchar answers 0 when no byte is there, not -1. */
 #define CALD_VM_CLOSED (1U << 0)   /* made, but not opened: cald_vm_open() */
 #define CALD_VM_CONSOLE (1U << 1)  /* the SBI's console calls reach the host's console */
-#define CALD_VM_SBI_OUT (1U << 2)  /* SBI calls that nobody inside answers are CALD_SBI */
+#define CALD_VM_SBI_OUT (1U << 2)  /* SBI calls that nobody inside answers are CALD_SBI, all */
 #define CALD_VM_CSRS_OUT (1U << 3) /* CSRs that it lacks are CALD_CSR_ACCESS, else illegal */
 #define CALD_VM_FORWARDS (1U << 4)
 #define CALD_VM_GETCHAR_ZERO (1U << 5)
+
+/* SBI extensions that the library serves, for struct cald_vm_params. BASE is always among them. */
+#define CALD_SBI_LEGACY (1U << 0) /* all of the legacy calls */
+#define CALD_SBI_TIME (1U << 1)
+#define CALD_SBI_IPI (1U << 2)
+#define CALD_SBI_RFENCE (1U << 3)
+#define CALD_SBI_HSM (1U << 4)
+#define CALD_SBI_SRST (1U << 5)
+#define CALD_SBI_PMU (1U << 6)
+#define CALD_SBI_DBCN (1U << 7)
+#define CALD_SBI_SUSP (1U << 8)
+#define CALD_SBI_STA (1U << 9)
+#define CALD_SBI_ALL 0x3ffU
+
+#define CALD_SBI_IDS 8 /* extensions of a host's own, at most */
 
 /*
  * What a VM is. All zero is no VM: a name, vCPUs, the end of its addresses, and CALD_NOWHERE or a
@@ -192,6 +207,11 @@ struct cald_vm_params {
     uint64_t gpa_end;       /* all of the VM's guest-physical addresses lie below */
     const char *isa_hidden; /* names of extensions that the guest does not have, separated by
                                spaces, beside those that the machine lacks; read during the call */
+    uint32_t sbi_hidden;    /* CALD_SBI_*: those that are not there, or the host's to answer */
+    uint32_t sbi_id_count;
+    const uint64_t *sbi_ids; /* extensions that the host answers: calls are CALD_SBI, and the guest
+                                is told that they are there; read during the call. All others are
+                                not there */
     uint64_t mvendorid, marchid, mimpid; /* as the SBI tells them */
 };
 

@@ -152,6 +152,8 @@ struct engine_vcpu {
     const _Atomic bool *attention;
     uint64_t host_scounteren, host_senvcfg; /* from load() to put(): the host's own */
     unsigned hart;                          /* index of the host's hart; set before load() */
+    uint32_t
+        sbi_ids[3]; /* of SBI TIME, IPI, RFENCE; where the VM lacks one, BASE's: it comes first */
     bool loaded;
     /* WFI is EXIT_WFI; else it may wait on the hart itself. Its hart sets it before run(). */
     bool trap_wfi;

@@ -82,4 +82,4 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_
     return function == CONSOLE_WRITE ? write(vcpu, args[1], bytes) : read(vcpu, args[1], bytes);
 }
 
-const struct sbi_extension sbi_dbcn = {SBI_EXT_DBCN, SBI_EXT_DBCN, 3, handle};
+const struct sbi_extension sbi_dbcn = {CALD_SBI_DBCN, SBI_EXT_DBCN, SBI_EXT_DBCN, 3, handle};

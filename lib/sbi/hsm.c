@@ -183,4 +183,4 @@ int sbi_hsm_set(struct cald_vcpu *vcpu, uint32_t index, uint64_t value)
     return CALD_ENOENT;
 }
 
-const struct sbi_extension sbi_hsm = {SBI_EXT_HSM, SBI_EXT_HSM, 4, hsm_handle};
+const struct sbi_extension sbi_hsm = {CALD_SBI_HSM, SBI_EXT_HSM, SBI_EXT_HSM, 4, hsm_handle};

@@ -82,5 +82,5 @@ static struct sbi_ret legacy_handle(struct cald_vcpu *vcpu, uint64_t call, uint6
     return (struct sbi_ret){answer, 0};
 }
 
-const struct sbi_extension sbi_legacy = {SBI_EXT_LEGACY_SET_TIMER, SBI_EXT_LEGACY_SHUTDOWN,
-                                         UINT64_MAX, legacy_handle};
+const struct sbi_extension sbi_legacy = {CALD_SBI_LEGACY, SBI_EXT_LEGACY_SET_TIMER,
+                                         SBI_EXT_LEGACY_SHUTDOWN, UINT64_MAX, legacy_handle};

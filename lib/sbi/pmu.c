@@ -421,4 +421,4 @@ int sbi_pmu_set(struct cald_vcpu *vcpu, uint32_t index, uint64_t value)
     return CALD_OK;
 }
 
-const struct sbi_extension sbi_pmu = {SBI_EXT_PMU, SBI_EXT_PMU, 8, handle};
+const struct sbi_extension sbi_pmu = {CALD_SBI_PMU, SBI_EXT_PMU, SBI_EXT_PMU, 8, handle};

@@ -19,10 +19,12 @@ HOT(time)
 HOT(ipi)
 HOT(rfence)
 
-static const struct sbi_extension base = {SBI_EXT_BASE, SBI_EXT_BASE, 7, base_handle};
-static const struct sbi_extension time = {SBI_EXT_TIME, SBI_EXT_TIME, 1, time_handle};
-static const struct sbi_extension ipi = {SBI_EXT_IPI, SBI_EXT_IPI, 1, ipi_handle};
-static const struct sbi_extension rfence = {SBI_EXT_RFENCE, SBI_EXT_RFENCE, 3, rfence_handle};
+static const struct sbi_extension base = {0, SBI_EXT_BASE, SBI_EXT_BASE, 7, base_handle};
+static const struct sbi_extension time = {CALD_SBI_TIME, SBI_EXT_TIME, SBI_EXT_TIME, 1,
+                                          time_handle};
+static const struct sbi_extension ipi = {CALD_SBI_IPI, SBI_EXT_IPI, SBI_EXT_IPI, 1, ipi_handle};
+static const struct sbi_extension rfence = {CALD_SBI_RFENCE, SBI_EXT_RFENCE, SBI_EXT_RFENCE, 3,
+                                            rfence_handle};
 
 /* Those that are called often come first. */
 static const struct sbi_extension *const extensions[] = {
@@ -30,28 +32,51 @@ static const struct sbi_extension *const extensions[] = {
     &sbi_susp, &base,    &time,    &ipi,     &rfence,
 };
 
-/* The library's, or the host's own. */
-static const struct sbi_extension *extension_find(const struct cald_vcpu *vcpu, uint64_t id)
+static bool is_hosts(const struct cald_vm *vm, uint64_t id)
 {
-    const struct sbi_extension *own = vcpu->vm->sbi_own;
-    for (size_t n = 0; n < sizeof(extensions) / sizeof(*extensions); n++) {
-        if (id >= extensions[n]->first && id <= extensions[n]->last)
-            return extensions[n];
+    for (unsigned n = 0; n < vm->sbi_id_count; n++) {
+        if (vm->sbi_id[n] == id)
+            return true;
     }
-    return own && id >= own->first && id <= own->last ? own : NULL;
+    return false;
 }
 
-/* A guest without a console has none by SBI either; all others have everything. The legacy calls
- * can be made without asking, and then do nothing. */
-static bool is_hidden(const struct cald_vcpu *vcpu, uint64_t id)
+/* It is the host's to answer. */
+static struct sbi_ret go_out(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
+                             const uint64_t args[6])
 {
-    return (id == SBI_EXT_DBCN || id == SBI_EXT_LEGACY_PUTCHAR || id == SBI_EXT_LEGACY_GETCHAR) &&
-           !vcpu->vm->has_console;
+    (void)extension, (void)function, (void)args;
+    pending_out(vcpu, CALD_SBI, &(struct exit){.reason = EXIT_SBI});
+    return (struct sbi_ret){SBI_NO_ANSWER, 0};
+}
+
+static const struct sbi_extension hosts = {0, 0, UINT64_MAX, UINT64_MAX, go_out};
+
+/* One of the library's that the VM has, or the host; NULL: nobody. */
+static const struct sbi_extension *extension_find(const struct cald_vcpu *vcpu, uint64_t id)
+{
+    const struct cald_vm *vm = vcpu->vm;
+    for (size_t n = 0; n < sizeof(extensions) / sizeof(*extensions); n++) {
+        const struct sbi_extension *extension = extensions[n];
+        if (id >= extension->first && id <= extension->last &&
+            (!extension->bit || vm->sbi_served & extension->bit))
+            return extension;
+    }
+    return vm->sbi_goes_out || is_hosts(vm, id) ? &hosts : NULL;
+}
+
+/* The legacy calls can be made without asking. Without a console these two do nothing. */
+static bool does_nothing(const struct cald_vcpu *vcpu, uint64_t id)
+{
+    return (id == SBI_EXT_LEGACY_PUTCHAR || id == SBI_EXT_LEGACY_GETCHAR) && !vcpu->vm->has_console;
 }
 
 bool sbi_has(const struct cald_vcpu *vcpu, uint64_t id)
 {
-    return extension_find(vcpu, id) != NULL && !is_hidden(vcpu, id);
+    const struct sbi_extension *extension = extension_find(vcpu, id);
+    if (extension == &hosts)
+        return is_hosts(vcpu->vm, id);
+    return extension && !does_nothing(vcpu, id);
 }
 
 bool sbi_hot_missing(uint64_t id, uint64_t function, struct cald_vcpu *vcpu)
@@ -69,7 +94,7 @@ void sbi_handle(struct cald_vcpu *vcpu)
     uint64_t id = v->gpr[17];
     const struct sbi_extension *extension = extension_find(vcpu, id);
     struct sbi_ret ret = {SBI_ERR_NOT_SUPPORTED, 0};
-    if (extension && !(extension == &sbi_dbcn && is_hidden(vcpu, id)))
+    if (extension)
         ret = extension->handle(vcpu, id, v->gpr[16], &v->gpr[10]);
     if (ret.error != SBI_NO_ANSWER)
         sbi_answer(vcpu, ret);
@@ -83,13 +108,3 @@ void sbi_answer(struct cald_vcpu *vcpu, struct sbi_ret ret)
         v->gpr[11] = ret.value; /* legacy calls answer in a0 alone and keep a1 */
     v->pc += 4;
 }
-
-static struct sbi_ret go_out(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
-                             const uint64_t args[6])
-{
-    (void)extension, (void)function, (void)args;
-    pending_out(vcpu, CALD_SBI, &(struct exit){.reason = EXIT_SBI});
-    return (struct sbi_ret){SBI_NO_ANSWER, 0};
-}
-
-const struct sbi_extension sbi_out = {0, UINT64_MAX, UINT64_MAX, go_out};

@@ -18,6 +18,7 @@
 #include "riscv/sbi.h"
 
 struct sbi_extension {
+    uint32_t bit;         /* CALD_SBI_*; 0: every VM has it */
     uint64_t first, last; /* extension ids it answers, inclusive */
     uint64_t functions; /* how many it has, numbered from 0; UINT64_MAX: its calls have no number */
     struct sbi_ret (*handle)(struct cald_vcpu *vcpu, uint64_t extension, uint64_t function,
@@ -26,9 +27,6 @@ struct sbi_extension {
 
 extern const struct sbi_extension sbi_hsm, sbi_srst, sbi_dbcn, sbi_pmu, sbi_susp, sbi_sta,
     sbi_legacy;
-
-/* As a VM's sbi_own: every call that no extension of the library's has goes out, as CALD_SBI. */
-extern const struct sbi_extension sbi_out;
 
 /* True if `id` names an extension this guest can call: what BASE's probe answers. */
 bool sbi_has(const struct cald_vcpu *vcpu, uint64_t id);

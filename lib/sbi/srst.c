@@ -22,4 +22,4 @@ static struct sbi_ret srst_handle(struct cald_vcpu *vcpu, uint64_t extension, ui
     return (struct sbi_ret){SBI_NO_ANSWER, 0};
 }
 
-const struct sbi_extension sbi_srst = {SBI_EXT_SRST, SBI_EXT_SRST, 1, srst_handle};
+const struct sbi_extension sbi_srst = {CALD_SBI_SRST, SBI_EXT_SRST, SBI_EXT_SRST, 1, srst_handle};

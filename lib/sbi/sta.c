@@ -88,4 +88,4 @@ int sbi_sta_set(struct cald_vcpu *vcpu, uint32_t index, uint64_t value)
     return CALD_OK;
 }
 
-const struct sbi_extension sbi_sta = {SBI_EXT_STA, SBI_EXT_STA, 1, sta_handle};
+const struct sbi_extension sbi_sta = {CALD_SBI_STA, SBI_EXT_STA, SBI_EXT_STA, 1, sta_handle};

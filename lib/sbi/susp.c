@@ -32,4 +32,4 @@ static struct sbi_ret susp_handle(struct cald_vcpu *vcpu, uint64_t extension, ui
     return sbi_hsm_suspend(vcpu, false, args[1], args[2]);
 }
 
-const struct sbi_extension sbi_susp = {SBI_EXT_SUSP, SBI_EXT_SUSP, 1, susp_handle};
+const struct sbi_extension sbi_susp = {CALD_SBI_SUSP, SBI_EXT_SUSP, SBI_EXT_SUSP, 1, susp_handle};

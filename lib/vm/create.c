@@ -112,7 +112,10 @@ static bool check(const struct cald_machine *machine, const struct cald_vm_param
     }
     return number(params, "vcpus", params->vcpus, 1, CALD_MAX_VCPUS) &&
            number(params, "irqchip", params->irqchip, CALD_IRQCHIP_NONE, CALD_IRQCHIP_IMSIC) &&
-           check_engine(machine, params) && check_irqchip(params) && check_uart(params);
+           check_engine(machine, params) && check_irqchip(params) && check_uart(params) &&
+           number(params, "sbi_hidden", params->sbi_hidden, 0, CALD_SBI_ALL) &&
+           number(params, "sbi_id_count", params->sbi_id_count, 0, CALD_SBI_IDS) &&
+           number(params, "sbi_id_count", params->sbi_ids ? 0 : params->sbi_id_count, 0, 0);
 }
 
 /* One of the names, `length` bytes long. */
@@ -169,8 +172,13 @@ static void take_params(struct cald_vm *vm, const struct cald_vm_params *params)
     vm->getchar_zero = params->flags & CALD_VM_GETCHAR_ZERO;
     vm->forwards = params->flags & CALD_VM_FORWARDS;
     vm->csrs_go_out = params->flags & CALD_VM_CSRS_OUT;
-    if (params->flags & CALD_VM_SBI_OUT)
-        vm->sbi_own = &sbi_out;
+    vm->sbi_goes_out = params->flags & CALD_VM_SBI_OUT;
+    vm->sbi_served = CALD_SBI_ALL & ~params->sbi_hidden;
+    if (!vm->has_console)
+        vm->sbi_served &= ~CALD_SBI_DBCN;
+    vm->sbi_id_count = params->sbi_id_count;
+    if (params->sbi_id_count)
+        memcpy(vm->sbi_id, params->sbi_ids, params->sbi_id_count * sizeof(*vm->sbi_id));
     vm->irq_sources = params->irq_sources;
     vm->imsic_ids = params->imsic_ids;
     vm->uart_irq = params->uart_irq;
@@ -183,6 +191,18 @@ static void take_params(struct cald_vm *vm, const struct cald_vm_params *params)
     vm->eng.gpa_end = params->gpa_end;
     vm->eng.ops = engine_by(params->engine);
     sbi_base_init(&vm->eng, params->mvendorid, params->marchid, params->mimpid);
+}
+
+/* What the engines' trap entries look for. An id of BASE's is never found: BASE comes first. */
+static void set_hot_ids(struct cald_vcpu *vcpu)
+{
+    static const struct {
+        uint32_t bit, id;
+    } hot[] = {{CALD_SBI_TIME, SBI_EXT_TIME},
+               {CALD_SBI_IPI, SBI_EXT_IPI},
+               {CALD_SBI_RFENCE, SBI_EXT_RFENCE}};
+    for (unsigned n = 0; n < 3; n++)
+        vcpu->eng.sbi_ids[n] = vcpu->vm->sbi_served & hot[n].bit ? hot[n].id : SBI_EXT_BASE;
 }
 
 static bool take_vcpus(struct cald_vm *vm, const struct cald_vm_params *params)
@@ -201,6 +221,7 @@ static bool take_vcpus(struct cald_vm *vm, const struct cald_vm_params *params)
         vcpu->eng.vm = &vm->eng;
         vcpu->eng.trap_wfi = true; /* cald_vcpu_wfi_exits() */
         atomic_store(&vcpu->hsm, SBI_HSM_STOPPED);
+        set_hot_ids(vcpu);
         if (!vector)
             continue;
         vcpu->vector = host_pages_alloc(vector, HOST_PAGE_SIZE);

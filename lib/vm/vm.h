@@ -22,8 +22,6 @@
 #include "lib/engine/engine.h"
 #include "riscv/isa.h"
 
-struct sbi_extension;
-
 #define VM_NAME_BYTES 32
 
 /* Where no guest-physical address reaches: a device that the VM hasn't. */
@@ -47,7 +45,10 @@ struct cald_vm {
     uint64_t plic_base, aplic_base, imsic_base, uart_base; /* or VM_NOWHERE */
     void *irq_room;                                        /* the controller's memory */
     uint64_t vector_bytes;                                 /* of each vCPU's vector registers */
-    const struct sbi_extension *sbi_own; /* an extension of the host's own, or NULL */
+    bool sbi_goes_out;   /* SBI calls that nobody inside answers are CALD_SBI, whatever they are */
+    uint32_t sbi_served; /* CALD_SBI_* */
+    unsigned sbi_id_count;
+    uint64_t sbi_id[CALD_SBI_IDS]; /* extensions that the host answers */
 
     uint8_t hidden[ISA_EXT_COUNT]; /* 1: not shown to the guest */
     struct cald_vcpu *vcpus;

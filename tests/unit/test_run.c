@@ -416,7 +416,7 @@ static void test_call_goes_out(void **state)
 {
     (void)state;
     start();
-    guest->sbi_own = &sbi_out;
+    guest->sbi_goes_out = true;
     first->eng.pc = PC;
     sbi_call(first, 0x09123456, 3, 11, 12, 13);
     assert_int_equal(run(first), CALD_SBI);

@@ -81,6 +81,9 @@ static void bad_parameters(void **state)
     REFUSED(uart_irq, 0);
     REFUSED(uart_irq, 96);
     REFUSED(isa_hidden, "sstc svnothing");
+    REFUSED(sbi_hidden, CALD_SBI_ALL + 1);
+    REFUSED(sbi_id_count, CALD_SBI_IDS + 1);
+    REFUSED(sbi_id_count, 1); /* of none */
     struct cald_vm_params bad = good;
     bad.uart_base = bad.aplic_base;
     refused(bad, "the serial port at 0xd000000 lies where the virtual interrupt controller is");
@@ -270,6 +273,57 @@ static void regions(void **state)
     assert_int_equal(sim_pages_taken, 0);
 }
 
+static bool probes(struct cald_vm *vm, uint64_t id)
+{
+    struct sbi_ret ret = sbi_hot_base(id, 0, 0, 0, 0, 0, SBI_BASE_PROBE, cald_vm_vcpu(vm, 0));
+    assert_int_equal(ret.error, SBI_SUCCESS);
+    return ret.value;
+}
+
+/* What each VM's guest can call, and what of that goes out. */
+static void sbi_extensions(void **state)
+{
+    (void)state;
+    static const uint64_t ids[] = {0x09000001, SBI_EXT_DBCN};
+    struct cald_vm_params few = good;
+    few.sbi_hidden = CALD_SBI_ALL & ~(CALD_SBI_HSM | CALD_SBI_IPI);
+    few.sbi_ids = ids;
+    few.sbi_id_count = 2;
+    struct cald_vm *a = make(&few);
+    few.flags = CALD_VM_SBI_OUT;
+    struct cald_vm *b = make(&few);
+    few = good;
+    few.flags = CALD_VM_CONSOLE;
+    struct cald_vm *c = make(&few);
+    const struct {
+        uint64_t id;
+        uint8_t a, c;
+    } has[] = {{SBI_EXT_BASE, 1, 1},   {SBI_EXT_HSM, 1, 1},
+               {SBI_EXT_IPI, 1, 1},    {SBI_EXT_TIME, 0, 1},
+               {SBI_EXT_RFENCE, 0, 1}, {SBI_EXT_SRST, 0, 1},
+               {SBI_EXT_PMU, 0, 1},    {SBI_EXT_SUSP, 0, 1},
+               {SBI_EXT_STA, 0, 1},    {SBI_EXT_LEGACY_SHUTDOWN, 0, 1},
+               {ids[0], 1, 0},         {ids[1], 1, 1}};
+    for (unsigned n = 0; n < sizeof(has) / sizeof(*has); n++) {
+        assert_int_equal(probes(a, has[n].id), has[n].a);
+        assert_int_equal(probes(b, has[n].id), has[n].a);
+        assert_int_equal(probes(c, has[n].id), has[n].c);
+        /* At once where nobody answers; where all goes out, nobody never is. */
+        assert_int_equal(sbi_hot_missing(has[n].id, 0, cald_vm_vcpu(a, 0)), !has[n].a);
+        assert_int_equal(sbi_hot_missing(has[n].id, 0, cald_vm_vcpu(c, 0)), !has[n].c);
+        assert_false(sbi_hot_missing(has[n].id, 0, cald_vm_vcpu(b, 0)));
+    }
+    /* The trap entries' short ways: closed where an extension is not there. */
+    assert_int_equal(a->vcpus[1].eng.sbi_ids[0], SBI_EXT_BASE);
+    assert_int_equal(a->vcpus[1].eng.sbi_ids[1], SBI_EXT_IPI);
+    assert_int_equal(a->vcpus[1].eng.sbi_ids[2], SBI_EXT_BASE);
+    assert_int_equal(c->vcpus[0].eng.sbi_ids[0], SBI_EXT_TIME);
+    assert_int_equal(c->vcpus[0].eng.sbi_ids[2], SBI_EXT_RFENCE);
+    cald_vm_destroy(a);
+    cald_vm_destroy(b);
+    cald_vm_destroy(c);
+}
+
 static void started(void **state)
 {
     (void)state;
@@ -313,6 +367,7 @@ int main(void)
         cmocka_unit_test_setup(regions, set_up),
         cmocka_unit_test_setup(started, set_up),
         cmocka_unit_test_setup(what_it_has, set_up),
+        cmocka_unit_test_setup(sbi_extensions, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,12 +12,13 @@
 #define V_VM 536
 #define V_COUNTER_MASK(n) (544 + 16 * (n)) /* counter[]: cycle, instret */
 #define V_COUNTER_OFFSET(n) (552 + 16 * (n))
+#define V_SBI_ID(n) (604 + 4 * (n)) /* sbi_ids[] */
 
 /* Engine h's: struct h_vcpu begins here. */
-#define V_H_OWN_TIMER 608
+#define V_H_OWN_TIMER 624
 
 /* Engine shadow's: struct s_vcpu begins here. */
-#define V_S_USER 608
-#define V_S_DUE 609
+#define V_S_USER 624
+#define V_S_DUE 625
 
 #endif

@@ -17,6 +17,7 @@ _Static_assert(offsetof(struct engine_vcpu, host_sp) == V_HOST_SP, "entry.S");
 _Static_assert(offsetof(struct engine_vcpu, exits[EXIT_HOT_SBI_BASE]) == V_EXITS_SBI_BASE, "");
 _Static_assert(offsetof(struct engine_vcpu, exits[EXIT_HOT_SBI_TIME]) == V_EXITS_SBI_TIME, "");
 _Static_assert(offsetof(struct engine_vcpu, exits[EXIT_HOT_PRIVILEGED]) == V_EXITS_PRIVILEGED, "");
+_Static_assert(offsetof(struct engine_vcpu, sbi_ids[2]) == V_SBI_ID(2), "entry.S");
 _Static_assert(offsetof(struct engine_vcpu, vm) == V_VM, "entry.S");
 _Static_assert(offsetof(struct engine_vm, sbi_base) == 0, "entry.S");
 _Static_assert(offsetof(struct engine_vcpu, counter[1].mask) == V_COUNTER_MASK(1), "entry.S");

@@ -140,11 +140,11 @@ s_trap:
     each_clobbered sd
     li      t0, SBI_EXT_BASE
     beq     a7, t0, base
-    li      t0, SBI_EXT_TIME
+    lwu     t0, V_SBI_ID(0)(sp)
     beq     a7, t0, time
-    li      t0, SBI_EXT_IPI
+    lwu     t0, V_SBI_ID(1)(sp)
     beq     a7, t0, ipi
-    li      t0, SBI_EXT_RFENCE
+    lwu     t0, V_SBI_ID(2)(sp)
     beq     a7, t0, rfence
     /* Another extension. One that is not there is answered at once, the rest takes the slow path, by
      * way of s_hot(). */
