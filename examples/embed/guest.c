@@ -32,7 +32,9 @@ void machine_begin(void)
     engines = params.flags & (CALD_MACHINE_H | CALD_MACHINE_SHADOW);
     if (option_is("engine", "shadow"))
         engines &= CALD_MACHINE_SHADOW;
-    guest_levels = engines & CALD_MACHINE_H ? params.vs_levels : params.satp_levels;
+    unsigned shadow =
+        params.satp_levels < 4 ? params.satp_levels : 4; /* a guest has no more there */
+    guest_levels = engines & CALD_MACHINE_H ? params.vs_levels : shadow;
     for (unsigned n = 0; n < hart_count; n++)
         task_join(task_start(&harts[n], "hart", hart_begins, &harts[n]));
     print("library: engine %s", engines & CALD_MACHINE_H ? "h" : "shadow");
