@@ -41,7 +41,7 @@ struct config_image {
     size_t size;
 };
 
-enum config_on { ON_STOP, ON_RESTART, ON_PAUSE };
+enum config_on { ON_STOP, ON_RESTART, ON_PAUSE, ON_ROLLBACK };
 enum config_schedule { SCHEDULE_SHARED, SCHEDULE_PINNED };
 #define PRIORITY_MAX 31
 #define PRIORITY_DEFAULT 16
@@ -58,6 +58,7 @@ struct vm_config {
     unsigned memory_ranges;
     unsigned vcpus;
     struct config_image kernel, ramdisk, fdt; /* size 0: none given */
+    struct config_image state;                /* in their place: a saved VM that it goes on from */
     bool has_load_address, has_entry;
     uint64_t load_address, entry;
     const char *bootargs;         /* "" if none */

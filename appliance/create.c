@@ -104,6 +104,25 @@ int vm_define(struct vm *vm)
     return add_regions(vm);
 }
 
+/* A VM that goes on from a state has all that a kernel needs in it. */
+static bool load(struct vm *vm, struct loaded *loaded)
+{
+    *loaded = (struct loaded){0};
+    return vm->config->state.size || load_images(vm, loaded);
+}
+
+static bool go_on(struct vm *vm)
+{
+    if (!vm->config->state.size)
+        return true;
+    bool done = saved_load(vm) == SAVED_DONE;
+    if (done)
+        vm_info(vm->config->name, "%s", vm->saved.said);
+    else
+        vm_error(vm->config->name, "property state: %s", vm->saved.said);
+    return done;
+}
+
 int vm_create(struct vm *vm)
 {
     struct cald_vm *cald = vm->cald;
@@ -113,8 +132,8 @@ int vm_create(struct vm *vm)
     atomic_store(&vm->faulted, 0);
     vm->stopped_at = 0;
     vm->lives++;
-    if (memory_take(vm) < 0 || !load_images(vm, &loaded) || !passthrough_attach(vm) ||
-        !shared_memory_attach(vm) || cald_vm_start(cald, loaded.entry, loaded.fdt) ||
+    if (memory_take(vm) < 0 || !load(vm, &loaded) || !passthrough_attach(vm) ||
+        !shared_memory_attach(vm) || cald_vm_start(cald, loaded.entry, loaded.fdt) || !go_on(vm) ||
         !passthrough_start(vm)) {
         vm_destroy(vm);
         return -1;

@@ -51,16 +51,44 @@ void vm_time_go(struct vm *vm)
     cald_vm_time_stood(vm->cald, ticks);
 }
 
-void vm_restart(struct vm *vm)
+enum vm_request vm_request_restore(struct vm *vm, struct vm *from)
+{
+    atomic_store(&vm->restore_from, from);
+    enum vm_request doing = vm_request(vm, VM_REQUEST_RESTORE);
+    if (doing != VM_REQUEST_NONE)
+        atomic_store(&vm->restore_from, NULL);
+    return doing;
+}
+
+/* Its last life but those that its restart-limit allows: it is stopped, with a line. */
+static bool used_up(struct vm *vm)
 {
     unsigned limit = vm->config->restart_limit;
-    if (limit && vm->restarts >= limit) {
-        vm_error(vm->config->name, "restarted %u times, its restart-limit; it is stopped",
-                 vm->restarts);
+    if (!limit || vm->restarts < limit)
+        return false;
+    vm_error(vm->config->name, "restarted %u times, its restart-limit; it is stopped",
+             vm->restarts);
+    vm_request(vm, VM_REQUEST_STOP);
+    return true;
+}
+
+void vm_restart(struct vm *vm)
+{
+    if (!used_up(vm))
+        vm_request(vm, VM_REQUEST_RESET);
+}
+
+static void roll_back(struct vm *vm)
+{
+    if (used_up(vm))
+        return;
+    if (!saved_bytes(vm)) {
+        vm_error(vm->config->name, "nothing was saved that it could go back to; it is stopped");
         vm_request(vm, VM_REQUEST_STOP);
         return;
     }
-    vm_request(vm, VM_REQUEST_RESET);
+    vm->rolls_back = true;
+    vm_request(vm, VM_REQUEST_RESTORE);
 }
 
 void vm_hurry(struct vm *vm)
@@ -73,6 +101,8 @@ static void follow(struct vm *vm, enum config_on what)
 {
     if (what == ON_RESTART)
         vm_restart(vm);
+    else if (what == ON_ROLLBACK)
+        roll_back(vm);
     else
         vm_request(vm, what == ON_PAUSE ? VM_REQUEST_PAUSE : VM_REQUEST_STOP);
 }

@@ -19,6 +19,7 @@
 #include "appliance/device/passthrough.h"
 #include "appliance/device/shared_memory.h"
 #include "appliance/map.h"
+#include "appliance/saved/saved.h"
 #include "lib/vm/vm.h"
 
 enum vm_state {
@@ -33,7 +34,9 @@ enum vm_state {
 enum vm_request {
     VM_REQUEST_NONE,
     VM_REQUEST_RESUME,
+    VM_REQUEST_SAVE, /* its state and memory are kept; then it goes on as before */
     VM_REQUEST_PAUSE,
+    VM_REQUEST_RESTORE, /* it goes on from what was kept */
     VM_REQUEST_RESET,
     VM_REQUEST_STOP
 };
@@ -59,7 +62,7 @@ struct vm {
     struct lock life; /* held while state or request change */
     _Atomic enum vm_state state;
     _Atomic enum vm_request request;
-    _Atomic enum vm_request building; /* RESET or STOP: its memory is being made or given back */
+    _Atomic enum vm_request building; /* what is being done that takes long */
     _Atomic bool hurried;             /* and that waits for no turn: vm_hurry() */
     _Atomic uint64_t out;             /* bit n: vCPU n has left the guest for the request */
     _Atomic unsigned vcpus_out;       /* these, counted when they are off their harts */
@@ -71,6 +74,11 @@ struct vm {
     unsigned lives; /* counts how often it was made: what is left of an earlier one is void */
     _Atomic uint64_t watchdog; /* host time by which it has to be kicked */
     uint64_t stopped_at;       /* host time when its time was stopped; 0: it runs. The leader's */
+
+    struct saved saved;
+    struct vm *_Atomic restore_from; /* for RESTORE: whose saved state; NULL: its own */
+    bool rolls_back;                 /* and that is because of a fault */
+    enum saved_result outcome;       /* of the last SAVE or RESTORE; the leader's */
 
     uint64_t taken;                      /* bytes of host memory this VM holds, all told */
     uint64_t table_bytes;                /* of these, for its page tables */
@@ -137,6 +145,9 @@ enum vm_request vm_request(struct vm *vm, enum vm_request request);
 void vm_guest_off(struct vm *vm);
 void vm_guest_reset(struct vm *vm);
 void vm_guest_fault(struct cald_vcpu *vcpu, const char *text);
+
+/* VM_REQUEST_RESTORE, from what was kept of `from`. */
+enum vm_request vm_request_restore(struct vm *vm, struct vm *from);
 
 /* A restart, unless the VM has used up its restart-limit: then it is stopped, with a line. */
 void vm_restart(struct vm *vm);

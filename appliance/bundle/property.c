@@ -152,6 +152,11 @@ static bool kernel(struct vm_config *config, const struct property *p)
     return image(config, p, &config->kernel);
 }
 
+static bool state(struct vm_config *config, const struct property *p)
+{
+    return image(config, p, &config->state);
+}
+
 static bool ramdisk(struct vm_config *config, const struct property *p)
 {
     return image(config, p, &config->ramdisk);
@@ -278,9 +283,9 @@ static bool irqchip(struct vm_config *config, const struct property *p)
     return n >= 0;
 }
 
-static bool on_event(struct vm_config *config, const struct property *p, enum config_on *out)
+static bool on_event(struct vm_config *config, const struct property *p, enum config_on *out,
+                     const char *const *served)
 {
-    static const char *const served[] = {"stop", "restart", "pause", NULL};
     int n = choice(config, p, served, NULL);
     if (n >= 0)
         *out = (enum config_on)n;
@@ -289,12 +294,14 @@ static bool on_event(struct vm_config *config, const struct property *p, enum co
 
 static bool on_fault(struct vm_config *config, const struct property *p)
 {
-    return on_event(config, p, &config->on_fault);
+    static const char *const served[] = {"stop", "restart", "pause", "rollback", NULL};
+    return on_event(config, p, &config->on_fault, served);
 }
 
 static bool on_reset(struct vm_config *config, const struct property *p)
 {
-    return on_event(config, p, &config->on_reset);
+    static const char *const served[] = {"stop", "restart", "pause", NULL};
+    return on_event(config, p, &config->on_reset, served);
 }
 
 static bool autostart(struct vm_config *config, const struct property *p)
@@ -416,6 +423,7 @@ static const struct {
     {"load-address", load_address},
     {"entry", entry},
     {"ramdisk", ramdisk},
+    {"state", state},
     {"bootargs", bootargs},
     {"fdt", fdt_image},
     {"harts", harts},
@@ -477,8 +485,13 @@ void property_read_all(const void *fdt, int node, struct vm_config *config)
                         fdt_get_name(fdt, child, NULL));
     else if (!config->memory_ranges)
         property_refuse(config, "property memory is missing");
-    else if (!config->kernel.size)
+    else if (!config->kernel.size && !config->state.size)
         property_refuse(config, "property kernel is missing");
+    else if (config->state.size &&
+             (config->kernel.size || config->ramdisk.size || config->fdt.size))
+        property_refuse(config, "property state: kernel, ramdisk and fdt are in it already");
+    else if (config->state.size && config->passthrough)
+        property_refuse(config, "property state: no device of the board goes with it");
     else if (config->schedule == SCHEDULE_PINNED && config->hart_count < config->vcpus)
         property_refuse(config, "property schedule: \"pinned\" expects %u harts in property harts",
                         config->vcpus);

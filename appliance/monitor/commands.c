@@ -23,15 +23,20 @@ static void not_possible(const struct vm *vm, const char *what, const char *hint
                hint);
 }
 
+static void busy(const struct vm *vm, const char *what, enum vm_request doing)
+{
+    static const char *const names[] = {
+        [VM_REQUEST_RESUME] = "go on", [VM_REQUEST_SAVE] = "be saved",
+        [VM_REQUEST_PAUSE] = "pause",  [VM_REQUEST_RESTORE] = "be restored",
+        [VM_REQUEST_RESET] = "start",  [VM_REQUEST_STOP] = "stop"};
+    host_error("%s: %s is about to %s already", what, vm->config->name, names[doing]);
+}
+
 static void ask(struct vm *vm, const char *what, enum vm_request request)
 {
-    static const char *const names[] = {[VM_REQUEST_RESUME] = "go on",
-                                        [VM_REQUEST_PAUSE] = "pause",
-                                        [VM_REQUEST_RESET] = "start",
-                                        [VM_REQUEST_STOP] = "stop"};
     enum vm_request doing = vm_request(vm, request);
     if (doing != VM_REQUEST_NONE)
-        host_error("%s: %s is about to %s already", what, vm->config->name, names[doing]);
+        busy(vm, what, doing);
 }
 
 static void run_start(struct vm *vm)
@@ -89,6 +94,68 @@ static void run_reset(struct vm *vm)
         not_possible(vm, "reset", ": 'start' starts it");
 }
 
+static void run_save(struct vm *vm)
+{
+    const char *hindrance = saved_hindrance(vm);
+    if (!alive(vm))
+        not_possible(vm, "save", ": it has no state");
+    else if (hindrance)
+        host_error("save: %s: %s", vm->config->name, hindrance);
+    else
+        ask(vm, "save", VM_REQUEST_SAVE);
+}
+
+static void run_drop(struct vm *vm)
+{
+    uint64_t bytes = saved_bytes(vm);
+    char size[MONITOR_SIZE_TEXT];
+    if (!bytes)
+        host_error("drop: nothing is saved of %s", vm->config->name);
+    else if (!saved_drop(vm))
+        host_error("drop: what is saved of %s is in use", vm->config->name);
+    else
+        monitor_print("%s: what was saved is gone, %s are free", vm->config->name,
+                      monitor_size(size, bytes));
+}
+
+static void restore(struct vm *vm, struct vm *from)
+{
+    const char *hindrance = saved_hindrance(vm);
+    enum vm_request doing = VM_REQUEST_NONE;
+    if (atomic_load(&vm->state) == VM_REFUSED)
+        host_error("restore: %s is refused: %s", vm->config->name, vm->refused);
+    else if (hindrance)
+        host_error("restore: %s: %s", vm->config->name, hindrance);
+    else if (!saved_bytes(from))
+        host_error("restore: nothing is saved of %s", from->config->name);
+    else if (!alive(vm))
+        monitor_host_start_from(vm, from);
+    else
+        doing = vm_request_restore(vm, from);
+    if (doing != VM_REQUEST_NONE)
+        busy(vm, "restore", doing);
+}
+
+/* restore VM [from OTHER] */
+static void run_restore(const char *words)
+{
+    struct word name = word_next(&words), from = word_next(&words), other = word_next(&words);
+    struct vm *vm, *source;
+    if (!name.length) {
+        host_error("restore: the name of a VM is missing; 'list' shows them");
+        return;
+    }
+    if ((from.length && !word_is(from, "from")) || (from.length && !other.length) ||
+        word_next(&words).length) {
+        host_error("restore: VM, or VM from OTHER is expected");
+        return;
+    }
+    vm = word_vm(name);
+    source = vm && other.length ? word_vm(other) : vm;
+    if (source)
+        restore(vm, source);
+}
+
 static void run_console(struct vm *vm)
 {
     if (atomic_load(&vm->state) == VM_REFUSED)
@@ -133,6 +200,10 @@ static const struct command commands[] = {
     {"pause", ARG_VM, "stops a VM where it is", .run = run_pause},
     {"resume", ARG_VM, "lets a paused VM go on", .run = run_resume},
     {"reset", ARG_VM, "starts a VM anew, as its reset button would", .run = run_reset},
+    {"save", ARG_VM, "keeps a VM's state and memory in free RAM; the VM goes on", .run = run_save},
+    {"restore", ARG_WORDS, "VM [from OTHER]: goes on from what was saved of it, or of OTHER",
+     .run_words = run_restore},
+    {"drop", ARG_VM, "forgets what was saved of a VM", .run = run_drop},
     {"console", ARG_VM, "puts the VM's console in front", .run = run_console},
     {"stats", ARG_MAYBE_VM, "exits by reason, time in the guest and in Caldarium",
      .run = show_stats},

@@ -36,6 +36,7 @@ void monitor_host_poweroff(void); /* powers the machine off */
 void monitor_host_console(struct vm *vm);                 /* puts the VM's console in front */
 void monitor_host_write(const char *bytes, size_t count); /* raw echo to the person's terminal */
 int monitor_host_start(struct vm *vm); /* finds harts for it and starts; -1 after saying why */
+int monitor_host_start_from(struct vm *vm, struct vm *from); /* the same, from a saved state */
 uint64_t monitor_host_hart_id(unsigned index); /* vcpu->hart as the board's tree numbers it */
 
 uint64_t monitor_host_hart_idle(unsigned index); /* ticks that it had nobody to run */

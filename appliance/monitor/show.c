@@ -128,6 +128,11 @@ void show_list(struct vm *vm)
                       monitor_size(size, configured_memory(v)), v->restarts,
                       state == VM_REFUSED ? "  " : "", state == VM_REFUSED ? v->refused : "");
     }
+    for (unsigned i = 0; i < vm_count; i++) {
+        if (saved_bytes(&vms[i]))
+            monitor_print("saved: %s, %s", vms[i].config->name,
+                          monitor_size(size, saved_bytes(&vms[i])));
+    }
 }
 
 struct sums {

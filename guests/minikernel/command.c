@@ -173,10 +173,12 @@ void command_run(const char *line)
         shared_command(line);
     else if (is(line, "reset"))
         guest_sbi(SBI_EXT_SRST, 0, SBI_SRST_COLD_REBOOT, SBI_SRST_REASON_NONE, 0, 0);
+    else if (is(line, "fail"))
+        guest_sbi(SBI_EXT_SRST, 0, SBI_SRST_SHUTDOWN, SBI_SRST_REASON_SYSTEM_FAILURE, 0, 0);
     else if (is(line, "off"))
         guest_poweroff();
     else
-        console_print("there is no '%s': test, status, word, shared, reset, off\n", line);
+        console_print("there is no '%s': test, status, word, shared, reset, fail, off\n", line);
 }
 
 void command_prompt(void)

@@ -92,3 +92,8 @@ int monitor_host_start(struct vm *vm)
 {
     return vms_start(vm);
 }
+
+int monitor_host_start_from(struct vm *vm, struct vm *from)
+{
+    return vms_start_from(vm, from);
+}

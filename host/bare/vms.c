@@ -11,7 +11,6 @@
 #include "appliance/bundle/bundle.h"
 #include "appliance/memory.h"
 #include "appliance/print.h"
-#include "lib/sbi/sbi.h"
 #include "appliance/watchdog.h"
 #include "host/bare/builder.h"
 #include "host/bare/console.h"
@@ -105,7 +104,7 @@ void vms_define(const void *blob, size_t bytes)
     }
 }
 
-int vms_start(struct vm *vm)
+static int start(struct vm *vm, enum vm_request request)
 {
     enum vm_state state = atomic_load(&vm->state);
     if (state != VM_DEFINED && state != VM_ENDED) {
@@ -121,12 +120,23 @@ int vms_start(struct vm *vm)
         vm->ended_by_fault = false;
         atomic_store(&vm->out, UINT64_MAX);
         atomic_store(&vm->vcpus_out, vm->cald->vcpu_count);
-        atomic_store(&vm->request, VM_REQUEST_RESET);
+        atomic_store(&vm->request, request);
         atomic_store(&vm->state, VM_RUNNING);
         host_wake(&vm->cald->vcpus[0]);
     }
     lock_release(&placement);
     return placed ? 0 : -1;
+}
+
+int vms_start(struct vm *vm)
+{
+    return start(vm, VM_REQUEST_RESET);
+}
+
+int vms_start_from(struct vm *vm, struct vm *from)
+{
+    atomic_store(&vm->restore_from, from);
+    return start(vm, VM_REQUEST_RESTORE);
 }
 
 static bool all_done(void)
@@ -196,6 +206,24 @@ static void make_again(struct vm *vm)
     vm_create(vm); /* or nothing is taken */
 }
 
+static void save(struct vm *vm)
+{
+    vm->outcome = saved_take(vm);
+}
+
+/* One that did not run is made first. */
+static void restore(struct vm *vm)
+{
+    struct vm *from = atomic_exchange(&vm->restore_from, NULL);
+    if (!vm->taken)
+        vm_create(vm);
+    if (!vm->taken)
+        return;
+    vm->restarts += vm->rolls_back;
+    vm->rolls_back = false;
+    vm->outcome = saved_restore(vm, from ? from : vm);
+}
+
 static void unmake(struct vm *vm)
 {
     if (vm->taken)
@@ -208,14 +236,33 @@ static void unmake(struct vm *vm)
  */
 static bool build(struct vm *vm, enum vm_request request)
 {
+    static void (*const work[])(struct vm *) = {[VM_REQUEST_SAVE] = save,
+                                                [VM_REQUEST_RESTORE] = restore,
+                                                [VM_REQUEST_RESET] = make_again,
+                                                [VM_REQUEST_STOP] = unmake};
     if (atomic_load(&vm->building) == VM_REQUEST_NONE) {
         atomic_store(&vm->building, request);
         return false;
     }
-    if (!builder_run(vm, request == VM_REQUEST_RESET ? make_again : unmake))
+    if (!builder_run(vm, work[request]))
         return false;
     atomic_store(&vm->building, VM_REQUEST_NONE);
     return true;
+}
+
+/* A save or a restore is over: what came of it is told, and the VM goes on, if it was not paused.
+ */
+static void go_on(struct vm *vm, enum vm_request request)
+{
+    bool done = finish(vm, request);
+    if (vm->outcome == SAVED_DONE)
+        vm_info(vm->config->name, "%s", vm->saved.said);
+    else
+        vm_error(vm->config->name, "%s", vm->saved.said);
+    if (vm->outcome == SAVED_BROKEN)
+        vm_request(vm, VM_REQUEST_STOP);
+    else if (done && atomic_load(&vm->state) == VM_RUNNING)
+        admit(vm);
 }
 
 /* On the leader, with every vCPU out. What was begun comes to its end before a stronger request is
@@ -235,6 +282,18 @@ static void carry_out(struct vm *vm)
         finish(vm, request);
         vm_info(vm->config->name, "paused%s",
                 done ? "" : "; its time runs on: firmware answers its reads of it");
+        break;
+    case VM_REQUEST_SAVE:
+        if (build(vm, request))
+            go_on(vm, request);
+        break;
+    case VM_REQUEST_RESTORE:
+        if (!build(vm, request))
+            break;
+        if (vm->taken)
+            go_on(vm, request);
+        else
+            end(vm, NULL);
         break;
     case VM_REQUEST_RESUME:
         vm_time_go(vm);

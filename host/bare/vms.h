@@ -21,6 +21,9 @@ int vms_start(struct vm *vm);
 /* On the vCPU's hart: prints its state, if somebody has asked for that. */
 void vms_report(struct cald_vcpu *vcpu);
 
+/* The same, but it goes on from what was saved of `from`. */
+int vms_start_from(struct vm *vm, struct vm *from);
+
 /* On the vCPU's hart: takes part in a request of the VM. True: the vCPU may not run now. */
 bool vms_leave(struct cald_vcpu *vcpu);
 

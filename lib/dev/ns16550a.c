@@ -428,7 +428,9 @@ bool ns16550a_send_now(struct ns16550a *uart, uint8_t byte)
 void ns16550a_ready(struct ns16550a *uart)
 {
     lock_take(&uart->lock);
-    if (atomic_exchange(&uart->full, false)) {
+    if (uart->frozen) {
+        uart->ready = true;
+    } else if (atomic_exchange(&uart->full, false)) {
         uart->thre_pending = true;
         update_line(uart, true);
     }
@@ -438,7 +440,7 @@ void ns16550a_ready(struct ns16550a *uart)
 bool ns16550a_receive(struct ns16550a *uart, uint16_t byte)
 {
     lock_take(&uart->lock);
-    bool room = uart->rx_count < NS16550A_BACKLOG;
+    bool room = uart->rx_count < NS16550A_BACKLOG && !uart->frozen;
     if (room) {
         uart->rx[(uart->rx_head + uart->rx_count++) % NS16550A_BACKLOG] = byte;
         refill(uart);
@@ -447,6 +449,21 @@ bool ns16550a_receive(struct ns16550a *uart, uint16_t byte)
     uart->rx_refused |= !room;
     lock_release(&uart->lock);
     return room;
+}
+
+void ns16550a_freeze(struct ns16550a *uart, bool frozen)
+{
+    lock_take(&uart->lock);
+    bool ready = !frozen && uart->ready;
+    uart->frozen = frozen;
+    uart->ready = false;
+    if (!frozen && uart->rx_refused && uart->rx_count <= NS16550A_BACKLOG / 2) {
+        uart->rx_refused = false;
+        uart->taken(uart->owner);
+    }
+    lock_release(&uart->lock);
+    if (ready)
+        ns16550a_ready(uart);
 }
 
 bool ns16550a_take(struct ns16550a *uart, uint8_t *byte)

@@ -42,6 +42,7 @@ struct ns16550a {
     uint16_t rx[NS16550A_BACKLOG]; /* bytes, or NS16550A_BREAK */
     unsigned rx_head, rx_count;
     bool rx_refused;       /* somebody had a byte for which there was no room */
+    bool frozen, ready;    /* nothing comes in for now; and ns16550a_ready() would have */
     _Atomic uint32_t full; /* the owner has no room: the transmitter is not empty */
     void *owner;
     /* Set by the owner. The first two are called with the lock held: `send` takes a byte, or not
@@ -86,10 +87,13 @@ void ns16550a_ready(struct ns16550a *uart);
  * taken; taken() is called when half of the backlog has been read. */
 bool ns16550a_receive(struct ns16550a *uart, uint16_t byte);
 
+/* While it is frozen, nothing from the outside changes it: its state is being read or written. */
+void ns16550a_freeze(struct ns16550a *uart, bool frozen);
+
 /* Takes a received byte past the registers, for the SBI console. False: there is none. */
 bool ns16550a_take(struct ns16550a *uart, uint8_t *byte);
 
-/* ns16550a_items.c: its state by number, CALD_UART_* of include/caldarium/state.h. */
+/* ns16550a_items.c: its state by number, CALD_UART_* of include/caldarium/caldarium.h. */
 int ns16550a_get(struct ns16550a *uart, uint32_t index, uint64_t *value);
 int ns16550a_set(struct ns16550a *uart, uint32_t index, uint64_t value);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The serial port's state by number: CALD_UART_* of include/caldarium/state.h. Its owner is told of
- * nothing: what its interrupt controller knows of the wire is state of that. */
-#include "caldarium/state.h"
+/* The serial port's state by number: CALD_UART_* of include/caldarium/caldarium.h. Its owner is
+ * told of nothing: what its interrupt controller knows of the wire is state of that. */
+#include "caldarium/caldarium.h"
 #include "lib/dev/ns16550a.h"
 
 /* A register, or a flag, of one byte, and the bits that it can have; NULL: it is none of these. */

@@ -72,7 +72,7 @@ bool aplic_line(struct aplic *aplic, unsigned hart);
 bool aplic_read(struct aplic *aplic, uint32_t offset, unsigned width, uint64_t *value);
 bool aplic_write(struct aplic *aplic, uint32_t offset, unsigned width, uint64_t value);
 
-/* aplic_items.c: its state by number, CALD_APLIC_* of include/caldarium/state.h. */
+/* aplic_items.c: its state by number, CALD_APLIC_* of include/caldarium/caldarium.h. */
 int aplic_get(struct aplic *aplic, uint32_t index, uint64_t *value);
 int aplic_set(struct aplic *aplic, uint32_t index, uint64_t value);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The APLIC's state by number: CALD_APLIC_* of include/caldarium/state.h. Nobody is told of a
+/* The APLIC's state by number: CALD_APLIC_* of include/caldarium/caldarium.h. Nobody is told of a
  * change: each vCPU looks at its line before it runs. */
-#include "caldarium/state.h"
+#include "caldarium/caldarium.h"
 #include "lib/irq/aplic.h"
 
 static uint32_t *bitmap(struct aplic *aplic, uint32_t index, unsigned *word)

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "caldarium/state.h"
+#include "caldarium/caldarium.h"
 #include "riscv/csr.h"
 
 /* Registers of the page, 3.5. */

@@ -73,7 +73,8 @@ bool plic_line(struct plic *plic, unsigned context);
 bool plic_read(struct plic *plic, uint32_t offset, unsigned width, uint64_t *value);
 bool plic_write(struct plic *plic, uint32_t offset, unsigned width, uint64_t value);
 
-/* plic_items.c: its state by number, CALD_PLIC_* of include/caldarium/state.h; no hart uses it. */
+/* plic_items.c: its state by number, CALD_PLIC_* of include/caldarium/caldarium.h; no hart uses it.
+ */
 int plic_get(struct plic *plic, uint32_t index, uint64_t *value);
 int plic_set(struct plic *plic, uint32_t index, uint64_t value);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The PLIC's state by number: CALD_PLIC_* of include/caldarium/state.h. No hart uses it. */
-#include "caldarium/state.h"
+/* The PLIC's state by number: CALD_PLIC_* of include/caldarium/caldarium.h. No hart uses it. */
+#include "caldarium/caldarium.h"
 #include "lib/irq/plic.h"
 
 /* The word of a bitmap, one for each source; NULL: none of these. */

@@ -5,7 +5,7 @@
  * A start is won by one caller (STOPPED to CLAIMED), who writes where to begin before the target
  * can see START_PENDING; the target's own hart does the rest when the mail wakes it.
  */
-#include "caldarium/state.h"
+#include "caldarium/caldarium.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
 

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "caldarium/state.h"
+#include "caldarium/caldarium.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
 
@@ -339,7 +339,8 @@ static struct sbi_ret handle(struct cald_vcpu *vcpu, uint64_t extension, uint64_
     }
 }
 
-/* ---- State by number: CALD_PMU_* of include/caldarium/state.h ----------------------------------
+/* ---- State by number: CALD_PMU_* of include/caldarium/caldarium.h
+ * ----------------------------------
  */
 
 #define FLAG_CONFIGURED 1U

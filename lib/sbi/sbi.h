@@ -119,7 +119,7 @@ static inline void sbi_pmu_back(struct cald_vcpu *vcpu)
     engine_counter_follow(&vcpu->eng, 2, vcpu->pmu.counter[2].running);
 }
 
-/* Their state by number, as include/caldarium/state.h has it; the vCPU is put. */
+/* Their state by number, as include/caldarium/caldarium.h has it; the vCPU is put. */
 int sbi_hsm_get(const struct cald_vcpu *vcpu, uint32_t index, uint64_t *value);
 int sbi_hsm_set(struct cald_vcpu *vcpu, uint32_t index, uint64_t value);
 int sbi_pmu_get(const struct cald_vcpu *vcpu, uint32_t index, uint64_t *value);

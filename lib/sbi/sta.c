@@ -2,7 +2,7 @@
 /* SBI STA (2.0, chapter 16): tells the guest how long its vCPUs were ready but not running. */
 #include <string.h>
 
-#include "caldarium/state.h"
+#include "caldarium/caldarium.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
 #include "host/host.h"

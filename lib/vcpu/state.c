@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A vCPU's state, item by item: include/caldarium/state.h. Each class is answered by whoever keeps
- * it. */
-#include "caldarium/state.h"
+/* A vCPU's state, item by item: include/caldarium/caldarium.h. Each class is answered by whoever
+ * keeps it. */
+#include "caldarium/caldarium.h"
 #include "lib/engine/common/items.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vcpu/items.h"
@@ -9,6 +9,7 @@
 
 #define CSR_CYCLE_NUMBER 0xc00U
 #define CSR_INSTRET_NUMBER 0xc02U
+#define SHOWN ((uint32_t)(IRQ_BIT(IRQ_S_SOFT) | IRQ_BIT(IRQ_S_EXT)))
 
 static bool has_imsic(const struct cald_vcpu *vcpu)
 {
@@ -24,6 +25,25 @@ static bool is_counter(uint32_t item)
 static uint32_t counter_index(uint32_t item)
 {
     return (item & 2) << 4 | CALD_PMU_VALUE;
+}
+
+/* Interrupts that the host shows it, or no longer, and that it was not told of yet: an IPI that
+ * waits in the mailbox is as good as shown. */
+static uint64_t with_mail(const struct cald_vcpu *vcpu, uint64_t sip)
+{
+    uint64_t changed = atomic_load(&vcpu->lines_changed) & SHOWN;
+    sip = (sip & ~changed) | (atomic_load(&vcpu->lines) & changed);
+    return atomic_load(&vcpu->mailbox) & MAIL_SOFT ? sip | IRQ_BIT(IRQ_S_SOFT) : sip;
+}
+
+/* What is set is the newest of all. */
+static void without_mail(struct cald_vcpu *vcpu, uint64_t sip)
+{
+    uint32_t external = vcpu->vm->irqchip ? 0 : (uint32_t)IRQ_BIT(IRQ_S_EXT);
+    atomic_fetch_and(&vcpu->mailbox, ~MAIL_SOFT);
+    atomic_fetch_and(&vcpu->lines_changed, ~SHOWN);
+    atomic_fetch_and(&vcpu->lines, ~external);
+    atomic_fetch_or(&vcpu->lines, (uint32_t)sip & external);
 }
 
 int cald_vcpu_get(struct cald_vcpu *vcpu, uint32_t item, uint64_t *value)
@@ -45,9 +65,8 @@ int cald_vcpu_get(struct cald_vcpu *vcpu, uint32_t item, uint64_t *value)
         return sbi_sta_get(vcpu, index, value);
     default:
         error = engine_get(&vcpu->eng, item, value);
-        /* An IPI that waits in the mailbox is as good as shown. */
-        if (item == CALD_CSR + CSR_SIP && atomic_load(&vcpu->mailbox) & MAIL_SOFT)
-            *value |= IRQ_BIT(IRQ_S_SOFT);
+        if (item == CALD_CSR + CSR_SIP)
+            *value = with_mail(vcpu, *value);
         return error;
     }
 }
@@ -68,7 +87,7 @@ static int set(struct cald_vcpu *vcpu, uint32_t item, uint64_t value)
         return sbi_sta_set(vcpu, index, value);
     default:
         if (item == CALD_CSR + CSR_SIP)
-            atomic_fetch_and(&vcpu->mailbox, ~MAIL_SOFT);
+            without_mail(vcpu, value);
         return engine_set(&vcpu->eng, item, value);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What items are called: the other half of include/caldarium/state.h. */
-#include "caldarium/state.h"
+/* What items are called: the other half of include/caldarium/caldarium.h. */
+#include "caldarium/caldarium.h"
 #include "lib/vcpu/items.h"
 #include "riscv/isa.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A VM's state beside its vCPUs' and its memory, item by item: include/caldarium/state.h. */
-#include "caldarium/state.h"
+/* A VM's state beside its vCPUs' and its memory, item by item: include/caldarium/caldarium.h. */
+#include "caldarium/caldarium.h"
 #include "lib/vcpu/items.h"
 #include "lib/vm/vm.h"
 #include "host/host.h"
@@ -22,7 +22,7 @@ static bool has_aplic(const struct cald_vm *vm)
 
 static bool has_uart(const struct cald_vm *vm)
 {
-    return vm->has_console;
+    return vm->uart_base != CALD_NOWHERE;
 }
 
 static uint64_t vlenb(const struct cald_vm *vm)
@@ -160,6 +160,12 @@ int cald_vm_get(struct cald_vm *vm, uint32_t item, uint64_t *value)
         return has_uart(vm) ? ns16550a_get(&vm->uart, index, value) : CALD_ENOENT;
     }
     return CALD_ENOENT;
+}
+
+void cald_vm_freeze(struct cald_vm *vm, bool frozen)
+{
+    if (has_uart(vm))
+        ns16550a_freeze(&vm->uart, frozen);
 }
 
 static int set(struct cald_vm *vm, uint32_t item, uint64_t value)

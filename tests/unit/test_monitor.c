@@ -87,6 +87,41 @@ enum vm_request vm_request(struct vm *vm, enum vm_request what)
     return VM_REQUEST_NONE;
 }
 
+static struct vm *restored_from;
+static uint64_t saved;
+
+enum vm_request vm_request_restore(struct vm *vm, struct vm *from)
+{
+    restored_from = from;
+    return vm_request(vm, VM_REQUEST_RESTORE);
+}
+
+uint64_t saved_bytes(const struct vm *vm)
+{
+    (void)vm;
+    return saved;
+}
+
+const char *saved_hindrance(const struct vm *vm)
+{
+    return vm->device_count ? "it has devices" : NULL;
+}
+
+bool saved_drop(struct vm *vm)
+{
+    (void)vm;
+    saved = 0;
+    return true;
+}
+
+int monitor_host_start_from(struct vm *vm, struct vm *from)
+{
+    asked = vm;
+    restored_from = from;
+    started++;
+    return 0;
+}
+
 void vm_hurry(struct vm *vm)
 {
     atomic_store(&vm->hurried, true);
@@ -260,6 +295,50 @@ static void requests(void **state)
     assert_ptr_equal(in_front, &vms[2]);
     run("poweroff");
     assert_int_equal(powered_off, 1);
+}
+
+static void saving(void **state)
+{
+    (void)state;
+    saved = 0;
+    run("save web");
+    assert_ptr_equal(asked, &vms[0]);
+    assert_int_equal(request, VM_REQUEST_SAVE);
+    run("save db");
+    assert_says("save: db is ended: it has no state");
+    run("restore web");
+    assert_says("restore: nothing is saved of web");
+    run("drop web");
+    assert_says("drop: nothing is saved of web");
+    saved = 3 << 20;
+    run("list");
+    assert_says("saved: web, 3 MiB");
+    run("restore web");
+    assert_int_equal(request, VM_REQUEST_RESTORE);
+    assert_ptr_equal(restored_from, &vms[0]);
+    run("restore webmail from web");
+    assert_ptr_equal(asked, &vms[1]);
+    assert_ptr_equal(restored_from, &vms[0]);
+    run("restore db from web"); /* doesn't run: starts so */
+    assert_int_equal(started, 1);
+    assert_ptr_equal(asked, &vms[2]);
+    run("restore bad");
+    assert_says("restore: bad is refused: memory: too much");
+    static const char *const wrong[] = {"restore web of db", "restore web from",
+                                        "restore web from db now", "restore web db"};
+    for (unsigned n = 0; n < 4; n++) {
+        run(wrong[n]);
+        assert_says("restore: VM, or VM from OTHER is expected");
+    }
+    doing = VM_REQUEST_PAUSE;
+    run("save web");
+    assert_says("save: web is about to pause already");
+    vms[0].device_count = 1;
+    run("save web");
+    assert_says("save: web: it has devices");
+    vms[0].device_count = 0;
+    run("drop web");
+    assert_says("web: what was saved is gone, 3 MiB are free");
 }
 
 static void requests_behind_others(void **state)
@@ -496,6 +575,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(wrong_words, setup),
         cmocka_unit_test_setup(requests, setup),
+        cmocka_unit_test_setup(saving, setup),
         cmocka_unit_test_setup(requests_behind_others, setup),
         cmocka_unit_test_setup(requests_that_make_no_sense, setup),
         cmocka_unit_test_setup(tables, setup),

@@ -1,80 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A VM's state by number: what is written is read again, what no hart could hold is refused or made
  * legal, and nothing that a saved state can hold does harm. */
-#include "tests/unit/guests.h"
-
-#include "caldarium/state.h"
-#include "lib/engine/shadow/shadow.h"
-#include "riscv/csr.h"
-
-#define VLENB 16U
-
-static uint8_t hidden[ISA_EXT_COUNT], vectors[GUEST_VCPUS][32 * VLENB];
-static struct engine_ops engine;
-static bool time_closes;
-
-/* Of engine shadow, what touches a real hart. */
-static unsigned forgotten;
-void s_tables_reset(struct engine_vcpu *v)
-{
-    (void)v;
-    forgotten++;
-}
-
-static bool time_can_stand(const struct engine_vm *vm)
-{
-    (void)vm;
-    return time_closes;
-}
-
-/* A VM of engine shadow, whose state needs no hart. */
-static void describe(enum config_irqchip irqchip)
-{
-    guest_configure(16);
-    memset(hidden, 0, sizeof(hidden));
-    hidden[ISA_H] = 1;
-    engine = fake_engine;
-    engine.regs = s_regs;
-    engine.special = s_special;
-    engine.set_special = s_set_special;
-    engine.time_can_stand = time_can_stand;
-    time_closes = true;
-    guest_machine.told.vector_bytes = VLENB;
-    guest_config.irqchip = irqchip;
-    guest_config.console = CONSOLE_UART;
-    board.imsic_ids = 255;
-    guest_engine = &engine;
-    guest_make();
-    guest->eng.isa_disable = hidden;
-    guest->eng.s.has_fp = guest->eng.s.has_vector = true;
-    guest->eng.s.has_senvcfg = true;
-    guest->eng.s.scounteren = 7;
-    guest->eng.s.levels = 4;
-    guest->eng.s.envcfg = ENVCFG_FIOM | ENVCFG_CBCFE | ENVCFG_CBIE_INVAL;
-    assert_int_equal(memory_take(&guest_vm), 0);
-    for (unsigned n = 0; n < GUEST_VCPUS; n++) {
-        guest_vcpus[n].eng.s.units.vector = vectors[n];
-        guest_vcpus[n].eng.s.timer = UINT64_MAX;
-    }
-}
-
-static void uart_irq(void *owner, bool data, enum ns16550a_empty empty)
-{
-    (void)owner, (void)data, (void)empty;
-}
+#include "tests/unit/state_guest.h"
 
 static int set_up(void **state)
 {
     (void)state;
-    describe(IRQCHIP_PLIC);
-    guest->uart.irq = uart_irq;
+    describe(IRQCHIP_PLIC, 16);
+    uart_connect();
     return 0;
-}
-
-static void give_back(void)
-{
-    guest_end();
-    assert_int_equal(sim_pages_taken, 0);
 }
 
 static int tear_down(void **state)
@@ -267,24 +201,6 @@ static void test_pmu(void **state)
 #define MOST 20000
 static uint32_t items[MOST];
 
-static uint64_t random_state = 0x9e3779b97f4a7c15;
-static uint64_t random_value(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    switch (random_state >> 60) {
-    case 0:
-        return UINT64_MAX;
-    case 1 ... 6:
-        return random_state >> 8 & 0xff;
-    case 7:
-        return GUEST_RAM + (random_state & 0xffffc0);
-    default:
-        return random_state;
-    }
-}
-
 /* What was accepted once is what is read, and is accepted again, unchanged. */
 static void again(bool of_vm, struct cald_vcpu *vcpu, uint32_t item)
 {
@@ -296,60 +212,14 @@ static void again(bool of_vm, struct cald_vcpu *vcpu, uint32_t item)
     assert_int_equal(first, second);
 }
 
-static void use_everything(void)
-{
-    uint64_t value;
-    for (unsigned n = 0; n < GUEST_VCPUS; n++) {
-        struct cald_vcpu *vcpu = &guest_vcpus[n];
-        sbi_sta_update(vcpu);
-        vm_irq_show(vcpu);
-        if (guest_config.irqchip == IRQCHIP_PLIC) {
-            plic_read(&guest->plic, 0x201004 + 0x2000 * n, 4, &value);
-            plic_write(&guest->plic, 0x201004 + 0x2000 * n, 4, value);
-        } else {
-            aplic_read(&guest->aplic, 0x401c + 32 * n, 4, &value);
-        }
-        for (unsigned counter = 0; counter < PMU_COUNTERS; counter++) {
-            const uint64_t args[6] = {counter, 1, 2, 0};
-            sbi_pmu.handle(vcpu, SBI_EXT_PMU, 4, args); /* stop, to the snapshot */
-            sbi_pmu.handle(vcpu, SBI_EXT_PMU, 5, args);
-        }
-    }
-    for (unsigned reg = 0; reg < 8; reg++) {
-        ns16550a_read(&guest->uart, reg, 1, &value);
-        ns16550a_write(&guest->uart, reg, 1, value);
-    }
-    ns16550a_receive(&guest->uart, 'x');
-}
-
-static bool send(void *owner, uint8_t byte)
-{
-    (void)owner, (void)byte;
-    return true;
-}
-
-static size_t room(void *owner)
-{
-    (void)owner;
-    return random_value() & 0xfff;
-}
-
-static void nothing(void *owner)
-{
-    (void)owner;
-}
-
 static void test_random_values(void **state)
 {
     (void)state;
     static const enum config_irqchip chips[] = {IRQCHIP_PLIC, IRQCHIP_APLIC, IRQCHIP_IMSIC};
     give_back();
     for (unsigned round = 0; round < 60; round++) {
-        describe(chips[round % 3]);
-        guest->uart.send = send;
-        guest->uart.room = room;
-        guest->uart.sent = guest->uart.taken = nothing;
-        guest->uart.irq = uart_irq;
+        describe(chips[round % 3], 16);
+        uart_connect();
         uint32_t count = cald_vm_items(guest, items, MOST);
         assert_true(count > 100 && count < MOST);
         for (uint32_t n = 0; n < count; n++) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "caldarium/state.h"
+#include "caldarium/caldarium.h"
 #include "lib/vcpu/items.h"
 #include "riscv/csr.h"
 #include "riscv/isa.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A vCPU's registers by number: include/caldarium/state.h's classes up to CALD_TIMER. The vCPU is
- * put. */
+/* A vCPU's registers by number: include/caldarium/caldarium.h's classes up to CALD_TIMER. The vCPU
+ * is put. */
 #ifndef LIB_ENGINE_COMMON_ITEMS_H
 #define LIB_ENGINE_COMMON_ITEMS_H
 
