@@ -39,7 +39,8 @@ static int map(struct vm *vm)
 {
     for (unsigned n = 0; n < vm->ram_chunks; n++) {
         const struct ram_chunk *chunk = &vm->ram[n];
-        if (cald_vm_slot(vm->cald, SLOT_OF_RAM(n), chunk->gpa, chunk->size, chunk->host, 0)) {
+        if (cald_vm_slot(vm->cald, SLOT_OF_RAM(n), chunk->gpa, chunk->size, chunk->host,
+                         CALD_SLOT_PRIVATE)) {
             vm_error(vm->config->name, "property memory: no memory is left for its page tables");
             return -1;
         }

@@ -92,6 +92,7 @@
 #define SSTATUS_FS_CLEAN (2UL << 13)
 #define SSTATUS_SUM (1UL << 18)
 #define SSTATUS_MXR (1UL << 19)
+#define SSTATUS_SD (1UL << 63)
 #define SSTATUS_UXL_64 (2UL << 32)
 
 /* hstatus. */

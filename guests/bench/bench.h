@@ -37,6 +37,11 @@ void loop_sbi(uint64_t count, uint64_t extension, uint64_t function, uint64_t a0
               uint64_t a2);
 void loop_empty(uint64_t count);
 void loop_timer(uint64_t count);
+void loop_csrr(uint64_t count);
+void loop_csrw(uint64_t count);
+void loop_sie(uint64_t count);
+void loop_sum(uint64_t count);
+void loop_sfence(uint64_t count, uint64_t address);
 void loop_load(uint64_t count, uintptr_t at);
 void loop_load_byte(uint64_t count, uintptr_t at);
 void loop_store_byte(uint64_t count, uintptr_t at, uint64_t byte);

@@ -124,6 +124,12 @@ void guest_main(uint64_t hart, uint64_t tree)
     MEASURE("sbi-no-function", ROUNDS, loop_sbi(ROUNDS, SBI_EXT_HSM, 99, 0, 0, 0));
     MEASURE("sbi-slow", ROUNDS, loop_sbi(ROUNDS, SBI_EXT_HSM, 2, me, 0, 0));
     MEASURE("user-call", ROUNDS, loop_user(ROUNDS));
+    MEASURE("csrr", ROUNDS, loop_csrr(ROUNDS));
+    MEASURE("csrw", ROUNDS, loop_csrw(ROUNDS));
+    MEASURE("sie-off-on", ROUNDS, loop_sie(ROUNDS));
+    csr_clear(CSR_SSTATUS, 2);
+    MEASURE("sum-on-off", ROUNDS, loop_sum(ROUNDS));
+    MEASURE("sfence-address", ROUNDS, loop_sfence(ROUNDS, 0x81000000));
     csr_set(CSR_SIE, 2);
     csr_set(CSR_SSTATUS, 2);
     MEASURE("ipi-self", ROUNDS, loop_sbi(ROUNDS, SBI_EXT_IPI, 0, 1, me, 0));

@@ -451,6 +451,9 @@ enum {
         1 << 0, /* guests' stores are accesses of a device's registers (CALD_MMIO) */
     CALD_SLOT_LOG_DIRTY = 1 << 1, /* pages that are written are noted: cald_vm_dirty() */
     CALD_SLOT_DEVICE = 1 << 2,    /* `pages` is the physical address of a device's registers */
+    CALD_SLOT_PRIVATE = 1 << 5,   /* nobody writes to it but the VM's vCPUs, its devices and the
+                                     library: engine shadow executes from copies of its pages, which
+                                     is faster. It counts for what is there at cald_vm_start() */
 };
 
 /*

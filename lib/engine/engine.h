@@ -78,8 +78,9 @@ struct exit {
 /* Interrupts that a guest hart can be shown, by their number in sip. */
 enum guest_irq { GUEST_IRQ_SOFT = 1, GUEST_IRQ_TIMER = 5, GUEST_IRQ_EXTERNAL = 9 };
 
-/* A fence that another vCPU asked for (SBI RFENCE) or that the host owes. */
-enum fence_kind { FENCE_I, FENCE_VMA, FENCE_VMA_ASID, FENCE_ALL };
+/* A fence that another vCPU asked for (SBI RFENCE) or that the host owes. The last two are an
+ * engine's own: the copy numbered `start` goes; all that was made from the guest's tables goes. */
+enum fence_kind { FENCE_I, FENCE_VMA, FENCE_VMA_ASID, FENCE_ALL, FENCE_COPY, FENCE_TABLES };
 struct fence {
     enum fence_kind kind;
     uint64_t start, size, asid; /* guest virtual range; size UINT64_MAX or 0 with start 0: all */
@@ -199,6 +200,10 @@ struct engine_ops {
 
     /* The vCPU, loaded on this hart, and the hart forget what has gone of the VM's memory. */
     void (*forget)(struct engine_vcpu *v);
+
+    /* Somebody else than a vCPU wrote to [gpa, gpa+bytes), which is RAM. True: FENCE_TABLES is owed
+     * to all vCPUs. NULL: that is never so. */
+    bool (*wrote)(struct engine_vm *vm, uint64_t gpa, uint64_t bytes);
 
     /* The table that says where the VM's memory is, for an IOMMU to use as well; from now on what
      * is mapped stays. NULL: this engine has none of that kind, or the VM has pages that come and

@@ -158,7 +158,8 @@ void vcpu_fence_others(struct cald_vcpu *self, uint64_t mask, const struct fence
             /* The flush first: if the receiver comes back and finds our request gone, it must find
              * the flush. If it took the request before us, it answers, and flushes once too often.
              */
-            atomic_fetch_or(&to->mailbox, MAIL_FLUSH);
+            atomic_fetch_or(&to->mailbox,
+                            fence->kind > FENCE_ALL ? MAIL_FLUSH | MAIL_TABLES : MAIL_FLUSH);
             if (atomic_fetch_and(&to->fence_from, ~(1ULL << self->id)) >> self->id & 1)
                 atomic_fetch_and(&self->fence_waiting, ~(1ULL << id));
         }
@@ -198,9 +199,17 @@ uint32_t vcpu_take_mail(struct cald_vcpu *vcpu)
         ops->fence(&vcpu->eng, &(struct fence){.kind = FENCE_I});
         ops->fence(&vcpu->eng, &(struct fence){.kind = FENCE_ALL});
     }
+    if (bits & MAIL_TABLES)
+        ops->fence(&vcpu->eng, &(struct fence){.kind = FENCE_TABLES});
     if (bits & MAIL_FENCE)
         serve_fences(vcpu);
     return bits & (MAIL_WAKE | MAIL_CONTROL);
+}
+
+void hot_fence(struct engine_vcpu *eng, const struct fence *fence)
+{
+    struct cald_vcpu *vcpu = vcpu_of(eng);
+    vcpu_fence_others(vcpu, UINT64_MAX >> (64 - vcpu->vm->vcpu_count), fence);
 }
 
 /* `left` goes back without a look at the mode: this vCPU leaves the guest now, and looks again. */

@@ -32,6 +32,7 @@ struct cald_vm;
 #define MAIL_REMAP (1u << 7)    /* a page that the guest could reach has gone: forget it */
 #define MAIL_LINES (1u << 8)    /* cald_vcpu_irq(): lines_changed tells which */
 #define MAIL_FORGET (1u << 9)   /* pages of guest memory have gone: lib/vm/memory.c */
+#define MAIL_TABLES (1u << 10)  /* FENCE_TABLES is owed before the next guest instruction */
 /* Mail that ends a guest's wait for an interrupt. */
 #define MAIL_ANY (MAIL_SOFT | MAIL_EXTERNAL | MAIL_TIMER | MAIL_WAKE | MAIL_CONTROL | MAIL_LINES)
 

@@ -17,10 +17,12 @@
 
 #define PAGE_MASK (HOST_PAGE_SIZE - 1)
 #define BATCH (512 * HOST_PAGE_SIZE) /* taken away with the lock held */
-#define PUBLIC_FLAGS (CALD_SLOT_READ_ONLY | CALD_SLOT_LOG_DIRTY | CALD_SLOT_DEVICE)
+#define PUBLIC_FLAGS                                                                               \
+    (CALD_SLOT_READ_ONLY | CALD_SLOT_LOG_DIRTY | CALD_SLOT_DEVICE | CALD_SLOT_PRIVATE)
 _Static_assert((int)CALD_SLOT_READ_ONLY == (int)SLOT_READ_ONLY &&
                    (int)CALD_SLOT_LOG_DIRTY == (int)SLOT_LOG_DIRTY &&
-                   (int)CALD_SLOT_DEVICE == (int)SLOT_DEVICE,
+                   (int)CALD_SLOT_DEVICE == (int)SLOT_DEVICE &&
+                   (int)CALD_SLOT_PRIVATE == (int)SLOT_PRIVATE,
                "one set of numbers");
 
 /* Until every vCPU that could run guest code has answered mail of that number, or a later one. */
@@ -270,6 +272,15 @@ int cald_vm_dirty(struct cald_vm *vm, uint32_t number, uint64_t *bitmap, uint64_
     return CALD_OK;
 }
 
+/* What a vCPU executes of it in another form is made anew before its next instruction. */
+static void tell_engine(struct cald_vm *vm, uint64_t gpa, uint64_t bytes)
+{
+    if (!vm->eng.ops->wrote || !vm->eng.ops->wrote(&vm->eng, gpa, bytes))
+        return;
+    for (unsigned n = 0; n < vm->vcpu_count; n++)
+        vcpu_mail(&vm->vcpus[n], MAIL_TABLES);
+}
+
 /* Copies as long as there is something at gpa. */
 static enum memory_is copy(struct cald_vm *vm, uint64_t gpa, uint8_t *buffer, uint64_t bytes,
                            enum memory_how how, uint64_t *where)
@@ -285,6 +296,7 @@ static enum memory_is copy(struct cald_vm *vm, uint64_t gpa, uint8_t *buffer, ui
         if (how == MEMORY_WRITE) {
             memcpy(va, buffer, part);
             memory_wrote(&vm->eng.memory, gpa, part);
+            tell_engine(vm, gpa, part);
         } else {
             memcpy(buffer, va, part);
         }
@@ -329,6 +341,7 @@ void *vm_ram(struct cald_vm *vm, uint64_t gpa, uint64_t bytes)
     if (memory_reach(&vm->eng.memory, gpa, MEMORY_WRITE, &va, &run) != MEMORY_HERE || run < bytes)
         return NULL;
     memory_wrote(&vm->eng.memory, gpa, bytes);
+    tell_engine(vm, gpa, bytes);
     return va;
 }
 

@@ -62,7 +62,7 @@ def vm(name, *, vcpus=1, mib=256, kernel="linux", ramdisk="initramfs", bootargs=
 IMAGES = {"linux": f"{LINUX}/Image", "initramfs": f"{LINUX}/initramfs.cpio.gz",
           "programs": f"{LINUX}/test-initramfs.cpio.gz",
           **{name: f"{BUILD}/guests/{name}.bin"
-             for name in ("wild", "minikernel", "life", "hostile", "dma", "diff", "ipi", "defects", "bench", "flood", "serial", "source", "csrs", "counters")}}
+             for name in ("wild", "minikernel", "life", "hostile", "dma", "diff", "ipi", "defects", "bench", "flood", "serial", "source", "csrs", "counters", "code")}}
 
 # An endless loop, `j .`: the smallest guest there is, for tests that only want a neighbour.
 LOOP = "loop: loop { data = [6f 00 00 00]; };"

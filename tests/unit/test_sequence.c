@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include "lib/engine/shadow/shadow.h"
+#include "riscv/asm.h"
 
 #define PAGE 4096
 #define VA 0xffffffff80005000UL
@@ -77,6 +78,35 @@ static void trap_registers(void **state)
     assert_int_equal(v.gpr[0], 0);
     assert_int_equal(v.s.sepc, 0x10000); /* bit 0 is always zero */
     assert_int_equal(privileged, 0);
+}
+
+/* sstatus as kernels use it: read, interrupts and SUM off and on. The rest of it is csr.c's. */
+static void status_is_done_here(void **state)
+{
+    (void)state;
+    v.s.sstatus = SSTATUS_SPP | SSTATUS_SIE;
+    sim_csr[CSR_SSTATUS] = SSTATUS_FS;
+    put32(0, csr(CSR_SSTATUS, 2, 7, 6)); /* csrrci x6, sstatus, SIE */
+    put32(4, csr(CSR_SSTATUS, 0, 2, 7)); /* csrr x7, sstatus */
+    put32(8, csr(CSR_SATP, 0, 2, 6));
+    v.pc = VA;
+    s_go_on(&v, s_run_on(&v));
+    assert_int_equal(last, csr(CSR_SATP, 0, 2, 6));
+    assert_int_equal(v.gpr[6], SSTATUS_SPP | SSTATUS_SIE | SSTATUS_FS | SSTATUS_SD);
+    assert_int_equal(v.gpr[7], SSTATUS_SPP | SSTATUS_FS | SSTATUS_SD);
+    assert_false(v.s.stale_root);
+    v.gpr[5] = SSTATUS_SUM;
+    put32(0, csr(CSR_SSTATUS, 5, 2, 0)); /* csrs sstatus, x5 */
+    v.pc = VA;
+    s_go_on(&v, s_run_on(&v));
+    assert_true(v.s.sstatus & SSTATUS_SUM && v.s.stale_root);
+    assert_int_equal(v.gpr[0], 0);
+    v.gpr[5] = SSTATUS_SUM | SSTATUS_MXR;
+    put32(0, csr(CSR_SSTATUS, 5, 3, 0)); /* not alone SUM */
+    v.pc = VA;
+    s_go_on(&v, s_run_on(&v));
+    assert_int_equal(last, csr(CSR_SATP, 0, 2, 6));
+    assert_true(v.s.sstatus & SSTATUS_SUM);
 }
 
 static void others_are_left(void **state)
@@ -208,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(trap_registers, set_up),
+        cmocka_unit_test_setup(status_is_done_here, set_up),
         cmocka_unit_test_setup(others_are_left, set_up),
         cmocka_unit_test_setup(plain_between, set_up),
         cmocka_unit_test_setup(branches, set_up),

@@ -223,6 +223,7 @@ struct slot *slot_begin(struct memory *memory, uint64_t gpa, uint64_t size, uint
     slot->attributes = host_page_attributes(flags & SLOT_DEVICE);
     slot->number = SLOT_NO_NUMBER;
     slot->page = slot->dirty = NULL;
+    slot->code = NULL;
     atomic_store(&slot->flags, flags);
     atomic_store(&slot->mask, slot_mask_of(flags));
     if ((flags & SLOT_BY_PAGE && !(slot->page = memory_words_take(size / HOST_PAGE_SIZE))) ||

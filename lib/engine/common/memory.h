@@ -30,6 +30,7 @@ enum slot_flags {
     SLOT_READ_ONLY = 1 << 0, /* stores exit as EXIT_MMIO */
     SLOT_LOG_DIRTY = 1 << 1, /* pages that are written are noted */
     SLOT_DEVICE = 1 << 2,    /* a device's registers: no RAM */
+    SLOT_PRIVATE = 1 << 5,   /* an embedder's too: nobody but vCPUs and the library writes there */
     SLOT_BY_PAGE = 1 << 3,   /* the host is asked page by page */
     SLOT_REGISTERS = 1 << 4, /* a page of the host's that guests read as registers, without an exit:
                                 read-only, not executed, no RAM */
@@ -48,8 +49,9 @@ struct slot {
     _Atomic uint32_t flags;
     uint32_t number; /* the embedder's; SLOT_NO_NUMBER: the library's own */
     /* Words in single pages, which any host has: `page[n]` is the n-th page of them. */
-    uint64_t **page;  /* SLOT_BY_PAGE: a word for each page of the slot; see memory.c */
-    uint64_t **dirty; /* SLOT_LOG_DIRTY: a bit for each page of the slot */
+    uint64_t **page;     /* SLOT_BY_PAGE: a word for each page of the slot; see memory.c */
+    uint64_t **dirty;    /* SLOT_LOG_DIRTY: a bit for each page of the slot */
+    struct s_code *code; /* SLOT_PRIVATE: engine shadow's, of its pages (copy.h); NULL: none */
 };
 #define SLOT_NO_NUMBER UINT32_MAX
 

@@ -7,7 +7,6 @@
 #include "riscv/asm.h"
 #include "riscv/isa.h"
 
-#define SSTATUS_SD (1UL << 63)
 #define SSTATUS_WRITABLE (SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_SUM | SSTATUS_MXR)
 #define SIE_WRITABLE (IRQ_BIT(IRQ_S_SOFT) | IRQ_BIT(IRQ_S_TIMER) | IRQ_BIT(IRQ_S_EXT))
 

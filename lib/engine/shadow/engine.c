@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/engine/common/fence.h"
+#include "lib/engine/shadow/copy.h"
 #include "lib/engine/shadow/shadow.h"
 #include "host/host.h"
 #include "riscv/asm.h"
@@ -41,13 +42,14 @@ static int vm_init(struct engine_vm *vm)
 
 static void vm_fini(struct engine_vm *vm)
 {
+    s_copies_fini(vm);
     vm->s.table_pages = 0;
     memory_empty(&vm->memory);
 }
 
 static uint64_t table_bytes(const struct engine_vm *vm)
 {
-    return vm->s.table_pages * HOST_PAGE_SIZE;
+    return vm->s.table_pages * HOST_PAGE_SIZE + s_copies_bytes(vm);
 }
 
 static void vcpu_resume(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
@@ -91,6 +93,14 @@ static void fence(struct engine_vcpu *v, const struct fence *f)
 {
     if (f->kind == FENCE_I) {
         fence_i();
+        return;
+    }
+    if (f->kind == FENCE_COPY) {
+        s_copy_drop(v, f->start);
+        return;
+    }
+    if (f->kind == FENCE_TABLES) {
+        s_tables_flush(v);
         return;
     }
     bool all = fence_is_full(f);
@@ -162,6 +172,7 @@ const struct engine_ops engine_shadow = {
     .vcpu_fini = s_tables_fini,
     .vector_room = vector_room,
     .forget = s_forget,
+    .wrote = s_copies_wrote,
     .table_bytes = table_bytes,
     .vcpu_reset = s_vcpu_reset,
     .vcpu_resume = vcpu_resume,

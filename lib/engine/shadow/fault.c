@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "lib/engine/hot.h"
+#include "lib/engine/shadow/copy.h"
 #include "lib/engine/shadow/shadow.h"
 #include "host/host.h"
 #include "riscv/asm.h"
@@ -83,6 +84,21 @@ static bool large_fits(const struct slot *slot, uint64_t gpa)
            !((slot->pa + inside) & LARGE_MASK);
 }
 
+/* Loads and fetches of the present view see pages in two ways. With MXR they don't: a load that
+ * goes by X would read the copy. A change of MXR flushes. */
+static bool shows_copies(const struct engine_vcpu *v)
+{
+    return !v->s.user && !(v->s.sstatus & SSTATUS_MXR);
+}
+
+/* The entry is what a fetch of that page would enter now: it stays. */
+static bool is_for_fetch(const struct engine_vcpu *v, uint64_t entry, const struct slot *slot,
+                         uint64_t gpa, uint64_t pa, uint64_t flags)
+{
+    return entry & PTE_X &&
+           (entry == s_tables_entry(pa, flags) || entry == s_copy_entry(v, slot, gpa, flags));
+}
+
 /*
  * The page's neighbours in the guest's last-level table, as far as they are ready to be used: they
  * are entered around the page's own entry, or cleared there. `seen` becomes what was read of each.
@@ -109,25 +125,72 @@ static bool fill_neighbours(struct engine_vcpu *v, const struct s_found *found, 
         bool here = slot && place_of(v, slot, gpa, MEMORY_PEEK, &place) == MEMORY_HERE;
         uint64_t flags = here ? shadow_flags(v, pte, &place) : 0;
         bool fits = here && (!shared || flags & PTE_G);
-        entry[(int)n - (int)own] = fits ? s_tables_entry(place.pa, flags) : 0;
+        uint64_t *at = &entry[(int)n - (int)own];
+        if (fits && slot->code && flags & PTE_X && shows_copies(v)) {
+            if (is_for_fetch(v, *at, slot, gpa, place.pa, flags))
+                continue;
+            flags &= ~PTE_X;
+        }
+        if (fits && slot->code && flags & PTE_W && !s_copy_may_write(slot, gpa))
+            flags &= ~PTE_W;
+        *at = fits ? s_tables_entry(place.pa, flags) : 0;
     }
     seen[own] = found->pte;
     return true;
 }
 
+/*
+ * What is entered for this access, and how large, as far as copies of code have a say: a page of
+ * the kernel's is shown to fetches in one way and to loads and stores in another. False: nothing is
+ * entered now.
+ */
+static bool choose(struct engine_vcpu *v, const struct s_found *found, const struct slot *slot,
+                   enum s_access access, struct s_leaf *leaf)
+{
+    uint64_t pa;
+    if (access == S_FETCH && !v->s.user) {
+        leaf->shift = 12;
+        enum s_copy_show show = s_copy_fetch(v, slot, found->gpa, leaf->gva, leaf->flags, &pa);
+        if (show == S_COPY_SHOWN) {
+            leaf->pa = pa;
+            leaf->flags &= ~(PTE_R | PTE_W);
+            leaf->copy = true;
+        }
+        if (show != S_COPY_NONE)
+            return show == S_COPY_SHOWN;
+    } else if (shows_copies(v)) {
+        leaf->flags &= ~PTE_X;
+        if (access == S_LOAD)
+            s_copy_read(v, slot, found->gpa);
+    }
+    if (access == S_STORE && s_copy_write(v, slot, found->gpa) == S_COPY_AGAIN)
+        return false;
+    if (leaf->shift == LARGE_SHIFT && !s_copy_may_be_large(slot, found->gpa, leaf->flags & PTE_W))
+        leaf->shift = 12;
+    if (leaf->shift == 12 && leaf->flags & PTE_W && !s_copy_may_write(slot, found->gpa))
+        leaf->flags &= ~PTE_W;
+    return true;
+}
+
 static void fill(struct engine_vcpu *v, uint64_t gva, const struct s_found *found,
-                 const struct slot *slot, const struct place *place)
+                 const struct slot *slot, const struct place *place, enum s_access access)
 {
     uint64_t seen[S_NEIGHBOURS];
-    unsigned shift = 12, count = 1;
+    unsigned count = 1;
+    struct s_leaf leaf = {gva,  place->pa, 12, found->shift, shadow_flags(v, found->pte, place),
+                          false};
     if ((!found->pte || found->shift >= LARGE_SHIFT) && large_fits(slot, found->gpa) &&
         gva >> LARGE_SHIFT != s_trampoline_va[v->s.trampoline] >> LARGE_SHIFT)
-        shift = LARGE_SHIFT;
-    uint64_t inside = (1UL << shift) - 1;
-    struct s_leaf leaf = {gva & ~inside, place->pa & ~inside, shift, found->shift,
-                          shadow_flags(v, found->pte, place)};
+        leaf.shift = LARGE_SHIFT;
+    if (slot->code && !choose(v, found, slot, access, &leaf))
+        return;
+    uint64_t inside = (1UL << leaf.shift) - 1;
+    leaf.gva &= ~inside;
+    leaf.pa &= ~inside;
     struct s_made *made;
     uint64_t *entry = s_tables_fill(v, &leaf, &made);
+    if (leaf.copy)
+        s_copy_entered(v, entry);
     seen[0] = found->pte;
     if (found->pte && found->shift == 12 &&
         fill_neighbours(v, found, made == &v->s.shared_made, entry, seen)) {
@@ -215,7 +278,7 @@ bool s_fault(struct engine_vcpu *v, struct exit *exit)
     if (gva >> LARGE_SHIFT == s_trampoline_va[v->s.trampoline] >> LARGE_SHIFT)
         move_trampoline(v);
     v->exits[EXIT_HOT_FILL]++;
-    fill(v, gva, &found, slot, &place);
+    fill(v, gva, &found, slot, &place, access);
     sfence_vma_address(gva); /* the hart may remember that there was nothing, or less */
     return true;
 }

@@ -9,6 +9,8 @@
 #include "lib/engine/common/kick.h"
 #include "lib/engine/common/offsets.h"
 #include "lib/engine/hot.h"
+#include "lib/engine/shadow/copy.h"
+#include "lib/engine/shadow/scan.h"
 #include "lib/engine/shadow/shadow.h"
 #include "host/host.h"
 #include "lib/common/line.h"
@@ -74,6 +76,31 @@ static bool illegal_insn(struct engine_vcpu *v, uint64_t tval, uint32_t *insn)
     return true;
 }
 
+/* The ebreak is ours: it stands for `insn`, or for nothing any more (0). */
+static bool replaced(struct engine_vcpu *v, uint32_t *insn)
+{
+    s_fetch_note(v);
+    if (!s_fetch_next(v, insn) && !s_fetch_insn(v, v->pc, insn)) {
+        *insn = 0;
+        return true; /* another vCPU changed the page under us: the guest runs into it again */
+    }
+    if (*insn == INSN_EBREAK || (*insn & 0xffff) == INSN_C_EBREAK)
+        return false;
+    if (!s_scan_privileged(*insn)) {
+        s_copy_wrong(v);
+        *insn = 0;
+    }
+    return true;
+}
+
+static bool privileged(struct engine_vcpu *v, uint32_t insn, struct exit *exit)
+{
+    if (!s_privileged(v, insn) && !s_counter(v, insn))
+        return s_illegal(v, insn, exit);
+    v->exits[EXIT_HOT_PRIVILEGED]++;
+    return true;
+}
+
 /* True: answered, the guest goes on. */
 static __attribute__((noinline)) bool answer(struct engine_vcpu *v, uint64_t cause,
                                              struct exit *exit)
@@ -84,11 +111,9 @@ static __attribute__((noinline)) bool answer(struct engine_vcpu *v, uint64_t cau
     case CAUSE_ILLEGAL:
         if (!illegal_insn(v, tval, &insn))
             return true; /* another vCPU changed the page under us: the guest runs into it again */
-        if (s_privileged(v, insn) || s_counter(v, insn)) {
-            v->exits[EXIT_HOT_PRIVILEGED]++;
-            return true;
-        }
-        return s_illegal(v, insn, exit);
+        if (s_scan_privileged(insn))
+            s_copy_missed(v);
+        return privileged(v, insn, exit);
     case CAUSE_INSN_PAGE:
     case CAUSE_LOAD_PAGE:
     case CAUSE_STORE_PAGE:
@@ -99,6 +124,8 @@ static __attribute__((noinline)) bool answer(struct engine_vcpu *v, uint64_t cau
         exit->reason = EXIT_SBI; /* the kernel's: s_hot() took the others */
         return false;
     case CAUSE_BREAKPOINT:
+        if (!v->s.user && replaced(v, &insn))
+            return insn ? privileged(v, insn, exit) : true;
         exit->gva = v->pc; /* QEMU 10's stval may be another address of the same page */
         exit->reason = EXIT_BREAKPOINT;
         return false;
@@ -121,15 +148,31 @@ static __attribute__((noinline)) bool answer(struct engine_vcpu *v, uint64_t cau
     return true;
 }
 
+/* Most ebreaks stand for what the kernel does all the time: done without a look at what it is. */
+static bool goes_on(struct engine_vcpu *v)
+{
+    uint64_t pc = v->pc;
+    if (v->s.user)
+        return false;
+    s_go_on(v, s_run_on(v));
+    if (v->pc == pc)
+        return false; /* nor is a jump to itself a loss: answer() looks closer */
+    v->exits[EXIT_HOT_PRIVILEGED]++;
+    return true;
+}
+
 bool s_hot(struct engine_vcpu *v)
 {
+    uint64_t cause = csr_read(CSR_SCAUSE);
     v->pc = csr_read(CSR_SEPC);
-    if (!answer(v, csr_read(CSR_SCAUSE), v->s.exit))
-        return false;
-    if (v->s.due)
-        s_due(v);
-    if (!v->s.user)
-        s_go_on(v, s_run_on(v));
+    if (!(cause == CAUSE_BREAKPOINT && goes_on(v))) {
+        if (!answer(v, cause, v->s.exit))
+            return false;
+        if (v->s.due)
+            s_due(v);
+        if (!v->s.user)
+            s_go_on(v, s_run_on(v));
+    }
     if (v->s.stale_root)
         show_root(v);
     csr_write(CSR_SEPC, v->pc);

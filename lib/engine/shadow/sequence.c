@@ -9,6 +9,7 @@
 
 #include "lib/engine/shadow/shadow.h"
 #include "host/host.h"
+#include "riscv/asm.h"
 #include "riscv/csr.h"
 
 /* The hart's own interrupts wait while a sequence is done: so many instructions, then it ends. */
@@ -137,6 +138,32 @@ static inline bool plain(uint64_t *gpr, uint64_t *pc, uint64_t insn, uint64_t *e
 }
 
 /*
+ * Reads of sstatus (with a set of nothing), and SIE and SUM on and off: what kernels do with it.
+ * csrrs, csrrc and their immediate forms. False: another bit is touched, and nothing was done.
+ */
+static bool status(struct engine_vcpu *v, uint64_t insn)
+{
+    struct s_vcpu *s = &v->s;
+    uint64_t *gpr = v->gpr,
+             operand = insn & 1U << 14 ? insn >> 15 & 31 : *gpr_named(gpr, insn, RS1);
+    if (operand & ~(SSTATUS_SIE | SSTATUS_SUM))
+        return false;
+    uint64_t units = csr_read(CSR_SSTATUS) & (SSTATUS_FS | SSTATUS_VS);
+    uint64_t before = (s->sstatus & ~(SSTATUS_FS | SSTATUS_VS)) | units;
+    uint64_t next = insn & 1U << 12 ? before & ~operand : before | operand;
+    if ((next ^ before) & SSTATUS_SUM)
+        s->stale_root = true;
+    if (next & ~before & SSTATUS_SIE)
+        s->due = true;
+    s->sstatus = next;
+    if ((units & SSTATUS_FS) == SSTATUS_FS || (units & SSTATUS_VS) == SSTATUS_VS)
+        before |= SSTATUS_SD;
+    *gpr_named(gpr, insn, RD) = before;
+    gpr[0] = 0;
+    return true;
+}
+
+/*
  * Executes at the pc what can be done with no call of anything: this function has no stack frame,
  * which matters here. Returns 0, or a privileged instruction that stopped it, or AFTER_SRET with
  * interrupts to be looked at.
@@ -204,6 +231,8 @@ void s_go_on(struct engine_vcpu *v, uint64_t insn)
     for (unsigned n = 0; n < OTHERS_MAX && insn; n++) {
         if (insn == AFTER_SRET)
             s->due = true;
+        else if (insn >> 20 == CSR_SSTATUS && insn & 2U << 12 && status(v, insn))
+            v->pc += 4;
         else if (!s_privileged(v, (uint32_t)insn))
             return;
         if (s->due)

@@ -129,6 +129,7 @@ struct s_leaf {
     unsigned whole; /* log2 of the guest's own page, of which this may be a piece */
     uint64_t flags; /* PTE_* permissions and the region's attributes; with PTE_G it is for all roots
                        of the kernel's views */
+    bool copy;      /* of a page of code: copy.h */
 };
 /* Enters it in the present root. The hart may remember what was there before: a fence for the one
  * address that was missed is the caller's. Returns where the entry is, and in `made` what its table

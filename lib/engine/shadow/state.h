@@ -14,6 +14,8 @@
 #define S_SPACES 10       /* guest address spaces that a vCPU keeps tables for */
 #define S_FETCH_LINES 4
 #define S_NEIGHBOURS 16 /* entries filled around a missed one: a part of a table, aligned */
+#define S_COPIES 1024   /* copies of pages of code that a VM has, at most */
+#define S_COPY_USES 2   /* places where a vCPU shows a copy of a page of code, as a rule */
 #define S_SOURCES 256   /* runs of entries that a vCPU can tell what they were made from */
 
 #define S_TRAMPOLINES 4
@@ -44,6 +46,14 @@ struct s_vm {
     uint32_t scounteren, counters; /* bits that stick; counters that it may read */
     bool adue; /* accessed and dirty bits are set by the walk (Svadu); else it faults (Svade) */
     uint64_t envcfg; /* bits of senvcfg that this VM's guests have */
+    struct s_copies *copies;
+    bool has_devices; /* that may write to its memory */
+};
+
+/* Where a vCPU's tables show a copy of a page of code; `more`: in other places besides. */
+struct s_copy_use {
+    uint64_t *entry[S_COPY_USES];
+    bool more;
 };
 
 /* What a run of shadow entries was made from: source.c. */
@@ -139,14 +149,16 @@ struct s_vcpu {
     struct s_space *space;  /* S_SPACES of them, in a page of their own with fetch[] */
     struct s_space *current;
     uint64_t stamp;
-    uint64_t gone_seen;         /* of memory.gone_count: so many it has forgotten */
-    struct s_fetch_line *fetch; /* S_FETCH_LINES */
-    uint8_t fetch_local;        /* of each, a bit: the guest has not mapped it as global */
-    unsigned trampoline;        /* which of the trampolines holds Caldarium's way in and out */
-    uint8_t usable;             /* while loaded: a set of the trampolines that its hart has */
-    uint64_t own_root;          /* while loaded: satp for Caldarium in a run; 0: the host's own */
-    const uint64_t *way;        /* that one's of s_machine.way[] */
-    uint8_t levels;             /* of roots for the guest without paging: its VM's */
+    uint64_t gone_seen;          /* of memory.gone_count: so many it has forgotten */
+    struct s_fetch_line *fetch;  /* S_FETCH_LINES */
+    struct s_copy_use *copy_use; /* of each copy */
+    uint16_t copy_shown;         /* the one that is being entered */
+    uint8_t fetch_local;         /* of each, a bit: the guest has not mapped it as global */
+    unsigned trampoline;         /* which of the trampolines holds Caldarium's way in and out */
+    uint8_t usable;              /* while loaded: a set of the trampolines that its hart has */
+    uint64_t own_root;           /* while loaded: satp for Caldarium in a run; 0: the host's own */
+    const uint64_t *way;         /* that one's of s_machine.way[] */
+    uint8_t levels;              /* of roots for the guest without paging: its VM's */
     uint16_t first_asid; /* of those that its roots have; 0: none, each change of root flushes */
     struct s_hart_page *page; /* while loaded: its hart's */
     unsigned last_hart;       /* where it ran last, and one; 0: nowhere since its start */

@@ -81,6 +81,7 @@ void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     s->space = old.space;
     s->fetch = old.fetch;
     s->source = old.source;
+    s->copy_use = old.copy_use;
     s->levels = old.levels;
     s->first_asid = old.first_asid;
     s_trampoline_choose(v, 0);

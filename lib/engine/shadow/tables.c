@@ -15,6 +15,7 @@
  *
  * Levels are numbered from the last one up: entries at level 0 are 4 KiB, at level 1 2 MiB.
  */
+#include "lib/engine/shadow/copy.h"
 #include "lib/engine/shadow/shadow.h"
 #include "host/host.h"
 #include "riscv/asm.h"
@@ -172,7 +173,7 @@ int s_tables_init(struct engine_vcpu *v)
     s_trampoline_choose(v, s->trampoline);
     s->source = host_pages_alloc(SOURCE_BYTES, HOST_PAGE_SIZE);
     if (!s->source || !(s->next = take_page(v)) || !(s->space = take_page(v)) ||
-        !fill_pool(v, pool_pages(v->vm))) {
+        !fill_pool(v, pool_pages(v->vm)) || !s_copies_take(v)) {
         s_tables_fini(v);
         return -1;
     }
@@ -201,6 +202,7 @@ void s_tables_fini(struct engine_vcpu *v)
     give_page(s->space);
     if (s->source)
         host_pages_free(s->source, SOURCE_BYTES);
+    s_copies_give(v);
     s->pages = 0;
     s->next = NULL;
     s->space = NULL;

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/engine/shadow/copy.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "caldarium/host.h"
+#include "lib/common/lock.h"
+#include "lib/engine/hot.h"
+#include "lib/engine/shadow/scan.h"
+#include "riscv/asm.h"
+
+/* What is known of a page: struct s_code.page. */
+#define SLOT 0x0fffu     /* the number of its copy; 0: none */
+#define STALE 0x1000u    /* that copy may be of what the page was before */
+#define GOING 0x2000u    /* that copy is being dropped */
+#define PLAIN 0x4000u    /* holds nothing to replace, as it was when nobody could write it */
+#define WRITABLE 0x8000u /* a vCPU may have it writable */
+
+/* And of 2 MiB of them: struct s_code.block. */
+#define HAS_CODE 1u       /* the kernel executes here: no large entries for it */
+#define WRITABLE_LARGE 2u /* as WRITABLE, for all of its pages */
+
+#define PPN (SATP_PPN_MASK << PTE_PPN_SHIFT)
+#define BLOCK_SHIFT 21
+#define POOL_RAM_SHIFT 19 /* a copy for 512 KiB of RAM, within bounds */
+#define POOL_MIN 128
+#define POOL_MAX S_COPIES
+
+/* A page that is executed, and read or written, in turn costs more than the firmware does: after so
+ * many turns within a second it is left as it is until the next one. */
+#define RECENT 64
+#define ROUNDS_MAX 8
+
+struct recent {
+    const _Atomic uint32_t *page;
+    uint64_t since; /* host time */
+    unsigned rounds;
+};
+
+struct s_copy {
+    _Atomic uint32_t *page; /* whose copy it is: its word; NULL: free */
+    uint16_t *code;
+    uint64_t pa;
+};
+
+struct s_copies {
+    struct lock lock; /* of all this; tried, never waited for: whoever holds it waits for others */
+    unsigned count, next;
+    struct s_code *code; /* of each slot that has such */
+    bool tidying;        /* marks of writable pages are being taken away */
+    struct recent recent[RECENT];
+    struct s_copy copy[]; /* count of them; 0 is none */
+};
+
+static uint64_t header_bytes(unsigned count)
+{
+    return sizeof(struct s_copies) + count * sizeof(struct s_copy);
+}
+
+/* What is known of a slot's pages. It stays until the VM ends, also where the slot does before. */
+struct s_code {
+    struct s_code *next;
+    uint64_t pages, blocks;
+    _Atomic uint32_t *page, *block; /* a word for each page, and for each 2 MiB */
+};
+
+/* Nobody but the VM's vCPUs and the library writes there. */
+static bool is_private(const struct slot *slot)
+{
+    return slot_size(slot) && slot->va && slot_flags(slot) & SLOT_PRIVATE;
+}
+
+static unsigned pool(const struct engine_vm *vm)
+{
+    uint64_t ram = 0;
+    for (unsigned n = 0; n < vm->memory.slots; n++)
+        ram += is_private(&vm->memory.slot[n]) ? slot_size(&vm->memory.slot[n]) : 0;
+    uint64_t count = ram >> POOL_RAM_SHIFT;
+    return !ram ? 0 : count < POOL_MIN ? POOL_MIN : count > POOL_MAX ? POOL_MAX : (unsigned)count;
+}
+
+static bool init_slot(struct s_copies *copies, struct slot *slot)
+{
+    struct s_code *code = host_pages_alloc(sizeof(*code), HOST_PAGE_SIZE);
+    if (!code)
+        return false;
+    code->next = copies->code;
+    copies->code = code;
+    code->pages = slot_size(slot) / HOST_PAGE_SIZE;
+    code->blocks =
+        ((slot->gpa + slot_size(slot) - 1) >> BLOCK_SHIFT) - (slot->gpa >> BLOCK_SHIFT) + 1;
+    code->page = host_pages_alloc(code->pages * sizeof(*code->page), HOST_PAGE_SIZE);
+    code->block = host_pages_alloc(code->blocks * sizeof(*code->block), HOST_PAGE_SIZE);
+    slot->code = code;
+    return code->page && code->block;
+}
+
+static bool init_slots(struct engine_vm *vm)
+{
+    for (unsigned n = 0; n < vm->memory.slots; n++) {
+        struct slot *slot = &vm->memory.slot[n];
+        vm->s.has_devices |= slot_size(slot) && slot_flags(slot) & SLOT_DEVICE;
+        if (is_private(slot) && !init_slot(vm->s.copies, slot))
+            return false;
+    }
+    return true;
+}
+
+static bool init(struct engine_vm *vm)
+{
+    unsigned count = pool(vm);
+    if (!count)
+        return true;
+    struct s_copies *copies = host_pages_alloc(header_bytes(count), HOST_PAGE_SIZE);
+    vm->s.copies = copies;
+    if (!copies)
+        return false;
+    copies->count = count;
+    copies->next = 1;
+    for (unsigned n = 1; n < count; n++) {
+        copies->copy[n].code = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+        if (!copies->copy[n].code)
+            return false;
+        copies->copy[n].pa = host_pa(copies->copy[n].code);
+    }
+    return init_slots(vm);
+}
+
+static uint64_t use_bytes(const struct engine_vm *vm)
+{
+    return vm->s.copies ? vm->s.copies->count * sizeof(struct s_copy_use) : 0;
+}
+
+bool s_copies_take(struct engine_vcpu *v)
+{
+    if (!v->vm->s.copies && !init(v->vm))
+        return false;
+    if (v->vm->s.copies)
+        v->s.copy_use = host_pages_alloc(use_bytes(v->vm), HOST_PAGE_SIZE);
+    return !v->vm->s.copies || v->s.copy_use;
+}
+
+void s_copies_give(struct engine_vcpu *v)
+{
+    if (v->s.copy_use)
+        host_pages_free(v->s.copy_use, use_bytes(v->vm));
+    v->s.copy_use = NULL;
+}
+
+static void give(void *pages, uint64_t bytes)
+{
+    if (pages)
+        host_pages_free(pages, bytes);
+}
+
+void s_copies_fini(struct engine_vm *vm)
+{
+    struct s_copies *copies = vm->s.copies;
+    if (!copies)
+        return;
+    for (struct s_code *code = copies->code, *next; code; code = next) {
+        next = code->next;
+        give((void *)code->page, code->pages * sizeof(*code->page));
+        give((void *)code->block, code->blocks * sizeof(*code->block));
+        give(code, sizeof(*code));
+    }
+    for (unsigned n = 1; n < copies->count; n++)
+        give(copies->copy[n].code, HOST_PAGE_SIZE);
+    for (unsigned n = 0; n < vm->memory.slots; n++)
+        vm->memory.slot[n].code = NULL;
+    give(copies, header_bytes(copies->count));
+    vm->s.copies = NULL;
+}
+
+uint64_t s_copies_bytes(const struct engine_vm *vm)
+{
+    const struct s_copies *copies = vm->s.copies;
+    if (!copies)
+        return 0;
+    uint64_t bytes = header_bytes(copies->count) + copies->count * HOST_PAGE_SIZE;
+    for (const struct s_code *code = copies->code; code; code = code->next)
+        bytes +=
+            sizeof(*code) + code->pages * sizeof(*code->page) + code->blocks * sizeof(*code->block);
+    return bytes;
+}
+
+static _Atomic uint32_t *word_of(const struct slot *slot, uint64_t gpa)
+{
+    return &slot->code->page[(gpa - slot->gpa) / HOST_PAGE_SIZE];
+}
+
+static _Atomic uint32_t *block_of(const struct slot *slot, uint64_t gpa)
+{
+    return &slot->code->block[(gpa >> BLOCK_SHIFT) - (slot->gpa >> BLOCK_SHIFT)];
+}
+
+bool s_copies_wrote(struct engine_vm *vm, uint64_t gpa, uint64_t bytes)
+{
+    bool stale = false;
+    const struct slot *slot = vm->s.copies ? memory_slot(&vm->memory, gpa) : NULL;
+    if (!slot || !slot->code)
+        return false;
+    for (uint64_t at = gpa & ~(HOST_PAGE_SIZE - 1); at < gpa + bytes; at += HOST_PAGE_SIZE) {
+        _Atomic uint32_t *page = word_of(slot, at);
+        if (atomic_load(page) & SLOT) {
+            atomic_fetch_or(page, STALE);
+            stale = true;
+        }
+        atomic_fetch_and(page, ~PLAIN);
+    }
+    return stale;
+}
+
+static const uint16_t *original(const struct slot *slot, uint64_t gpa)
+{
+    return (const uint16_t *)(slot->va + ((gpa & ~(HOST_PAGE_SIZE - 1)) - slot->gpa));
+}
+
+/* ---- Turns ----------------------------------------------------------------------------------- */
+
+static struct recent *recent_of(struct s_copies *copies, const _Atomic uint32_t *page)
+{
+    return &copies->recent[((uintptr_t)page / sizeof(*page)) % RECENT];
+}
+
+/* The page's use has changed. Not exact where vCPUs meet here: it is a measure. */
+static void note_turn(struct s_copies *copies, const _Atomic uint32_t *page)
+{
+    struct recent *recent = recent_of(copies, page);
+    uint64_t now = host_time();
+    if (recent->page != page || now - recent->since > host_timebase())
+        *recent = (struct recent){page, now, 0};
+    recent->rounds++;
+}
+
+static bool turns_too_often(struct s_copies *copies, const _Atomic uint32_t *page)
+{
+    const struct recent *recent = recent_of(copies, page);
+    return recent->page == page && recent->rounds > ROUNDS_MAX &&
+           host_time() - recent->since <= host_timebase();
+}
+
+/* ---- Dropping -------------------------------------------------------------------------------- */
+
+/*
+ * The copy goes, on all vCPUs of the VM. While that lasts its page's word says so, and nobody
+ * enters the copy, or the page as writable. The lock is held.
+ */
+static void drop(struct engine_vcpu *v, unsigned number)
+{
+    struct s_copy *copy = &v->vm->s.copies->copy[number];
+    if (!copy->page)
+        return;
+    atomic_fetch_or(copy->page, GOING);
+    hot_fence(v, &(struct fence){.kind = FENCE_COPY, .start = number});
+    atomic_fetch_and(copy->page, ~(SLOT | GOING | STALE));
+    copy->page = NULL;
+}
+
+void s_copy_drop(struct engine_vcpu *v, uint64_t number)
+{
+    struct s_vcpu *s = &v->s;
+    struct s_copy_use *use = &s->copy_use[number];
+    uint64_t leaf = s_tables_entry(v->vm->s.copies->copy[number].pa, 0) & PPN;
+    for (unsigned n = 0; n < S_COPY_USES; n++) {
+        /* The table may have been given to something else since: then it holds another address. */
+        if (use->entry[n] && (*use->entry[n] & PPN) == leaf)
+            *use->entry[n] = 0;
+        use->entry[n] = NULL;
+    }
+    if (use->more)
+        s_tables_flush(v);
+    else
+        sfence_vma_all();
+    use->more = false;
+}
+
+uint64_t s_copy_entry(const struct engine_vcpu *v, const struct slot *slot, uint64_t gpa,
+                      uint64_t flags)
+{
+    uint32_t now = atomic_load_explicit(word_of(slot, gpa), memory_order_relaxed);
+    if (!(now & SLOT) || now & GOING)
+        return 0;
+    return s_tables_entry(v->vm->s.copies->copy[now & SLOT].pa, flags & ~(PTE_R | PTE_W));
+}
+
+void s_copy_entered(struct engine_vcpu *v, uint64_t *entry)
+{
+    uint64_t leaf = *entry & PPN;
+    struct s_copy_use *use = &v->s.copy_use[v->s.copy_shown];
+    fence_i(); /* this hart may remember what was in the page before */
+    for (unsigned n = 0; n < S_COPY_USES; n++) {
+        if (use->entry[n] && use->entry[n] != entry && (*use->entry[n] & PPN) == leaf)
+            continue;
+        use->entry[n] = entry;
+        return;
+    }
+    use->more = true;
+}
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+bool s_copy_may_write(const struct slot *slot, uint64_t gpa)
+{
+    _Atomic uint32_t *page = word_of(slot, gpa);
+    uint32_t before = atomic_load(page);
+    while (before != WRITABLE) {
+        if (before & SLOT)
+            return false;
+        if (atomic_compare_exchange_weak(page, &before, WRITABLE))
+            break;
+    }
+    return true;
+}
+
+/* The page's copy goes, if it has one; or it doesn't now, and the guest runs into it again. */
+static void drop_of(struct engine_vcpu *v, _Atomic uint32_t *page)
+{
+    struct s_copies *copies = v->vm->s.copies;
+    if (!lock_try(&copies->lock))
+        return;
+    unsigned number = atomic_load(page) & SLOT;
+    if (number) {
+        note_turn(copies, page);
+        drop(v, number);
+    }
+    lock_release(&copies->lock);
+}
+
+enum s_copy_show s_copy_write(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa)
+{
+    if (s_copy_may_write(slot, gpa))
+        return S_COPY_NONE;
+    drop_of(v, word_of(slot, gpa));
+    return S_COPY_AGAIN;
+}
+
+bool s_copy_may_be_large(const struct slot *slot, uint64_t gpa, bool writable)
+{
+    _Atomic uint32_t *block = block_of(slot, gpa);
+    uint32_t before = atomic_load(block);
+    if (before & HAS_CODE)
+        return false;
+    return !writable || before & WRITABLE_LARGE ||
+           !(atomic_fetch_or(block, WRITABLE_LARGE) & HAS_CODE);
+}
+
+/*
+ * Nobody has anything writable any more. The marks go first: whoever makes a page writable from now
+ * on marks it anew, and what was entered before goes with the tables. Nobody believes that a mark
+ * is missing until then. The lock is held.
+ */
+static void tidy(struct engine_vcpu *v)
+{
+    struct s_copies *copies = v->vm->s.copies;
+    copies->tidying = true;
+    for (const struct s_code *code = copies->code; code; code = code->next) {
+        for (uint64_t i = 0; i < code->pages; i++) {
+            if (atomic_load_explicit(&code->page[i], memory_order_relaxed) & WRITABLE)
+                atomic_fetch_and(&code->page[i], ~WRITABLE);
+        }
+        for (uint64_t i = 0; i < code->blocks; i++)
+            atomic_fetch_and(&code->block[i], ~WRITABLE_LARGE);
+    }
+    hot_fence(v, &(struct fence){.kind = FENCE_TABLES});
+    copies->tidying = false;
+}
+
+/* ---- Fetching -------------------------------------------------------------------------------- */
+
+/* The page has what the copy was made from. */
+static bool same(const uint16_t *page, const uint16_t *code)
+{
+    for (unsigned n = 0; n < S_SCAN_HALVES; n++) {
+        if (page[n] == code[n])
+            continue;
+        uint32_t insn = page[n] | (uint32_t)(n + 1 < S_SCAN_HALVES ? page[n + 1] : 0) << 16;
+        if (!s_scan_privileged(insn))
+            return false;
+    }
+    return true;
+}
+
+/* The oldest goes. The lock is held. 0: others had to be waited for. */
+static unsigned take(struct engine_vcpu *v)
+{
+    struct s_copies *copies = v->vm->s.copies;
+    unsigned number = copies->next;
+    copies->next = number + 1 < copies->count ? number + 1 : 1;
+    if (!copies->copy[number].page)
+        return number;
+    drop(v, number);
+    copies->next = number;
+    return 0;
+}
+
+/* Other vCPUs may write to it meanwhile: then the copy is not used. */
+static void copy_page(uint16_t *to, const uint16_t *from)
+{
+    uint64_t *out = (uint64_t *)(void *)to;
+    const volatile uint64_t *in = (const volatile uint64_t *)(const void *)from;
+    for (unsigned n = 0; n < HOST_PAGE_SIZE / sizeof(*out); n++)
+        out[n] = in[n];
+}
+
+/* Makes a copy of the page, in which an instruction starts at `known`. The lock is held. */
+static enum s_copy_show make(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa,
+                             unsigned known)
+{
+    struct s_copies *copies = v->vm->s.copies;
+    _Atomic uint32_t *page = word_of(slot, gpa);
+    uint32_t before = atomic_load(page);
+    if (before & SLOT)
+        return S_COPY_AGAIN; /* another vCPU was first */
+    if (copies->tidying)
+        return S_COPY_NONE;
+    if (before & WRITABLE || atomic_load(block_of(slot, gpa)) & WRITABLE_LARGE) {
+        tidy(v);
+        return S_COPY_AGAIN;
+    }
+    unsigned number = take(v);
+    if (!number)
+        return S_COPY_AGAIN;
+    struct s_copy *copy = &copies->copy[number];
+    copy_page(copy->code, original(slot, gpa));
+    uint32_t now = number;
+    if (!s_scan_replace(copy->code, known))
+        now = PLAIN;
+    if (!atomic_compare_exchange_strong(page, &before, now))
+        return S_COPY_AGAIN; /* it became writable meanwhile */
+    if (now == number)
+        copy->page = page;
+    return S_COPY_AGAIN;
+}
+
+/* A device may write what no vCPU can: see docs/shadow.md. */
+static bool devices_may_write(const struct engine_vcpu *v, uint64_t flags)
+{
+    return v->vm->s.has_devices && (flags & PTE_W || !(v->s.satp >> SATP_MODE_SHIFT));
+}
+
+enum s_copy_show s_copy_fetch(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa,
+                              uint64_t gva, uint64_t flags, uint64_t *pa)
+{
+    struct s_copies *copies = v->vm->s.copies;
+    if (!(atomic_load(block_of(slot, gpa)) & HAS_CODE)) /* from now on no large entry is made */
+        atomic_fetch_or(block_of(slot, gpa), HAS_CODE);
+    if (v->s.sstatus & SSTATUS_MXR || devices_may_write(v, flags))
+        return S_COPY_NONE;
+    _Atomic uint32_t *page = word_of(slot, gpa);
+    uint32_t now = atomic_load(page);
+    unsigned number = now & SLOT;
+    if (now & PLAIN || turns_too_often(copies, page))
+        return S_COPY_NONE;
+    if (now & GOING)
+        return S_COPY_AGAIN;
+    if (number) {
+        struct s_copy *copy = &copies->copy[number];
+        if (now & STALE) /* before the look: who writes meanwhile leaves it again */
+            atomic_fetch_and(page, ~STALE);
+        if ((v->vm->s.has_devices || now & STALE) && !same(original(slot, gpa), copy->code)) {
+            drop_of(v, page);
+            return S_COPY_AGAIN;
+        }
+        v->s.copy_shown = (uint16_t)number;
+        *pa = copy->pa;
+        return S_COPY_SHOWN;
+    }
+    if (!s_scan_possible(original(slot, gpa))) {
+        /* Who makes it writable takes the mark away, and who wrote it meanwhile has left its own.
+         */
+        if (!(now & WRITABLE))
+            atomic_compare_exchange_strong(page, &now, PLAIN);
+        return S_COPY_NONE;
+    }
+    enum s_copy_show show = S_COPY_AGAIN;
+    if (lock_try(&copies->lock)) {
+        show = make(v, slot, gpa, gva & (HOST_PAGE_SIZE - 1));
+        lock_release(&copies->lock);
+    }
+    return show;
+}
+
+void s_copy_read(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa)
+{
+    _Atomic uint32_t *page = word_of(slot, gpa);
+    if (atomic_load_explicit(page, memory_order_relaxed) & SLOT)
+        note_turn(v->vm->s.copies, page);
+}
+
+/* ---- Where the replacement and the page differ ------------------------------------------------
+ */
+
+static _Atomic uint32_t *word_at_pc(struct engine_vcpu *v)
+{
+    struct s_found found;
+    if (v->s.user || s_translate(v, v->pc, S_FETCH, &found))
+        return NULL;
+    const struct slot *slot = memory_slot(&v->vm->memory, found.gpa);
+    return slot && slot->code ? word_of(slot, found.gpa) : NULL;
+}
+
+void s_copy_missed(struct engine_vcpu *v)
+{
+    struct s_copies *copies = v->vm->s.copies;
+    _Atomic uint32_t *page = word_at_pc(v);
+    if (!page || turns_too_often(copies, page) || !lock_try(&copies->lock))
+        return;
+    uint32_t now = atomic_load(page);
+    if (now & SLOT) {
+        s_scan_replace_one(copies->copy[now & SLOT].code, v->pc & (HOST_PAGE_SIZE - 1));
+        fence_i();
+    } else {
+        /* Its next fetch asks for a copy. */
+        note_turn(copies, page);
+        atomic_fetch_and(page, ~PLAIN);
+        s_tables_flush_page(v, v->pc & ~(HOST_PAGE_SIZE - 1), true, 0);
+    }
+    lock_release(&copies->lock);
+}
+
+void s_copy_wrong(struct engine_vcpu *v)
+{
+    _Atomic uint32_t *page = word_at_pc(v);
+    if (page)
+        drop_of(v, page);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Execution copies: when a page of code has one, and what ends it. */
+#include "tests/unit/unit.h"
+
+#include "lib/engine/hot.h"
+#include "lib/engine/shadow/copy.h"
+#include "lib/engine/shadow/scan.h"
+
+#define RAM 0x80000000UL
+#define PAGES 1024UL /* 4 MiB */
+#define PA 0x90000000UL
+#define CSRR 0x10002573u
+#define C_RET 0x8082u
+
+static _Alignas(4096) uint16_t memory[PAGES][S_SCAN_HALVES];
+static struct engine_vm vm;
+static struct engine_vcpu v;
+static unsigned fences, resets;
+static uint64_t fenced, shown;
+
+/* All vCPUs: this one. */
+void hot_fence(struct engine_vcpu *vcpu, const struct fence *fence)
+{
+    fences++;
+    if (fence->kind == FENCE_TABLES)
+        resets++;
+    else
+        s_copy_drop(vcpu, fence->start);
+    fenced = fence->start;
+}
+
+void s_tables_flush(struct engine_vcpu *vcpu)
+{
+    (void)vcpu;
+    resets++;
+}
+
+void s_tables_flush_page(struct engine_vcpu *vcpu, uint64_t gva, bool any, uint64_t asid)
+{
+    (void)vcpu, (void)gva, (void)any, (void)asid;
+}
+
+static uint64_t at(unsigned page)
+{
+    return RAM + page * 4096UL;
+}
+
+static enum s_copy_show fetch(unsigned page)
+{
+    v.pc = at(page);
+    return s_copy_fetch(&v, &vm.memory.slot[0], at(page), at(page), PTE_X, &shown);
+}
+
+/* Until something can be entered. */
+static enum s_copy_show fetch_until(unsigned page)
+{
+    enum s_copy_show show = S_COPY_AGAIN;
+    for (unsigned n = 0; show == S_COPY_AGAIN && n < 8; n++)
+        show = fetch(page);
+    return show;
+}
+
+static const uint16_t *copy_at(uint64_t pa)
+{
+    return host_va(pa);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&vm, 0, sizeof(vm));
+    memset(&v, 0, sizeof(v));
+    for (unsigned page = 0; page < PAGES; page++) {
+        memory[page][0] = CSRR & 0xffff;
+        memory[page][1] = CSRR >> 16;
+        for (unsigned n = 2; n < S_SCAN_HALVES; n++)
+            memory[page][n] = C_RET;
+    }
+    struct slot *slot = &vm.memory.slot[0];
+    slot->gpa = RAM;
+    slot->pa = PA;
+    slot->va = (uint8_t *)memory;
+    slot->size = sizeof(memory);
+    slot->flags = SLOT_PRIVATE;
+    slot->mask = slot_mask_of(SLOT_PRIVATE);
+    vm.memory.slots = 1;
+    v.vm = &vm;
+    fences = resets = 0;
+    return s_copies_take(&v) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    s_copies_give(&v);
+    s_copies_fini(&vm);
+    return 0;
+}
+
+static void test_shown_with_its_replacement(void **state)
+{
+    (void)state;
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_equal(copy_at(shown)[0], INSN_C_EBREAK);
+    assert_int_equal(copy_at(shown)[1], CSRR >> 16);
+    assert_int_equal(copy_at(shown)[2], C_RET);
+    assert_int_equal(memory[3][0], CSRR & 0xffff);
+    assert_int_equal(fences, 0); /* nobody had it writable */
+}
+
+static void test_nothing_to_replace(void **state)
+{
+    (void)state;
+    memory[5][0] = memory[5][1] = C_RET;
+    assert_int_equal(fetch_until(5), S_COPY_NONE);
+    memory[6][0] = 0x2573; /* looks like one, and is the end of the page before */
+    memory[6][1] = 0x0000;
+    assert_int_equal(fetch_until(6), S_COPY_NONE);
+}
+
+static void test_a_store_ends_it_first(void **state)
+{
+    (void)state;
+    uint64_t entry = 0;
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    entry = s_copy_entry(&v, &vm.memory.slot[0], at(3), PTE_V | PTE_R | PTE_X);
+    assert_int_equal(entry & (PTE_R | PTE_X), PTE_X);
+    s_copy_entered(&v, &entry);
+    assert_false(s_copy_may_write(&vm.memory.slot[0], at(3)));
+    assert_int_equal(s_copy_write(&v, &vm.memory.slot[0], at(3)), S_COPY_AGAIN);
+    assert_int_equal(entry, 0);
+    assert_int_equal(s_copy_write(&v, &vm.memory.slot[0], at(3)), S_COPY_NONE);
+    /* And now nobody may keep it writable. */
+    memory[3][0] = C_RET;
+    memory[3][1] = C_RET;
+    assert_int_equal(resets, 0);
+    assert_int_equal(fetch_until(3), S_COPY_NONE);
+    memory[3][0] = CSRR & 0xffff;
+    memory[3][1] = CSRR >> 16;
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_equal(resets, 1);
+}
+
+static void test_more_places_than_are_noted(void **state)
+{
+    (void)state;
+    uint64_t entry[S_COPY_USES + 1];
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    for (unsigned n = 0; n <= S_COPY_USES; n++) {
+        entry[n] = s_copy_entry(&v, &vm.memory.slot[0], at(3), PTE_V | PTE_X);
+        s_copy_entered(&v, &entry[n]);
+    }
+    s_copy_write(&v, &vm.memory.slot[0], at(3));
+    assert_int_equal(resets, 1); /* all tables go */
+}
+
+static void test_large_entries(void **state)
+{
+    (void)state;
+    const struct slot *slot = &vm.memory.slot[0];
+    assert_true(s_copy_may_be_large(slot, at(3), true));
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_equal(resets, 1);
+    assert_false(s_copy_may_be_large(slot, at(9), true));
+    assert_false(s_copy_may_be_large(slot, at(9), false));
+    assert_true(s_copy_may_be_large(slot, at(600), true)); /* the next 2 MiB */
+}
+
+static void test_what_others_write(void **state)
+{
+    (void)state;
+    uint64_t before;
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    before = shown;
+    assert_true(s_copies_wrote(&vm, at(3) + 100, 4));
+    assert_false(s_copies_wrote(&vm, at(4), 4));
+    assert_int_equal(fetch(3), S_COPY_SHOWN); /* it was the same */
+    assert_int_equal(shown, before);
+    memory[3][50] = 0x0001;
+    assert_true(s_copies_wrote(&vm, at(2) + 4000, 200));
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_equal(copy_at(shown)[50], 0x0001);
+}
+
+static void test_devices(void **state)
+{
+    (void)state;
+    vm.s.has_devices = true;
+    v.s.satp = SATP_MODE_SV39 << SATP_MODE_SHIFT;
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    memory[3][50] = 0x0001; /* nobody told */
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_equal(copy_at(shown)[50], 0x0001);
+    assert_int_equal(s_copy_fetch(&v, &vm.memory.slot[0], at(4), at(4), PTE_X | PTE_W, &shown),
+                     S_COPY_NONE);
+    v.s.satp = 0;
+    assert_int_equal(fetch_until(3), S_COPY_NONE);
+}
+
+static void test_the_oldest_goes(void **state)
+{
+    (void)state;
+    uint64_t first, last = 0;
+    unsigned have = 0;
+    assert_int_equal(fetch_until(0), S_COPY_SHOWN);
+    first = shown;
+    while (last != first && have < PAGES - 1) {
+        assert_int_equal(fetch_until(++have), S_COPY_SHOWN);
+        last = shown;
+    }
+    assert_int_equal(have, 127); /* 128 at least, and number 0 is none */
+    assert_int_equal(fences, 1);
+    assert_int_equal(s_copy_entry(&v, &vm.memory.slot[0], at(0), PTE_X), 0);
+    assert_int_not_equal(s_copy_entry(&v, &vm.memory.slot[0], at(1), PTE_X), 0);
+}
+
+static void test_turns(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 9; n++) {
+        assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+        s_copy_write(&v, &vm.memory.slot[0], at(3));
+        assert_int_equal(s_copy_write(&v, &vm.memory.slot[0], at(3)), S_COPY_NONE);
+    }
+    assert_int_equal(fetch_until(3), S_COPY_NONE);
+    assert_int_equal(fetch_until(4), S_COPY_SHOWN);
+    sim_time += host_timebase() + 1;
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+}
+
+static void test_mxr(void **state)
+{
+    (void)state;
+    v.s.sstatus = SSTATUS_MXR;
+    assert_int_equal(fetch_until(3), S_COPY_NONE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        T(test_shown_with_its_replacement),
+        T(test_nothing_to_replace),
+        T(test_a_store_ends_it_first),
+        T(test_more_places_than_are_noted),
+        T(test_large_entries),
+        T(test_what_others_write),
+        T(test_devices),
+        T(test_the_oldest_goes),
+        T(test_turns),
+        T(test_mxr),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
