@@ -27,8 +27,9 @@ extern volatile uint64_t code_traps, code_cause, code_epc;
 #define CSRR_A0_SSTATUS 0x10002573u
 #define LI_A0(n) (0x00000513u | (uint32_t)(n) << 20)
 #define ADDI_A0(n) (0x00050513u | (uint32_t)(n) << 20)
-#define XOR_T0 0x0052c2b3u /* xor t0, t0, t0: nothing that is ever done in an instruction's place  \
-                            */
+#define XOR_T0                                                                                     \
+    0x0052c2b3u /* xor t0, t0, t0: nothing that is ever done in an instruction's place             \
+                 */
 #define RET 0x00008067u
 #define EBREAK 0x00100073u
 #define SFENCE_VMA 0x12000073u

@@ -221,7 +221,7 @@ struct cald_vm_params {
  * nothing is taken then. What comes next: its memory, regions of the host's, cald_vm_start().
  */
 int cald_vm_create(struct cald_machine *machine, const struct cald_vm_params *params,
-                   struct cald_vm **vm);
+                   struct cald_vm **made);
 
 /* Gives everything back. All its vCPUs are put. */
 void cald_vm_destroy(struct cald_vm *vm);

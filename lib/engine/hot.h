@@ -23,7 +23,7 @@ bool hot_device(struct engine_vcpu *v, uint64_t gpa, const struct riscv_access *
 
 /* A fence on all vCPUs of the VM, this one included; waits until each has answered, and answers
  * others' meanwhile: what was read of the guest's tables before may be old then. */
-void hot_fence(struct engine_vcpu *v, const struct fence *fence);
+void hot_fence(struct engine_vcpu *eng, const struct fence *fence);
 
 /* The guest's S-mode executes a CSR instruction on stopei, or on sireg while its siselect holds
  * `select`, and its interrupt file is in memory. Answers it: gpr[] is updated, the pc is the

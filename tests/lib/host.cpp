@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A host in C++ that has nothing: it compiles against the public headers alone and links with the
-// archive, without a C library and without libgcc. It gives every function that the library asks
-// for and calls what it offers.
+// A host in C++ that has nothing: it compiles against the public headers alone and links with the archive, without a
+// C library and without libgcc. It gives every function that the library asks for and calls what it offers.
 #include <caldarium/caldarium.h>
 #include <caldarium/devices.h>
 #include <caldarium/host.h>
 
-namespace
-{
+namespace {
 
 alignas(4096) unsigned char memory[1 << 20];
 unsigned long taken;
@@ -29,8 +27,7 @@ struct Clint { // a device of the host's own, behind cald_vm_region()
 Clint clint;
 const cald_region_ops clint_ops = {Clint::read, Clint::write};
 
-class Guest
-{
+class Guest {
     cald_machine *machine = nullptr;
     cald_vm *vm = nullptr;
 
@@ -106,106 +103,39 @@ void *host_pages_alloc(uint64_t bytes, uint64_t align)
     taken += bytes;
     return taken > sizeof(memory) ? nullptr : pages;
 }
-void host_pages_free(void *, uint64_t)
-{
-}
-uint64_t host_pa(const void *va)
-{
-    return reinterpret_cast<uint64_t>(va);
-}
-void *host_va(uint64_t pa)
-{
-    return reinterpret_cast<void *>(pa);
-}
-uint64_t host_page_attributes(bool)
-{
-    return 0;
-}
-uint64_t host_image_pa(const void *object)
-{
-    return reinterpret_cast<uint64_t>(object);
-}
-bool host_table_share(uint64_t, const uint64_t *)
-{
-    return false;
-}
-void host_may_yield(void)
-{
-}
-uint64_t host_time(void)
-{
-    return 0;
-}
-uint64_t host_timebase(void)
-{
-    return 10000000;
-}
-void host_timer_arm(cald_vcpu *, uint64_t)
-{
-}
-void host_fp_begin(cald_vcpu *)
-{
-}
-void host_fp_end(cald_vcpu *)
-{
-}
-void host_kick(cald_vcpu *)
-{
-}
-void host_kicks_begin(void)
-{
-}
-void host_kicks_end(void)
-{
-}
-void host_wake(cald_vcpu *)
-{
-}
-void host_line(enum host_severity, const char *, size_t)
-{
-}
+void host_pages_free(void *, uint64_t) {}
+uint64_t host_pa(const void *va) { return reinterpret_cast<uint64_t>(va); }
+void *host_va(uint64_t pa) { return reinterpret_cast<void *>(pa); }
+uint64_t host_page_attributes(bool) { return 0; }
+uint64_t host_image_pa(const void *object) { return reinterpret_cast<uint64_t>(object); }
+bool host_table_share(uint64_t, const uint64_t *) { return false; }
+void host_may_yield(void) {}
+uint64_t host_time(void) { return 0; }
+uint64_t host_timebase(void) { return 10000000; }
+void host_timer_arm(cald_vcpu *, uint64_t) {}
+void host_fp_begin(cald_vcpu *) {}
+void host_fp_end(cald_vcpu *) {}
+void host_kick(cald_vcpu *) {}
+void host_kicks_begin(void) {}
+void host_kicks_end(void) {}
+void host_wake(cald_vcpu *) {}
+void host_line(enum host_severity, const char *, size_t) {}
 void host_panic(const char *, size_t)
 {
     for (;;)
         ;
 }
-size_t host_console_write(cald_vm *, const char *, size_t count)
-{
-    return count;
-}
-size_t host_console_room(cald_vm *)
-{
-    return 1;
-}
-void host_console_flush(cald_vm *)
-{
-}
-void host_console_sent(cald_vm *)
-{
-}
-bool host_console_hurry(cald_vm *, uint8_t)
-{
-    return false;
-}
-void host_console_taken(cald_vm *)
-{
-}
-void host_irq_complete(cald_vm *, unsigned)
-{
-}
-void host_file_load(cald_vcpu *)
-{
-}
-void host_file_put(cald_vcpu *)
-{
-}
-void host_file_collect(cald_vcpu *)
-{
-}
-cald_page_is host_guest_page(void *, uint64_t, bool, cald_page *)
-{
-    return CALD_PAGE_NOTHING;
-}
+size_t host_console_write(cald_vm *, const char *, size_t count) { return count; }
+size_t host_console_room(cald_vm *) { return 1; }
+void host_console_flush(cald_vm *) {}
+void host_console_sent(cald_vm *) {}
+bool host_console_hurry(cald_vm *, uint8_t) { return false; }
+void host_console_taken(cald_vm *) {}
+void host_irq_complete(cald_vm *, unsigned) {}
+void host_file_load(cald_vcpu *) {}
+void host_file_put(cald_vcpu *) {}
+void host_file_collect(cald_vcpu *) {}
+cald_page_is host_guest_page(void *, uint64_t, bool, cald_page *) { return CALD_PAGE_NOTHING; }
 
 // What the library needs of a C library.
 void *memcpy(void *to, const void *from, size_t bytes)
@@ -231,8 +161,7 @@ void *memset(void *to, int value, size_t bytes)
 int memcmp(const void *a, const void *b, size_t bytes)
 {
     for (size_t n = 0; n < bytes; n++) {
-        int more =
-            static_cast<const unsigned char *>(a)[n] - static_cast<const unsigned char *>(b)[n];
+        int more = static_cast<const unsigned char *>(a)[n] - static_cast<const unsigned char *>(b)[n];
         if (more)
             return more;
     }

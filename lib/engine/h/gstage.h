@@ -37,14 +37,14 @@ int gstage_map_as(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t size
  * pages there are split, and translate all the while as before. 0, or -1: out of memory, with a
  * part done.
  */
-int gstage_split(struct gstage *table, uint64_t gpa, uint64_t size);
+int gstage_split(struct gstage *stage, uint64_t gpa, uint64_t size);
 
 /* A single page: its leaf, in a part that was split. */
-void gstage_page(struct gstage *table, uint64_t gpa, uint64_t pa, uint64_t mask);
+void gstage_page(struct gstage *stage, uint64_t gpa, uint64_t pa, uint64_t mask);
 
 /* A leaf around gpa that gstage_map_as() made of [first, first+size) and pa, and that went since.
  */
-void gstage_again(struct gstage *table, uint64_t gpa, uint64_t first, uint64_t size, uint64_t pa,
+void gstage_again(struct gstage *stage, uint64_t gpa, uint64_t first, uint64_t size, uint64_t pa,
                   uint64_t mask);
 
 /*
@@ -52,8 +52,8 @@ void gstage_again(struct gstage *table, uint64_t gpa, uint64_t first, uint64_t s
  * meant goes as a whole. Harts and IOMMUs may remember it until they are told: an IOMMU isn't,
  * here, so what its devices reach has to stay.
  */
-void gstage_unmap(struct gstage *table, uint64_t gpa, uint64_t size);
-void gstage_protect(struct gstage *table, uint64_t gpa, uint64_t size);
+void gstage_unmap(struct gstage *stage, uint64_t gpa, uint64_t size);
+void gstage_protect(struct gstage *stage, uint64_t gpa, uint64_t size);
 
 /* Gives everything back; nothing translates by it any more. */
 void gstage_fini(struct gstage *stage);
