@@ -22,7 +22,7 @@ static bool has_aplic(const struct cald_vm *vm)
 
 static bool has_uart(const struct cald_vm *vm)
 {
-    return vm->uart_base != CALD_NOWHERE;
+    return vm->uart_base != VM_NOWHERE;
 }
 
 static uint64_t vlenb(const struct cald_vm *vm)

@@ -13,7 +13,7 @@
 
 static uint8_t hidden[ISA_EXT_COUNT], vectors[GUEST_VCPUS][32 * VLENB];
 static struct engine_ops engine;
-static bool time_closes;
+static bool time_closes, guest_without_uart;
 
 /* Of engine shadow, what touches a real hart. */
 static unsigned forgotten;
@@ -62,7 +62,7 @@ static void describe(enum config_irqchip irqchip, unsigned mib)
     time_closes = true;
     guest_machine.told.vector_bytes = VLENB;
     guest_config.irqchip = irqchip;
-    guest_config.console = CONSOLE_UART;
+    guest_config.console = guest_without_uart ? CONSOLE_NONE : CONSOLE_UART;
     board.imsic_ids = 255;
     guest_engine = &engine;
     guest_make();

@@ -153,6 +153,17 @@ static void test_another_vm_is_refused(void **state)
     assert_int_equal(set_vm(CALD_APLIC, CALD_APLIC_DOMAIN, 1), CALD_ENOENT);
 }
 
+static void test_a_vm_without_serial_port(void **state)
+{
+    (void)state;
+    assert_int_equal(set_vm(CALD_UART, CALD_UART_LCR, 3), CALD_OK);
+    give_back();
+    guest_without_uart = true;
+    describe(IRQCHIP_PLIC, 16);
+    guest_without_uart = false;
+    assert_int_equal(set_vm(CALD_UART, CALD_UART_LCR, 3), CALD_ENOENT);
+}
+
 /* Extensions are numbered by their names: no two alike. */
 static void test_extensions_have_numbers(void **state)
 {
@@ -288,6 +299,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_mail_is_state, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_vm_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_vm_without_serial_port, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_extensions_have_numbers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pending_interrupts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pmu, set_up, tear_down),
