@@ -22,6 +22,7 @@
 #define WRITABLE_LARGE 2u /* as WRITABLE, for all of its pages */
 
 #define PPN (SATP_PPN_MASK << PTE_PPN_SHIFT)
+#define PAGES_AT_ONCE 32 /* taken between two calls of host_may_yield() */
 #define BLOCK_SHIFT 21
 #define POOL_RAM_SHIFT 19 /* a copy for 512 KiB of RAM, within bounds */
 #define POOL_MIN 128
@@ -123,6 +124,8 @@ static bool init(struct engine_vm *vm)
         if (!copies->copy[n].code)
             return false;
         copies->copy[n].pa = host_pa(copies->copy[n].code);
+        if (!(n % PAGES_AT_ONCE))
+            host_may_yield();
     }
     return init_slots(vm);
 }
@@ -152,6 +155,7 @@ static void give(void *pages, uint64_t bytes)
 {
     if (pages)
         host_pages_free(pages, bytes);
+    host_may_yield();
 }
 
 void s_copies_fini(struct engine_vm *vm)

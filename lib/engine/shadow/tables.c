@@ -25,6 +25,7 @@
 #define ROUND 8 /* entries cleared or copied at a time */
 
 #define SOURCE_BYTES (S_SOURCES * sizeof(struct s_source))
+#define PAGES_AT_ONCE 32          /* taken between two calls of host_may_yield() */
 #define FEW_FILLS (S_SOURCES / 2) /* see s_tables_fence() */
 
 /* The pool: tables for the RAM a VM has, several times over, within bounds. */
@@ -160,6 +161,8 @@ static bool fill_pool(struct engine_vcpu *v, unsigned pages)
             return false;
         if (!((*run)[s->pages % S_POOL_RUN] = take_page(v)))
             return false;
+        if (!(s->pages % PAGES_AT_ONCE))
+            host_may_yield();
     }
     return true;
 }
@@ -187,6 +190,7 @@ static void give_page(void *page)
 {
     if (page)
         host_pages_free(page, HOST_PAGE_SIZE);
+    host_may_yield(); /* a thousand of them are zeroed */
 }
 
 void s_tables_fini(struct engine_vcpu *v)
