@@ -218,7 +218,7 @@ class Debugger:
 def test_satp_that_takes_an_unknown_mode_for_bare(tmp_path):
     """The debugger writes Bare in place of the mode that is tried, as some emulators do themselves."""
     symbols = subprocess.run(["nm", os.path.join(BUILD, "caldarium.elf")], check=True, capture_output=True)
-    address = re.search(r"^f{8}([0-9a-f]{8}) T satp_try$", symbols.stdout.decode(), re.MULTILINE).group(1)
+    address = re.search(r"^f{8}([0-9a-f]{8}) [Tt] satp_try$", symbols.stdout.decode(), re.MULTILINE).group(1)
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
