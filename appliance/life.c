@@ -2,7 +2,6 @@
 /* A VM's life: what is asked of it, and what becomes of a guest that ends or goes wrong. */
 #include "appliance/vm.h"
 #include "appliance/print.h"
-#include "lib/vcpu/report.h"
 #include "host/host.h"
 
 struct vm *vms;
@@ -125,7 +124,7 @@ void vm_guest_fault(struct cald_vcpu *vcpu, const char *text)
     if (atomic_exchange(&vm->faulted, 1))
         return; /* another vCPU was first */
     vm_error(vm->config->name, "vCPU %u at pc %#lx: %s", vcpu->id, vcpu->eng.pc, text);
-    report_vcpu(vcpu);
+    cald_vcpu_report(vcpu);
     vm->ended_by_fault = true;
     follow(vm, vm->config->on_fault);
 }
@@ -146,11 +145,11 @@ void vm_report_answer(struct cald_vcpu *vcpu, bool out)
     struct vm *vm = vm_of_vcpu(vcpu);
     const struct cald_vm *cald = vcpu->vm;
     if (!out) {
-        report_vcpu(vcpu);
+        cald_vcpu_report(vcpu);
         return;
     }
     if (vcpu->id || !vm->taken || atomic_load(&vm->vcpus_out) != cald->vcpu_count)
         return;
     for (unsigned n = 0; n < cald->vcpu_count; n++)
-        report_vcpu(&cald->vcpus[n]);
+        cald_vcpu_report(&cald->vcpus[n]);
 }

@@ -78,7 +78,7 @@ $(LIB_D)/libcaldarium.a: $(LIB_D)/obj/lib.o
 # The Type-1 links with the same object. What it uses of the library beyond its public headers is this list, which
 # only shrinks: others can't.
 LIB_LEFT := gstage_atp gstage_fini gstage_init gstage_levels gstage_map imsic_post imsic_top \
-	report_vcpu vm_irq_file_gpa vm_is_ram vm_ram
+	vm_irq_file_gpa
 $(LIB_TYPE1): $(OBJ)/lib.o mk/lib.mk
 	@$(LIB_CROSS)objcopy -w --keep-global-symbol='cald_*' $(addprefix --keep-global-symbol=,$(LIB_LEFT)) $< $@
 

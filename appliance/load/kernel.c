@@ -66,7 +66,7 @@ static bool load_linux(struct vm *vm, const struct config_image *image, struct l
     out->kernel_start = config->has_load_address ? config->load_address : base + offset;
     out->kernel_end = out->kernel_start + memory;
     if (out->kernel_end < out->kernel_start || memory > UINT32_MAX ||
-        !vm_is_ram(vm->cald, out->kernel_start, memory))
+        !cald_vm_is_ram(vm->cald, out->kernel_start, memory))
         return refuse(vm, "with its bss it needs more RAM than there is behind its start; bytes",
                       memory);
     out->entry = out->kernel_start;
@@ -88,7 +88,7 @@ static bool load_segment(struct vm *vm, const struct config_image *image, struct
         return true;
     if (in_file > in_memory || offset > image->size || in_file > image->size - offset)
         return refuse(vm, "an ELF segment lies beyond the end of the file, at offset", offset);
-    if (pa + in_memory < pa || !vm_is_ram(vm->cald, pa, in_memory))
+    if (pa + in_memory < pa || !cald_vm_is_ram(vm->cald, pa, in_memory))
         return refuse(vm, "an ELF segment lies outside the VM's memory, at", pa);
     if (pa < out->kernel_start)
         out->kernel_start = pa;
@@ -132,7 +132,7 @@ static bool load_flat(struct vm *vm, const struct config_image *image, struct lo
     out->kernel_start = start;
     out->kernel_end = start + image->size;
     out->entry = start;
-    if (!vm_is_ram(vm->cald, start, image->size))
+    if (!cald_vm_is_ram(vm->cald, start, image->size))
         return refuse(vm, "it does not fit into the VM's memory at its load address", start);
     return load_bytes(vm, start, image->data, image->size);
 }
@@ -248,7 +248,7 @@ bool load_kernel(struct vm *vm, struct loaded *out)
     bool ok = packed.data ? load_packed(vm, &packed, out) : load_image(vm, &config->kernel, out);
     if (ok && config->has_entry)
         out->entry = config->entry;
-    if (ok && (out->entry & 1 || !vm_is_ram(vm->cald, out->entry, 2))) {
+    if (ok && (out->entry & 1 || !cald_vm_is_ram(vm->cald, out->entry, 2))) {
         vm_error(config->name, "property %s: the entry %#lx is not in the VM's memory",
                  config->has_entry ? "entry" : "kernel", out->entry);
         return false;

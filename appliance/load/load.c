@@ -19,7 +19,7 @@ bool load_bytes(struct vm *vm, uint64_t gpa, const uint8_t *from, uint64_t bytes
         /* A chunk boundary inside an image is rare; halve until a run is found. */
         uint64_t part = bytes < HOST_YIELD_BYTES ? bytes : HOST_YIELD_BYTES;
         uint8_t *to;
-        while (!(to = vm_ram(vm->cald, gpa, part))) {
+        while (!(to = cald_vm_ram(vm->cald, gpa, part))) {
             part /= 2;
             if (!part)
                 return false;
@@ -102,7 +102,7 @@ bool load_images(struct vm *vm, struct loaded *out)
     out->fdt = fdt;
     if (!place_ramdisk(vm, out, fdt))
         return false;
-    void *room = vm_ram(vm->cald, fdt, bytes);
+    void *room = cald_vm_ram(vm->cald, fdt, bytes);
     if (!room) {
         vm_error(vm->config->name, "property memory: no unbroken RAM for the device tree at %#lx",
                  fdt);

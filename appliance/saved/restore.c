@@ -82,7 +82,7 @@ static uint64_t pages_in(const struct vm *vm, const struct source *source, uint6
     for (; n + count < source->header.pages; count++) {
         uint64_t gpa = place(source, n + count);
         if (gpa < next || gpa - range->base >= range->size || gpa % SAVED_PAGE ||
-            !vm_ram(vm->cald, gpa, SAVED_PAGE))
+            !cald_vm_ram(vm->cald, gpa, SAVED_PAGE))
             break;
         next = gpa + SAVED_PAGE;
     }
@@ -168,7 +168,7 @@ static enum saved_result check(struct vm *vm, struct source *source, bool truste
 static void zero_pages(struct cald_vm *cald, uint64_t gpa, uint64_t end)
 {
     for (; gpa < end; gpa += SAVED_PAGE) {
-        bulk_zero(vm_ram(cald, gpa, SAVED_PAGE), SAVED_PAGE);
+        bulk_zero(cald_vm_ram(cald, gpa, SAVED_PAGE), SAVED_PAGE);
         if (gpa % HOST_YIELD_BYTES == 0)
             host_may_yield();
     }
@@ -183,7 +183,7 @@ static void write_memory(struct vm *vm, const struct source *source)
         for (; n < source->header.pages && place(source, n) - range->base < range->size; n++) {
             uint64_t gpa = place(source, n);
             zero_pages(vm->cald, next, gpa);
-            bulk_copy(vm_ram(vm->cald, gpa, SAVED_PAGE),
+            bulk_copy(cald_vm_ram(vm->cald, gpa, SAVED_PAGE),
                       source->at + source->parts.pages + n * SAVED_PAGE, SAVED_PAGE);
             next = gpa + SAVED_PAGE;
             if (gpa % HOST_YIELD_BYTES == 0)

@@ -415,6 +415,10 @@ void cald_vcpu_wfi_exits(struct cald_vcpu *vcpu, bool exits);
  * the run. The host may write the flag at any time. On the vCPU's hart, between two runs. */
 void cald_vcpu_attention(struct cald_vcpu *vcpu, const uint8_t *flag);
 
+/* Prints what the vCPU was doing, for a person, in lines through host_line(): its registers and
+ * CSRs, and who called whom. On its hart between two runs, or on any while it is loaded on none. */
+void cald_vcpu_report(struct cald_vcpu *vcpu);
+
 /* What an exit of that number is called, for statistics. */
 const char *cald_exit_name(uint32_t reason);
 
@@ -503,6 +507,19 @@ int cald_vm_dirty(struct cald_vm *vm, uint32_t number, uint64_t *bitmap, uint64_
  */
 int cald_vm_read(struct cald_vm *vm, uint64_t gpa, void *to, uint64_t bytes);
 int cald_vm_write(struct cald_vm *vm, uint64_t gpa, const void *from, uint64_t bytes);
+
+/*
+ * For a host that fills much of it, without a copy: a pointer to [gpa, gpa+bytes), to be read or
+ * written at once, where that is one run of the host's memory that guests may write to; else NULL.
+ * What is written there counts as written by this call: the dirty log has it from now on, and
+ * engine shadow forgets what it made of it, so no vCPU of the VM runs until the caller has done.
+ * Threads as above.
+ */
+void *cald_vm_ram(struct cald_vm *vm, uint64_t gpa, uint64_t bytes);
+
+/* Every byte of [gpa, gpa+bytes) is memory, in one run of the host's or in several, absent or not.
+ * Threads as above. */
+bool cald_vm_is_ram(const struct cald_vm *vm, uint64_t gpa, uint64_t bytes);
 
 /* ---- State ----------------------------------------------------------------------------------- */
 

@@ -13,7 +13,7 @@ enum { CONSOLE_WRITE, CONSOLE_READ, CONSOLE_WRITE_BYTE };
 /* Every byte of the buffer is the guest's RAM, wherever its runs lie in the host's memory. */
 static bool is_ram(const struct cald_vm *vm, uint64_t gpa, uint64_t bytes)
 {
-    return !bytes || (gpa + bytes > gpa && vm_is_ram(vm, gpa, bytes));
+    return !bytes || (gpa + bytes > gpa && cald_vm_is_ram(vm, gpa, bytes));
 }
 
 /* What was done before a page that is absent is an answer; else the call is made again. */

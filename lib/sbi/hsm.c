@@ -14,7 +14,7 @@ enum { HART_START, HART_STOP, HART_GET_STATUS, HART_SUSPEND };
 /* The least a kernel can begin with is one instruction in RAM. */
 static bool can_run_at(const struct cald_vm *vm, uint64_t pc)
 {
-    return !(pc & 1) && vm_is_ram(vm, pc, 2);
+    return !(pc & 1) && cald_vm_is_ram(vm, pc, 2);
 }
 
 static struct sbi_ret error(int64_t code)

@@ -291,7 +291,7 @@ static struct sbi_ret set_shmem(struct cald_vcpu *vcpu, const uint64_t a[6])
     }
     if (a[0] % SNAPSHOT_BYTES)
         return answer(SBI_ERR_INVALID_PARAM, 0);
-    if (a[1] || !vm_is_ram(vcpu->vm, a[0], SNAPSHOT_BYTES))
+    if (a[1] || !cald_vm_is_ram(vcpu->vm, a[0], SNAPSHOT_BYTES))
         return answer(SBI_ERR_INVALID_ADDRESS, 0);
     for (unsigned at = 0; at < SNAPSHOT_BYTES; at += sizeof(zero))
         vm_write(vcpu->vm, a[0] + at, zero, sizeof(zero));
@@ -404,7 +404,7 @@ int sbi_pmu_set(struct cald_vcpu *vcpu, uint32_t index, uint64_t value)
 {
     uint32_t n = index >> 4, field = index & 15;
     if (index == CALD_PMU_SNAPSHOT) {
-        bool fits = value % SNAPSHOT_BYTES == 0 && vm_is_ram(vcpu->vm, value, SNAPSHOT_BYTES);
+        bool fits = value % SNAPSHOT_BYTES == 0 && cald_vm_is_ram(vcpu->vm, value, SNAPSHOT_BYTES);
         if (value != NOWHERE && !fits)
             return CALD_EINVAL;
         vcpu->pmu.snapshot = value;

@@ -27,7 +27,7 @@ void sbi_sta_update(struct cald_vcpu *vcpu)
 {
     if (vcpu->sta_shmem == NOWHERE)
         return;
-    struct record *record = vm_ram(vcpu->vm, vcpu->sta_shmem, sizeof(*record));
+    struct record *record = cald_vm_ram(vcpu->vm, vcpu->sta_shmem, sizeof(*record));
     if (!record)
         return;
     /* Odd while it changes; the guest reads again until it sees the same even number twice. */
@@ -58,7 +58,7 @@ static struct sbi_ret sta_handle(struct cald_vcpu *vcpu, uint64_t extension, uin
         return (struct sbi_ret){SBI_ERR_INVALID_PARAM, 0};
     if (!args[1] && vcpu_lacks(vcpu, args[0], true))
         return (struct sbi_ret){SBI_NO_ANSWER, 0};
-    if (args[1] || !vm_ram(vcpu->vm, args[0], sizeof(empty)) ||
+    if (args[1] || !cald_vm_ram(vcpu->vm, args[0], sizeof(empty)) ||
         !vm_write(vcpu->vm, args[0], &empty, sizeof(empty)))
         return (struct sbi_ret){SBI_ERR_INVALID_ADDRESS, 0};
     vcpu->sta_shmem = args[0];
@@ -81,7 +81,7 @@ int sbi_sta_set(struct cald_vcpu *vcpu, uint32_t index, uint64_t value)
         return CALD_ENOENT;
     if (index)
         vcpu->steal_ticks = value;
-    else if (value != NOWHERE && (value % size || !vm_ram(vcpu->vm, value, size)))
+    else if (value != NOWHERE && (value % size || !cald_vm_ram(vcpu->vm, value, size)))
         return CALD_EINVAL;
     else
         vcpu->sta_shmem = value;

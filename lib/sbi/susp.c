@@ -24,7 +24,7 @@ static struct sbi_ret susp_handle(struct cald_vcpu *vcpu, uint64_t extension, ui
     uint32_t type = (uint32_t)args[0];
     if (type != SUSPEND_TO_RAM) /* 0x80000000 and up: the platform's own, none here */
         return (struct sbi_ret){type >> 31 ? SBI_ERR_NOT_SUPPORTED : SBI_ERR_INVALID_PARAM, 0};
-    if (args[1] & 1 || !vm_is_ram(vcpu->vm, args[1], 2))
+    if (args[1] & 1 || !cald_vm_is_ram(vcpu->vm, args[1], 2))
         return (struct sbi_ret){SBI_ERR_INVALID_ADDRESS, 0};
     if (!others_stopped(vcpu))
         return (struct sbi_ret){SBI_ERR_DENIED, 0};

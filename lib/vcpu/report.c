@@ -5,8 +5,6 @@
  * address lies below the address in s0, the caller's s0 below that. Code that keeps none shows pc
  * and ra.
  */
-#include "lib/vcpu/report.h"
-
 #include "caldarium/caldarium.h"
 #include "lib/common/lock.h"
 #include "lib/common/line.h"
@@ -95,7 +93,7 @@ static void print_report(struct cald_vcpu *vcpu)
             "    it traps at the first instruction of its own trap handler, again and again");
 }
 
-void report_vcpu(struct cald_vcpu *vcpu)
+void cald_vcpu_report(struct cald_vcpu *vcpu)
 {
     lock_take(&vcpu->vm->eng.machine->printing);
     print_report(vcpu);

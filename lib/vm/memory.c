@@ -334,7 +334,7 @@ bool vm_write(struct cald_vm *vm, uint64_t gpa, const void *from, uint64_t bytes
     return cald_vm_write(vm, gpa, from, bytes) == CALD_OK;
 }
 
-void *vm_ram(struct cald_vm *vm, uint64_t gpa, uint64_t bytes)
+void *cald_vm_ram(struct cald_vm *vm, uint64_t gpa, uint64_t bytes)
 {
     uint8_t *va;
     uint64_t run;
@@ -361,7 +361,7 @@ bool vm_map_registers(struct cald_vm *vm, uint64_t gpa, const void *page, uint64
     return add(vm, SLOT_NO_NUMBER, gpa, size, host_pa(page), SLOT_REGISTERS) == CALD_OK;
 }
 
-bool vm_is_ram(const struct cald_vm *vm, uint64_t gpa, uint64_t bytes)
+bool cald_vm_is_ram(const struct cald_vm *vm, uint64_t gpa, uint64_t bytes)
 {
     while (bytes) {
         const struct slot *slot = memory_slot(&vm->eng.memory, gpa);

@@ -81,13 +81,6 @@ void vcpu_fault(struct cald_vcpu *vcpu, const char *format, ...)
 bool vm_read(struct cald_vm *vm, uint64_t gpa, void *to, uint64_t bytes);
 bool vm_write(struct cald_vm *vm, uint64_t gpa, const void *from, uint64_t bytes);
 
-/* Every byte of [gpa, gpa+bytes) is RAM, in one run of host memory or in several, absent or not. */
-bool vm_is_ram(const struct cald_vm *vm, uint64_t gpa, uint64_t bytes);
-
-/* A pointer to [gpa, gpa+bytes), to be written at once, where that is one run of host memory, else
- * NULL. */
-void *vm_ram(struct cald_vm *vm, uint64_t gpa, uint64_t bytes);
-
 /* The page at gpa is RAM, but absent. The handler of a guest's call looks before it does anything,
  * and answers SBI_NO_ANSWER: the run ends with CALD_PAGE, and the guest makes its call again. */
 bool vcpu_lacks(struct cald_vcpu *vcpu, uint64_t gpa, bool write);

@@ -169,7 +169,7 @@ static bool script_counter_open(const struct engine_vcpu *v, unsigned which)
 
 static _Atomic uint64_t *script_word(struct engine_vcpu *v, uint64_t word)
 {
-    return vm_ram(vcpu_of(v)->vm, SCRIPT_RAM + 0x1000 + 8 * word, 8);
+    return cald_vm_ram(vcpu_of(v)->vm, SCRIPT_RAM + 0x1000 + 8 * word, 8);
 }
 
 /* What the exit that the operation made has answered. */

@@ -179,14 +179,14 @@ static void test_tree(void **state)
     guest_config.ramdisk = (struct config_image){"initramfs", ramdisk, sizeof(ramdisk)};
     assert_true(load_images(&guest_vm, &loaded));
     size_t room = tree_room(&guest_config);
-    const void *fdt = vm_ram(guest, loaded.fdt, room);
+    const void *fdt = cald_vm_ram(guest, loaded.fdt, room);
     assert_int_equal(fdt_check_full(fdt, room), 0);
     int bytes;
     assert_string_equal(prop(fdt, "/chosen", "bootargs", &bytes), "quiet");
     const fdt64_t *start = prop(fdt, "/chosen", "linux,initrd-start", &bytes);
     const fdt64_t *end = prop(fdt, "/chosen", "linux,initrd-end", &bytes);
     assert_int_equal(fdt64_ld(end) - fdt64_ld(start), sizeof(ramdisk));
-    assert_true(vm_is_ram(guest, fdt64_ld(start), sizeof(ramdisk)));
+    assert_true(cald_vm_is_ram(guest, fdt64_ld(start), sizeof(ramdisk)));
     assert_non_null(prop(fdt, "/chosen", "rng-seed", &bytes));
     assert_true(bytes >= 32);
     const fdt64_t *reg = prop(fdt, "/memory", "reg", &bytes);
@@ -230,7 +230,8 @@ static void test_tree_of_64_vcpus(void **state)
     board.isa = before;
     assert_true(ok);
     size_t room = tree_room(&guest_config);
-    const void *fdt = vm_ram(guest, loaded.fdt, fdt_totalsize(vm_ram(guest, loaded.fdt, room)));
+    const void *fdt =
+        cald_vm_ram(guest, loaded.fdt, fdt_totalsize(cald_vm_ram(guest, loaded.fdt, room)));
     assert_non_null(fdt);
     assert_true(fdt_path_offset(fdt, "/cpus/cpu@3f/interrupt-controller") > 0);
 }
@@ -279,8 +280,8 @@ static const void *load_own_tree(void)
     linux_header(0x200000, 0x300000);
     guest_config.irqchip = tree_irqchip(&guest_config);
     assert_true(load_images(&guest_vm, &loaded));
-    const void *fdt =
-        vm_ram(guest, loaded.fdt, fdt_totalsize(vm_ram(guest, loaded.fdt, GUEST_MIB / 16)));
+    const void *fdt = cald_vm_ram(guest, loaded.fdt,
+                                  fdt_totalsize(cald_vm_ram(guest, loaded.fdt, GUEST_MIB / 16)));
     assert_non_null(fdt);
     assert_string_equal(fdt_get_name(fdt, fdt_node_offset_by_phandle(fdt, OWN_OTHER), NULL),
                         "irqchip");

@@ -593,7 +593,7 @@ static void out_of_memory(bool engine_shadow, uint32_t flags)
         error = slot(4, gpa, 4UL << 20, 0, flags);
         if (error) /* tables that were made stay the VM's, empty, and are used next time */
             assert_true(sim_pages_taken - before <= 2 * 4096);
-        assert_false(vm_is_ram(&vm, gpa, 1) && error);
+        assert_false(cald_vm_is_ram(&vm, gpa, 1) && error);
     }
     assert_int_equal(error, CALD_OK);
     sim_pages_total = 256UL << 20;
