@@ -75,12 +75,9 @@ $(if $(filter clang,$(TOOLCHAIN)),$(LIB_CLANG),$(BUILD)/libcaldarium.a): $(OBJ)/
 $(LIB_D)/libcaldarium.a: $(LIB_D)/obj/lib.o
 	$(LIB_ARCHIVE)
 
-# The Type-1 links with the same object. What it uses of the library beyond its public headers is this list, which
-# only shrinks: others can't.
-LIB_LEFT := gstage_atp gstage_fini gstage_init gstage_levels gstage_map imsic_post imsic_top \
-	vm_irq_file_gpa
+# The Type-1 links with the same object, and sees no other names of it either.
 $(LIB_TYPE1): $(OBJ)/lib.o mk/lib.mk
-	@$(LIB_CROSS)objcopy -w --keep-global-symbol='cald_*' $(addprefix --keep-global-symbol=,$(LIB_LEFT)) $< $@
+	@$(LIB_CROSS)objcopy $(LIB_OWN) $< $@
 
 $(addprefix $(LIB_D)/obj/,$(LIB_OBJS)): $(FLAGS)
 

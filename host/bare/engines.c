@@ -110,12 +110,14 @@ void machine_choose_engine(struct vm_config *config)
 
 void machine_check_addresses(const struct vm *vm, struct vm_config *config)
 {
-    uint64_t end = vm_gpa_end(vm);
-    if (config->engine == ENGINE_H && !gstage_levels(end, told.gstage_modes))
+    if (config->engine != ENGINE_H)
+        return;
+    uint64_t end = vm_gpa_end(vm), reach = 1UL << (14 + 9 * highest_levels(told.gstage_modes));
+    if (end > reach)
         property_refuse(config,
                         "its memory and devices reach up to %#lx; the harts' second stage ends at "
                         "%#lx",
-                        end - 1, (1UL << (14 + 9 * highest_levels(told.gstage_modes))) - 1);
+                        end - 1, reach - 1);
 }
 
 /* A tree of the user's own says which one it was made for; else the guest has what the board has.

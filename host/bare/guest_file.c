@@ -179,7 +179,7 @@ void host_file_load(struct cald_vcpu *vcpu)
     imsic->file = number;
     imsic->files_had++;
     vcpu->eng.ops->irq(&vcpu->eng, GUEST_IRQ_EXTERNAL, false); /* the file shows it now */
-    vcpu->eng.ops->window_map(&vcpu->eng, vm_irq_file_gpa(vcpu), page);
+    cald_vcpu_file_page(vcpu, page);
     if (vm_of_vcpu(vcpu)->msi_devices)
         host_msi_retarget(vcpu, page);
     host_file_collect(vcpu);
@@ -219,7 +219,7 @@ void host_file_put(struct cald_vcpu *vcpu)
         return;
     struct hart_file *file = &hart->files[number];
     guest_file_unwatch(hart);
-    file->maps = vcpu->eng.ops->window_map(&vcpu->eng, vm_irq_file_gpa(vcpu), 0);
+    file->maps = cald_vcpu_file_page(vcpu, 0);
     if (vm_of_vcpu(vcpu)->msi_devices)
         host_msi_retarget(vcpu, 0);
     file->state = DRAINING;
@@ -238,8 +238,7 @@ void host_file_put(struct cald_vcpu *vcpu)
     csr_set(CSR_HGEIE, bit_of(number));
     imsic->file = 0;
     vcpu->eng.ops->file(&vcpu->eng, 0);
-    if (imsic_line(imsic))
-        cald_vcpu_messages_kept(vcpu); /* the caller wakes it, if it sleeps */
+    cald_vcpu_messages_kept(vcpu); /* the caller wakes it, if it sleeps */
 }
 
 void guest_file_watch(struct hart *hart, const struct cald_vcpu *vcpu)

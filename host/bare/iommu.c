@@ -13,6 +13,7 @@
 #include "appliance/print.h"
 #include "appliance/tree/fdt_reg.h"
 #include "appliance/vm.h"
+#include "caldarium/devices.h"
 #include "drivers/iommu/iommu.h"
 #include "host/bare/board.h"
 #include "host/bare/device_irq.h"
@@ -21,6 +22,7 @@
 #include "host/bare/paging.h"
 #include "host/bare/pci.h"
 #include "host/host.h"
+#include "riscv/csr.h"
 
 #define IOMMUS 4
 #define DEVICES 64
@@ -50,7 +52,7 @@ static struct behind {
 } devices[DEVICES];
 static unsigned device_count;
 
-static struct gstage own_tables[VM_MAX];
+static uint64_t own_tables[VM_MAX]; /* 0: none */
 
 static void *page(void)
 {
@@ -169,45 +171,52 @@ void iommu_adopt(struct passthrough *device)
     device->messages = iommu_hw_has_msi(&iommu->hw);
 }
 
-/* A table of its own for an engine that has none, or one of a mode that the IOMMU lacks. */
-static const struct gstage *own_table(struct vm *vm, const struct iommu_hw *hw)
+/* The IOMMU can walk the table. */
+static bool takes(const struct iommu_hw *hw, uint64_t table)
 {
-    struct gstage *table = &own_tables[vm->index];
-    if (table->root)
-        return iommu_hw_has_levels(hw, table->levels) ? table : NULL;
-    unsigned modes = 0;
+    unsigned levels = (unsigned)((table >> SATP_MODE_SHIFT) - SATP_MODE_SV39 + 3);
+    return table && iommu_hw_has_levels(hw, levels);
+}
+
+/* A table of its own for an engine that has none, or one of a mode that the IOMMU lacks. 0: there
+ * is none for it. */
+static uint64_t own_table(struct vm *vm, const struct iommu_hw *hw)
+{
+    uint64_t *table = &own_tables[vm->index];
+    if (*table)
+        return takes(hw, *table) ? *table : 0;
+    uint32_t modes = 0;
     for (unsigned levels = 3; levels <= 5; levels++)
-        modes |= (unsigned)iommu_hw_has_levels(hw, levels) << levels;
-    unsigned levels = gstage_levels(vm->cald->eng.gpa_end, modes);
-    bool ok = levels && gstage_init(table, levels) == 0;
+        modes |= (uint32_t)iommu_hw_has_levels(hw, levels) << levels;
+    *table = cald_table_create(vm_gpa_end(vm), modes);
+    bool ok = *table != 0;
     for (unsigned n = 0; ok && n < vm->ram_chunks; n++) {
         const struct ram_chunk *chunk = &vm->ram[n];
-        ok = gstage_map(table, chunk->gpa, host_pa(chunk->host), chunk->size) == 0;
+        ok = cald_table_map(*table, chunk->gpa, host_pa(chunk->host), chunk->size) == CALD_OK;
     }
     for (unsigned n = 0; ok && n < vm->shared_count; n++) {
         const struct shared_window *window = &vm->shared[n];
-        ok = gstage_map(table, window->base, host_pa(window->region->host), window->region->size) ==
-             0;
+        ok = cald_table_map(*table, window->base, host_pa(window->region->host),
+                            window->region->size) == CALD_OK;
     }
-    return ok ? table : NULL;
+    return ok ? *table : 0;
 }
 
 bool iommu_start(struct vm *vm, const struct passthrough *device)
 {
     struct behind *behind = device->iommu;
     struct board_iommu *iommu = behind->iommu;
-    const struct gstage *table =
-        vm->cald->eng.ops->second_stage ? vm->cald->eng.ops->second_stage(&vm->cald->eng) : NULL;
-    if (!table || !iommu_hw_has_levels(&iommu->hw, table->levels))
+    uint64_t table = cald_vm_second_stage(vm->cald);
+    if (!takes(&iommu->hw, table))
         table = own_table(vm, &iommu->hw);
     if (!table) {
         vm_error(vm->config->name,
                  "property passthrough: no memory is left for %s's tables, or %s has no mode for "
                  "addresses up to %#lx",
-                 device->path, iommu->name, vm->cald->eng.gpa_end - 1);
+                 device->path, iommu->name, vm_gpa_end(vm) - 1);
         return false;
     }
-    struct iommu_context context = {.second_stage = gstage_atp(table), .vm = vm->index + 1};
+    struct iommu_context context = {.second_stage = table, .vm = vm->index + 1};
     if (device->pci && device->pci->messages) {
         context.msi_table = msi_table(vm);
         context.msi_mask = GUEST_IMSIC_SIZE / GUEST_IMSIC_PAGE - 1;
@@ -256,7 +265,8 @@ void iommu_forget(struct vm *vm)
 {
     vm->msi_devices = false;
     msi_forget(vm);
-    gstage_fini(&own_tables[vm->index]);
+    cald_table_destroy(own_tables[vm->index]);
+    own_tables[vm->index] = 0;
 }
 
 /* --- Faults ---------------------------------------------------------------- */

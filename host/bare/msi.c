@@ -8,7 +8,6 @@
  */
 #include "host/bare/msi.h"
 
-#include "lib/irq/imsic.h"
 #include "lib/common/lock.h"
 #include "caldarium/devices.h"
 #include "appliance/vm.h"
@@ -48,7 +47,7 @@ static bool move(struct cald_vcpu *vcpu)
         uint64_t bits =
             atomic_load(&from->pair[w].pending) ? atomic_exchange(&from->pair[w].pending, 0) : 0;
         for (; bits; bits &= bits - 1)
-            some |= imsic_post(&vcpu->imsic, w * 64 + (unsigned)__builtin_ctzl(bits));
+            some |= cald_vcpu_post(vcpu, w * 64 + (unsigned)__builtin_ctzl(bits));
     }
     return some;
 }

@@ -209,9 +209,15 @@ void vm_irq_put(struct cald_vcpu *vcpu)
         host_file_put(vcpu);
 }
 
-uint64_t vm_irq_file_gpa(const struct cald_vcpu *vcpu)
+uint64_t cald_vcpu_file_page(struct cald_vcpu *vcpu, uint64_t page)
 {
-    return vcpu->vm->imsic_base + vcpu->id * VM_IMSIC_PAGE;
+    uint64_t gpa = vcpu->vm->imsic_base + vcpu->id * VM_IMSIC_PAGE;
+    return vcpu->eng.ops->window_map(&vcpu->eng, gpa, page);
+}
+
+bool cald_vcpu_post(struct cald_vcpu *vcpu, uint32_t id)
+{
+    return imsic_post(&vcpu->imsic, id);
 }
 
 void cald_vm_irq_forward(struct cald_vm *vm, unsigned source, unsigned type)
@@ -280,7 +286,7 @@ void vm_irq_show(struct cald_vcpu *vcpu)
 
 void vm_irq_message(struct cald_vcpu *vcpu, uint32_t id)
 {
-    if (imsic_post(&vcpu->imsic, id))
+    if (cald_vcpu_post(vcpu, id))
         vcpu_mail(vcpu, MAIL_EXTERNAL);
 }
 

@@ -34,9 +34,6 @@ bool vm_irq_map(struct cald_vm *vm);
 void vm_irq_load(struct cald_vcpu *vcpu);
 void vm_irq_put(struct cald_vcpu *vcpu);
 
-/* Where the guest has the vCPU's interrupt file. */
-uint64_t vm_irq_file_gpa(const struct cald_vcpu *vcpu);
-
 /* A virtual device's wire. Any hart; one caller at a time for one source. */
 void vm_irq_level(struct cald_vm *vm, unsigned source, bool level);
 

@@ -84,7 +84,8 @@ void cald_vcpu_messages(struct cald_vcpu *vcpu)
 
 void cald_vcpu_messages_kept(struct cald_vcpu *vcpu)
 {
-    atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL);
+    if (imsic_line(&vcpu->imsic))
+        atomic_fetch_or(&vcpu->mailbox, MAIL_EXTERNAL);
 }
 
 void cald_vcpu_forget(struct cald_vcpu *vcpu)

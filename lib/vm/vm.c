@@ -2,8 +2,10 @@
 /* A VM made ready to run, and taken apart. */
 #include <stdarg.h>
 
+#include "caldarium/devices.h"
 #include "lib/common/line.h"
 #include "lib/dev/uart.h"
+#include "lib/engine/h/gstage.h"
 #include "lib/sbi/sbi.h"
 #include "lib/vm/vm.h"
 #include "host/host.h"
@@ -85,6 +87,13 @@ int cald_vm_start(struct cald_vm *vm, uint64_t pc, uint64_t opaque)
     atomic_store(&first->hsm, SBI_HSM_START_PENDING);
     vcpu_mail(first, MAIL_WAKE);
     return CALD_OK;
+}
+
+uint64_t cald_vm_second_stage(struct cald_vm *vm)
+{
+    const struct engine_ops *ops = vm->eng.ops;
+    const struct gstage *table = ops->second_stage ? ops->second_stage(&vm->eng) : NULL;
+    return table ? gstage_atp(table) : 0;
 }
 
 uint64_t cald_vm_table_bytes(const struct cald_vm *vm)

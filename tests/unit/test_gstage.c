@@ -2,6 +2,8 @@
 /* The second stage: how many levels it needs, and that it translates as the manual says. */
 #include "tests/unit/unit.h"
 
+#include "caldarium/caldarium.h"
+#include "caldarium/devices.h"
 #include "lib/engine/h/gstage.h"
 #include "host/host.h"
 #include "riscv/csr.h"
@@ -104,6 +106,30 @@ static void test_a_split_part_is_mapped_anew(void **state)
     assert_int_equal(sim_pages_taken, 0);
 }
 
+/* What a host makes for an IOMMU: the value that it is to load is all that there is of it. */
+static void test_a_table_of_the_hosts_own(void **state)
+{
+    (void)state;
+    for (unsigned levels = 3; levels <= 5; levels++) {
+        uint64_t top = 1UL << (14 + 9 * levels), table = cald_table_create(top, ALL);
+        assert_int_equal(table >> SATP_MODE_SHIFT, SATP_MODE_SV39 + levels - 3);
+        assert_int_equal(cald_table_map(table, top - 0x2000, 0x5000, 0x2000), CALD_OK);
+        struct gstage stage = {.root = host_va((table & SATP_PPN_MASK) << 12), .levels = levels};
+        assert_int_equal(translate(&stage, top - 0x1001), 0x5fff);
+        assert_int_equal(cald_table_map(table, top - 0x1000, 0x5000, 0x2000), CALD_EINVAL);
+        assert_int_equal(cald_table_map(table, top, 0x5000, 0x1000), CALD_EINVAL);
+        assert_int_equal(cald_table_map(table, 0x1000, 0x5000, UINT64_MAX - 0xfff), CALD_EINVAL);
+        assert_int_equal(cald_table_map(table, 0x1000, 0x5800, 0x1000), CALD_EINVAL);
+        assert_int_equal(translate(&stage, 0x1000), UINT64_MAX);
+        assert_int_equal(translate(&stage, 0), UINT64_MAX);
+        cald_table_destroy(table);
+    }
+    assert_int_equal(cald_table_create(1UL << 42, 1u << 3), 0);
+    assert_int_equal(cald_table_map(0, 0, 0, 0x1000), CALD_EINVAL);
+    cald_table_destroy(0);
+    assert_int_equal(sim_pages_taken, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +137,7 @@ int main(void)
         cmocka_unit_test(test_each_mode_translates),
         cmocka_unit_test(test_parts_come_and_go),
         cmocka_unit_test(test_a_split_part_is_mapped_anew),
+        cmocka_unit_test(test_a_table_of_the_hosts_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

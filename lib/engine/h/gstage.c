@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "caldarium/caldarium.h"
+#include "caldarium/devices.h"
 #include "caldarium/host.h"
 #include "riscv/csr.h"
 
@@ -229,4 +231,38 @@ void gstage_fini(struct gstage *stage)
     }
     stage->root = NULL;
     stage->pages = 0;
+}
+
+/* ---- A host's own ---------------------------------------------------------------------------- */
+
+static struct gstage table_of(uint64_t atp)
+{
+    unsigned levels = (unsigned)((atp >> SATP_MODE_SHIFT) - SATP_MODE_SV39 + 3);
+    return (struct gstage){.root = host_va((atp & SATP_PPN_MASK) << 12), .levels = levels};
+}
+
+uint64_t cald_table_create(uint64_t end, uint32_t modes)
+{
+    struct gstage table;
+    unsigned levels = gstage_levels(end, modes);
+    return levels && gstage_init(&table, levels) == 0 ? gstage_atp(&table) : 0;
+}
+
+int cald_table_map(uint64_t table, uint64_t gpa, uint64_t pa, uint64_t size)
+{
+    if (!table)
+        return CALD_EINVAL;
+    struct gstage stage = table_of(table);
+    uint64_t reach = 4 * level_bytes(stage.levels);
+    if ((gpa | pa | size) & (HOST_PAGE_SIZE - 1) || gpa > reach || size > reach - gpa)
+        return CALD_EINVAL;
+    return gstage_map(&stage, gpa, pa, size) < 0 ? CALD_ENOMEM : CALD_OK;
+}
+
+void cald_table_destroy(uint64_t table)
+{
+    if (!table)
+        return;
+    struct gstage stage = table_of(table);
+    gstage_fini(&stage);
 }
