@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/vm/vm.h"
+#include "caldarium/caldarium.h"
 #include "host/host.h"
 
 #define CAPABILITIES_MAX 48 /* as many as fit: a list may be a ring */

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 
 struct cald_vm;
 

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/vcpu/exit.h"
 #include "appliance/monitor/monitor.h"
 #include "appliance/vm.h"
 #include "host/host.h"

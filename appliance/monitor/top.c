@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/vcpu/exit.h"
 #include "appliance/monitor/monitor.h"
 #include "appliance/monitor/show.h"
 #include "appliance/vm.h"

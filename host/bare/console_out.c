@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 #include "appliance/vm.h"
 #include "host/bare/console.h"
 #include "host/bare/console_paint.h"

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 
 struct console_ring {
     char *bytes;

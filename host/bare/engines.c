@@ -5,8 +5,6 @@
 
 #include "appliance/bundle/property.h"
 #include "appliance/tree/tree.h"
-#include "lib/engine/h/h.h"
-#include "lib/engine/shadow/shadow.h"
 #include "host/bare/board.h"
 #include "host/bare/firmware.h"
 #include "host/bare/hart.h"
@@ -157,7 +155,7 @@ void machine_describe_engines(char *text, size_t bytes)
     }
     snprintf(text, bytes, "%s%sshadow, Sv%u%s; timer %s", h, *h ? "; " : "",
              9u * (told.satp_levels < 4 ? 3 : 4) + 12,
-             told.asids < S_ASIDS ? ", without ASIDs" : "",
+             told.asids < CALD_ASIDS ? ", without ASIDs" : "",
              hart_has_sstc ? "Sstc" : "through firmware");
 }
 

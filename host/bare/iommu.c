@@ -9,7 +9,7 @@
 
 #include <libfdt.h>
 
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 #include "appliance/print.h"
 #include "appliance/tree/fdt_reg.h"
 #include "appliance/vm.h"

@@ -10,7 +10,6 @@
 #include "drivers/imsic/file.h"
 #include "drivers/imsic/imsic.h"
 #include "drivers/plic/plic.h"
-#include "lib/engine/engine.h"
 #include "host/bare/board.h"
 #include "host/bare/paging.h"
 #include "host/host.h"

@@ -4,8 +4,6 @@
 #define HOST_BARE_MACHINE_H
 
 #include "appliance/vm.h"
-#include "lib/engine/engine.h"
-#include "lib/machine/machine.h"
 
 /* The library's: all of the board's harts. NULL: they can't run guests. */
 extern struct cald_machine *machine;

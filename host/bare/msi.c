@@ -8,7 +8,7 @@
  */
 #include "host/bare/msi.h"
 
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 #include "caldarium/devices.h"
 #include "appliance/vm.h"
 #include "drivers/iommu/msi.h"

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "appliance/bulk.h"
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 #include "host/bare/pages.h"
 #include "host/host.h"
 

@@ -19,7 +19,7 @@
 
 #include "appliance/config.h"
 #include "host/bare/heap.h"
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 
 struct cald_vcpu;
 struct vm;

@@ -78,6 +78,8 @@ struct cald_machine;
 #define CALD_MACHINE_PRIVATE_ROOT 0x800U
 #define CALD_MACHINE_GLOBAL 0x1000U
 
+#define CALD_ASIDS 31 /* so many tell all roots apart between which engine shadow changes */
+
 /*
  * What the harts have, told by the host: the library probes nothing. What differs from hart to hart
  * is told as what all of them have. All zero but what is said is a hart with the base ISA alone.
@@ -97,9 +99,9 @@ struct cald_machine_params {
     uint32_t gstage_modes, vmid_bits, vs_levels;
 
     /* Engine shadow. How many levels satp takes at most (3, 4, 5; a guest has 4 at most); ASIDs
-     * that are the library's on each hart, a run of them, 0: none (with fewer than 31 each change
-     * of root flushes); bits of scounteren that can be set; counters that S-mode may read, by their
-     * place in scounteren. */
+     * that are the library's on each hart, a run of them, 0: none (with fewer than CALD_ASIDS each
+     * change of root flushes); bits of scounteren that can be set; counters that S-mode may read,
+     * by their place in scounteren. */
     uint32_t satp_levels;
     uint32_t first_asid, asids;
     uint32_t scounteren, counters;
@@ -184,6 +186,13 @@ enum cald_irqchip {
 #define CALD_SBI_STA (1U << 9)
 #define CALD_SBI_ALL 0x3ffU
 
+/* What the library's devices take of a VM's addresses, and how many sources there can be. */
+#define CALD_PLIC_SIZE 0x600000UL
+#define CALD_APLIC_SIZE 0x8000UL
+#define CALD_IMSIC_PAGE 0x1000UL /* vCPU n's interrupt file: the n-th page */
+#define CALD_UART_SIZE 0x100UL
+#define CALD_MAX_SOURCES 1023 /* what a PLIC or an APLIC can number */
+
 #define CALD_SBI_IDS 8 /* extensions of a host's own, at most */
 
 /*
@@ -197,11 +206,10 @@ struct cald_vm_params {
     uint32_t flags;   /* CALD_VM_* */
     enum cald_engine engine;
     enum cald_irqchip irqchip;
-    /* Where they begin, on a page's boundary; CALD_NOWHERE where the VM has none. A PLIC takes 6
-     * MiB, an APLIC 32 KiB, interrupt files a page for each vCPU, all in the same 2 MiB; the UART
-     * 256 bytes. */
+    /* Where they begin, on a page's boundary; CALD_NOWHERE where the VM has none. They take
+     * CALD_PLIC_SIZE and so on; interrupt files all lie in the same 2 MiB. */
     uint64_t plic_base, aplic_base, imsic_base, uart_base;
-    uint32_t irq_sources;   /* the controller's sources are 1 to this, 1023 at most */
+    uint32_t irq_sources;   /* the controller's sources are 1 to this, CALD_MAX_SOURCES at most */
     uint32_t imsic_ids;     /* identities 1 to this of an interrupt file: 63, 127, 191 or 255 */
     uint32_t uart_irq;      /* the UART's source */
     uint64_t gpa_end;       /* all of the VM's guest-physical addresses lie below */

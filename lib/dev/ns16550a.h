@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 
 #define NS16550A_FIFO 16
 #define NS16550A_BACKLOG 4096 /* typed ahead of the 16-byte FIFO */

@@ -79,6 +79,7 @@ bool uart_add(struct cald_vm *vm)
     uart->taken = uart_taken;
     uart->irq = uart_irq;
     uart_reset(vm);
-    return vm->uart_base == VM_NOWHERE || cald_vm_region(vm, "the serial port", vm->uart_base,
-                                                         VM_UART_SIZE, &uart_ops, uart) == CALD_OK;
+    return vm->uart_base == VM_NOWHERE ||
+           cald_vm_region(vm, "the serial port", vm->uart_base, CALD_UART_SIZE, &uart_ops, uart) ==
+               CALD_OK;
 }

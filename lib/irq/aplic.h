@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 
 #define APLIC_MAX_SOURCE 1023 /* the register map has no place for more */
 #define APLIC_WORDS 32

@@ -138,10 +138,10 @@ static int files_region_write(void *device, struct cald_vcpu *vcpu, uint64_t off
                               uint64_t value)
 {
     struct cald_vm *vm = device;
-    struct cald_vcpu *to = &vm->vcpus[offset / VM_IMSIC_PAGE];
+    struct cald_vcpu *to = &vm->vcpus[offset / CALD_IMSIC_PAGE];
     bool posted;
     (void)vcpu;
-    if (!imsic_store(&to->imsic, offset % VM_IMSIC_PAGE, width, value, &posted))
+    if (!imsic_store(&to->imsic, offset % CALD_IMSIC_PAGE, width, value, &posted))
         return CALD_EFAULT;
     if (posted)
         vcpu_mail(to, MAIL_EXTERNAL);
@@ -156,13 +156,13 @@ bool vm_irq_add(struct cald_vm *vm)
 {
     const char *name = "the virtual interrupt controller";
     if (has_plic(vm))
-        return !bus_add(vm, name, vm->plic_base, VM_PLIC_SIZE, &plic_ops, &vm->plic, true);
+        return !bus_add(vm, name, vm->plic_base, CALD_PLIC_SIZE, &plic_ops, &vm->plic, true);
     if (vm->irqchip == CALD_IRQCHIP_IMSIC &&
-        bus_add(vm, "the vCPUs' interrupt files", vm->imsic_base, vm->vcpu_count * VM_IMSIC_PAGE,
+        bus_add(vm, "the vCPUs' interrupt files", vm->imsic_base, vm->vcpu_count * CALD_IMSIC_PAGE,
                 &files_ops, vm, true))
         return false;
     return !has_aplic(vm) ||
-           !bus_add(vm, name, vm->aplic_base, VM_APLIC_SIZE, &aplic_ops, &vm->aplic, true);
+           !bus_add(vm, name, vm->aplic_base, CALD_APLIC_SIZE, &aplic_ops, &vm->aplic, true);
 }
 
 bool vm_irq_open(struct cald_vm *vm)
@@ -211,7 +211,7 @@ void vm_irq_put(struct cald_vcpu *vcpu)
 
 uint64_t cald_vcpu_file_page(struct cald_vcpu *vcpu, uint64_t page)
 {
-    uint64_t gpa = vcpu->vm->imsic_base + vcpu->id * VM_IMSIC_PAGE;
+    uint64_t gpa = vcpu->vm->imsic_base + vcpu->id * CALD_IMSIC_PAGE;
     return vcpu->eng.ops->window_map(&vcpu->eng, gpa, page);
 }
 
@@ -302,11 +302,11 @@ int cald_vm_irq(struct cald_vm *vm, uint32_t source, bool level)
 
 int cald_vm_msi(struct cald_vm *vm, uint64_t gpa, uint32_t data)
 {
-    uint64_t n = (gpa - vm->imsic_base) / VM_IMSIC_PAGE;
+    uint64_t n = (gpa - vm->imsic_base) / CALD_IMSIC_PAGE;
     if (vm->irqchip != CALD_IRQCHIP_IMSIC)
         return CALD_ENOTSUP;
     /* The register seteipnum_le alone (AIA specification 3.5): it is what devices write to. */
-    if (n >= vm->vcpu_count || gpa % VM_IMSIC_PAGE)
+    if (n >= vm->vcpu_count || gpa % CALD_IMSIC_PAGE)
         return CALD_EINVAL;
     vm_irq_message(&vm->vcpus[n], data);
     return CALD_OK;

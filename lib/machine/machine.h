@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "caldarium/caldarium.h"
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 #include "lib/engine/h/state.h"
 #include "lib/engine/shadow/state.h"
 #include "riscv/isa.h"

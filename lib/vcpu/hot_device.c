@@ -53,7 +53,7 @@ bool hot_device(struct engine_vcpu *eng, uint64_t gpa, const struct riscv_access
     uint64_t offset = gpa - vcpu->vm->plic_base;
     if (!vcpu->vm->has_plic)
         return aia_register(vcpu, gpa, access) || uart_hot(vcpu, gpa, access);
-    if (offset >= VM_PLIC_SIZE)
+    if (offset >= CALD_PLIC_SIZE)
         return uart_hot(vcpu, gpa, access);
     bool served;
     if (access->store) {

@@ -6,7 +6,7 @@
  * and ra.
  */
 #include "caldarium/caldarium.h"
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 #include "lib/common/line.h"
 #include "lib/machine/machine.h"
 #include "lib/vm/vm.h"

@@ -50,14 +50,14 @@ static bool place(const struct cald_vm_params *params, const char *member, uint6
 
 static bool check_irqchip(const struct cald_vm_params *params)
 {
-    uint64_t files = params->vcpus * VM_IMSIC_PAGE;
+    uint64_t files = params->vcpus * CALD_IMSIC_PAGE;
     if (params->irqchip == CALD_IRQCHIP_NONE)
         return true;
-    if (!number(params, "irq_sources", params->irq_sources, 1, VM_MAX_SOURCES))
+    if (!number(params, "irq_sources", params->irq_sources, 1, CALD_MAX_SOURCES))
         return false;
     if (params->irqchip == CALD_IRQCHIP_PLIC)
-        return place(params, "plic_base", params->plic_base, VM_PLIC_SIZE);
-    if (!place(params, "aplic_base", params->aplic_base, VM_APLIC_SIZE))
+        return place(params, "plic_base", params->plic_base, CALD_PLIC_SIZE);
+    if (!place(params, "aplic_base", params->aplic_base, CALD_APLIC_SIZE))
         return false;
     if (params->irqchip == CALD_IRQCHIP_APLIC)
         return true;
@@ -80,7 +80,7 @@ static bool check_uart(const struct cald_vm_params *params)
 {
     if (params->uart_base == CALD_NOWHERE)
         return true;
-    return place(params, "uart_base", params->uart_base, VM_UART_SIZE) &&
+    return place(params, "uart_base", params->uart_base, CALD_UART_SIZE) &&
            (params->irqchip == CALD_IRQCHIP_NONE ||
             number(params, "uart_irq", params->uart_irq, 1, params->irq_sources));
 }

@@ -17,7 +17,7 @@
 #include "lib/irq/aplic.h"
 #include "lib/irq/plic.h"
 #include "lib/irq/vm_irq.h"
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 #include "lib/vcpu/vcpu.h"
 #include "lib/engine/engine.h"
 #include "riscv/isa.h"
@@ -84,12 +84,5 @@ bool vm_write(struct cald_vm *vm, uint64_t gpa, const void *from, uint64_t bytes
 /* The page at gpa is RAM, but absent. The handler of a guest's call looks before it does anything,
  * and answers SBI_NO_ANSWER: the run ends with CALD_PAGE, and the guest makes its call again. */
 bool vcpu_lacks(struct cald_vcpu *vcpu, uint64_t gpa, bool write);
-
-/* Sizes of the virtual devices' registers. */
-#define VM_PLIC_SIZE 0x00600000UL
-#define VM_APLIC_SIZE 0x8000UL
-#define VM_IMSIC_PAGE 0x1000UL /* vCPU n's interrupt file: the n-th page */
-#define VM_UART_SIZE 0x100UL
-#define VM_MAX_SOURCES 1023 /* what a PLIC or an APLIC can number */
 
 #endif

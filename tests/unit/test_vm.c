@@ -195,10 +195,10 @@ static void no_controller(void **state)
     assert_int_equal(cald_vm_irq(vm, 0, true), CALD_EINVAL);
     assert_int_equal(cald_vm_irq(vm, 96, true), CALD_EINVAL);
     assert_int_equal(cald_vm_irq(vm, 95, true), CALD_OK);
-    assert_int_equal(cald_vm_msi(vm, good.imsic_base + 2 * VM_IMSIC_PAGE, 1), CALD_EINVAL);
+    assert_int_equal(cald_vm_msi(vm, good.imsic_base + 2 * CALD_IMSIC_PAGE, 1), CALD_EINVAL);
     assert_int_equal(cald_vm_msi(vm, good.imsic_base + 4, 1), CALD_EINVAL);
-    assert_int_equal(cald_vm_msi(vm, good.imsic_base - VM_IMSIC_PAGE, 1), CALD_EINVAL);
-    assert_int_equal(cald_vm_msi(vm, good.imsic_base + VM_IMSIC_PAGE, 77), CALD_OK);
+    assert_int_equal(cald_vm_msi(vm, good.imsic_base - CALD_IMSIC_PAGE, 1), CALD_EINVAL);
+    assert_int_equal(cald_vm_msi(vm, good.imsic_base + CALD_IMSIC_PAGE, 77), CALD_OK);
     assert_true(atomic_load(&cald_vm_vcpu(vm, 1)->imsic.word[1].pending) >> (77 - 64) & 1);
     cald_vm_destroy(vm);
 }

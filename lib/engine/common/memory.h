@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 
 #define MEMORY_SLOTS 160 /* RAM chunks, shared regions, devices */
 #define MEMORY_GONE 64   /* pages that a vCPU is told of one by one */

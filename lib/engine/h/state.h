@@ -9,7 +9,7 @@
 
 #include "lib/engine/common/unit_state.h"
 
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 #include "lib/engine/h/gstage.h"
 
 /* Of a machine: the VMIDs that are handed out. vmid.c */

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "caldarium/host.h"
-#include "lib/common/lock.h"
+#include "riscv/lock.h"
 #include "lib/engine/hot.h"
 #include "lib/engine/shadow/scan.h"
 #include "riscv/asm.h"

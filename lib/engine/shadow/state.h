@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "caldarium/caldarium.h"
 #include "lib/engine/common/unit_state.h"
 
 #define S_POOL_PAGES 1024 /* tables of a vCPU, at most */
@@ -90,6 +91,7 @@ struct s_space {
     } view[S_VIEWS];
 };
 #define S_ASIDS (S_SPACES * S_VIEWS) /* so many tell all roots of a vCPU apart */
+_Static_assert(S_ASIDS + 1 == CALD_ASIDS, "one more for a host's own root");
 
 /* A page of the guest's kernel text that was executed from: what a hart's instruction TLB is. */
 struct s_fetch_line {

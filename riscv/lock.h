@@ -2,8 +2,8 @@
 /* A ticket lock: fair, so that no hart starves. Whoever takes one has interrupts off, which is the
  * caller's to see to (include/caldarium/caldarium.h), so a lock keeps no interrupt state and costs
  * its two accesses alone. Hold it for a bounded, short time, never while a guest runs. */
-#ifndef LIB_COMMON_LOCK_H
-#define LIB_COMMON_LOCK_H
+#ifndef RISCV_LOCK_H
+#define RISCV_LOCK_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
