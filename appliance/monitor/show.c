@@ -135,14 +135,8 @@ void show_list(struct vm *vm)
 }
 
 struct sums {
-    uint64_t guest, host, idle, exits;
+    uint64_t guest, host, idle, exits, reasons[CALD_EXITS];
 };
-
-uint64_t show_guest_ticks(const struct cald_vcpu *vcpu)
-{
-    uint64_t entered = show_counter(&vcpu->entered), now = host_time();
-    return show_counter(&vcpu->ticks_guest) + (entered && entered < now ? now - entered : 0);
-}
 
 /* Of a vCPU that sleeps now, too. */
 static uint64_t idle_ticks(const struct cald_vcpu *vcpu)
@@ -153,11 +147,25 @@ static uint64_t idle_ticks(const struct cald_vcpu *vcpu)
 
 static void add(struct sums *sums, const struct cald_vcpu *vcpu)
 {
-    sums->guest += show_guest_ticks(vcpu);
-    sums->host += show_counter(&vcpu->ticks_host);
+    struct cald_stats stats;
+    cald_vcpu_stats(vcpu, &stats);
+    sums->guest += stats.guest;
+    sums->host += stats.host;
     sums->idle += idle_ticks(vcpu);
-    for (unsigned i = 0; i < EXIT_REASONS; i++)
-        sums->exits += show_counter(&vcpu->eng.exits[i]);
+    for (unsigned n = 0; n < CALD_EXITS; n++) {
+        sums->exits += stats.exits[n];
+        sums->reasons[n] += stats.exits[n];
+    }
+}
+
+static void join(struct sums *all, const struct sums *one)
+{
+    all->guest += one->guest;
+    all->host += one->host;
+    all->idle += one->idle;
+    all->exits += one->exits;
+    for (unsigned n = 0; n < CALD_EXITS; n++)
+        all->reasons[n] += one->reasons[n];
 }
 
 static void stats_line(const char *name, int width, const struct sums *sums)
@@ -175,19 +183,17 @@ static void stats_head(const char *what, int width)
                   "EXITS");
 }
 
-static void stats_reasons(const struct cald_vcpu *vcpus, unsigned count, uint64_t all)
+static void stats_reasons(const struct sums *all)
 {
     monitor_print("%-26s  %12s  %6s", "EXITS BY REASON", "COUNT", "SHARE");
-    for (unsigned reason = 0; reason < EXIT_REASONS; reason++) {
-        uint64_t sum = 0;
-        for (unsigned i = 0; i < count; i++)
-            sum += show_counter(&vcpus[i].eng.exits[reason]);
+    for (unsigned reason = 0; reason < CALD_EXITS; reason++) {
+        uint64_t sum = all->reasons[reason];
         if (sum == 0)
             continue;
-        /* Counters ran on since `all` was summed; and 1000 * sum must not wrap. */
-        uint64_t share = sum >= all ? 1000 : all > 1000000 ? sum / (all / 1000) : sum * 1000 / all;
+        /* 1000 * sum must not wrap. */
+        uint64_t share = all->exits > 1000000 ? sum / (all->exits / 1000) : sum * 1000 / all->exits;
         if (share > 1000)
-            share = 1000;
+            share = 1000; /* the divisor was cut */
         monitor_print("%-26s  %12lu  %3lu.%lu%%", cald_exit_name(reason), (unsigned long)sum,
                       (unsigned long)(share / 10), (unsigned long)(share % 10));
     }
@@ -245,16 +251,13 @@ void show_stats(struct vm *vm)
         struct sums one = {0};
         char name[12];
         add(&one, &vcpus[i]);
+        join(&all, &one);
         snprintf(name, sizeof(name), "%u", i);
         stats_line(name, 5, &one);
-        all.guest += one.guest;
-        all.host += one.host;
-        all.idle += one.idle;
-        all.exits += one.exits;
     }
     if (count > 1)
         stats_line("all", 5, &all);
-    stats_reasons(vcpus, count, all.exits);
+    stats_reasons(&all);
     if (vm->config->irqchip == IRQCHIP_IMSIC)
         stats_files(vcpus, count);
 }

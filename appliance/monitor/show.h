@@ -20,9 +20,6 @@ void show_trace(const char *words);
 /* A counter that another hart may be writing. */
 uint64_t show_counter(const uint64_t *at);
 
-/* Ticks that a vCPU has run so far, with the turn that it is in. */
-uint64_t show_guest_ticks(const struct cald_vcpu *vcpu);
-
 /* Of the longest VM's name, or of the word NAME. */
 int show_name_width(void);
 

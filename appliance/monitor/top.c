@@ -15,7 +15,7 @@
 
 /* Counters as they were at the last tick. */
 struct last_vm {
-    uint64_t guest, host, steal, exits[EXIT_REASONS];
+    uint64_t guest, host, steal, exits[CALD_EXITS];
 };
 static struct last_vm last_vms[VM_MAX];
 static uint64_t last_idle[VM_MAX_VCPUS], last_time;
@@ -30,12 +30,13 @@ static void read_vm(const struct vm *vm, struct last_vm *now)
 {
     memset(now, 0, sizeof(*now));
     for (unsigned n = 0; n < vm_vcpu_count(vm); n++) {
-        const struct cald_vcpu *vcpu = &vm->cald->vcpus[n];
-        now->guest += show_guest_ticks(vcpu);
-        now->host += show_counter(&vcpu->ticks_host);
-        now->steal += show_counter(&vcpu->steal_ticks);
-        for (unsigned reason = 0; reason < EXIT_REASONS; reason++)
-            now->exits[reason] += show_counter(&vcpu->eng.exits[reason]);
+        struct cald_stats stats;
+        cald_vcpu_stats(cald_vm_vcpu(vm->cald, n), &stats);
+        now->guest += stats.guest;
+        now->host += stats.host;
+        now->steal += stats.steal;
+        for (unsigned reason = 0; reason < CALD_EXITS; reason++)
+            now->exits[reason] += stats.exits[reason];
     }
 }
 
@@ -75,14 +76,14 @@ static void show_harts(uint64_t passed)
 static void show_reasons(char *out, size_t size, const struct last_vm *now,
                          const struct last_vm *then, uint64_t passed)
 {
-    uint64_t left[EXIT_REASONS], rate = host_timebase();
+    uint64_t left[CALD_EXITS], rate = host_timebase();
     size_t used = 0;
     out[0] = 0;
-    for (unsigned n = 0; n < EXIT_REASONS; n++)
+    for (unsigned n = 0; n < CALD_EXITS; n++)
         left[n] = since(now->exits[n], then->exits[n]);
     for (unsigned shown = 0; shown < REASONS_SHOWN; shown++) {
         unsigned most = 0;
-        for (unsigned n = 1; n < EXIT_REASONS; n++)
+        for (unsigned n = 1; n < CALD_EXITS; n++)
             most = left[n] > left[most] ? n : most;
         if (!left[most])
             return;
@@ -98,7 +99,7 @@ static void show_vm(const struct vm *vm, int width, uint64_t passed)
     char guest[PERCENT_TEXT], host[PERCENT_TEXT], steal[PERCENT_TEXT], reasons[100];
     uint64_t exits = 0;
     read_vm(vm, &now);
-    for (unsigned n = 0; n < EXIT_REASONS; n++)
+    for (unsigned n = 0; n < CALD_EXITS; n++)
         exits += since(now.exits[n], then->exits[n]);
     show_reasons(reasons, sizeof(reasons), &now, then, passed);
     monitor_print("%-*s  %9s  %12s  %9s  %9lu  %s", width, vm->config->name,

@@ -427,7 +427,20 @@ void cald_vcpu_attention(struct cald_vcpu *vcpu, const uint8_t *flag);
  * CSRs, and who called whom. On its hart between two runs, or on any while it is loaded on none. */
 void cald_vcpu_report(struct cald_vcpu *vcpu);
 
-/* What an exit of that number is called, for statistics. */
+#define CALD_EXITS 32 /* numbers of exits, at most */
+
+/* What a vCPU has done since its VM was started or reset. */
+struct cald_stats {
+    /* Ticks: in its guest, with the exits that an engine answers itself; in the others; and
+     * what cald_vcpu_steal() said last. */
+    uint64_t guest, host, steal;
+    uint64_t exits[CALD_EXITS]; /* by number: cald_exit_name() */
+};
+
+/* Any thread; while the vCPU runs, each number is one of these moments, not all of the same. */
+void cald_vcpu_stats(const struct cald_vcpu *vcpu, struct cald_stats *stats);
+
+/* What an exit of that number is called; "?": there is none. */
 const char *cald_exit_name(uint32_t reason);
 
 /* An exit as a trace notes it. */

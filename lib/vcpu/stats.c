@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* What a vCPU has done, in numbers. */
 #include "caldarium/caldarium.h"
 #include "lib/vcpu/exit.h"
+#include "host/host.h"
+
+_Static_assert(EXIT_REASONS <= CALD_EXITS, "each has a place");
 
 static const char *const exit_names[EXIT_REASONS] = {
     [EXIT_INTERRUPT] = "interrupt or kick",
@@ -32,4 +36,22 @@ static const char *const exit_names[EXIT_REASONS] = {
 const char *cald_exit_name(uint32_t reason)
 {
     return reason < EXIT_REASONS ? exit_names[reason] : "?";
+}
+
+/* A counter that another hart may be writing. */
+static uint64_t counter(const uint64_t *at)
+{
+    return __atomic_load_n(at, __ATOMIC_RELAXED);
+}
+
+void cald_vcpu_stats(const struct cald_vcpu *vcpu, struct cald_stats *stats)
+{
+    uint64_t entered = counter(&vcpu->entered), now = host_time();
+    *stats = (struct cald_stats){
+        .guest = counter(&vcpu->ticks_guest) + (entered && entered < now ? now - entered : 0),
+        .host = counter(&vcpu->ticks_host),
+        .steal = counter(&vcpu->steal_ticks),
+    };
+    for (unsigned n = 0; n < EXIT_REASONS; n++)
+        stats->exits[n] = counter(&vcpu->eng.exits[n]);
 }
