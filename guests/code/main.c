@@ -155,6 +155,13 @@ static void across_pages(void)
     fence_i();
     found[2] = call(at);
     guest_print("code: across %x %x %x\n", found[0], found[1], found[2]);
+    /* auipc, whose second half looks like csrr with what follows, a c.nop */
+    at = 5 * PAGE - 2;
+    put(at, 0x25730517u);
+    put16(at + 4, 0x1001);
+    put(put(at + 6, 0x140022f3u), RET);
+    fence_i();
+    guest_print("code: half %x\n", call(at) - (uint64_t)(arena + at));
 }
 
 /* What looks like an instruction where nothing is executed, and a jump into the middle of one. */

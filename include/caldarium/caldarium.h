@@ -493,9 +493,10 @@ enum {
  * library's.
  *
  * CALD_EINVAL: misaligned, wraps around, beyond the VM's gpa_end, or flags that don't go together;
- * CALD_EBUSY: overlaps another slot, or the slot is there and elsewhere (take it away first), or an
- * IOMMU uses the VM's table, and it can't come and go page by page, be logged or be taken away;
- * CALD_ENOENT: nothing to take away; CALD_ENOMEM: no memory, or too many slots.
+ * CALD_EBUSY: overlaps another slot, or the slot is there and elsewhere, or is or is not PRIVATE
+ * (take it away first), or an IOMMU uses the VM's table, and it can't come and go page by page, be
+ * logged or be taken away; CALD_ENOENT: nothing to take away; CALD_ENOMEM: no memory, or too many
+ * slots.
  */
 int cald_vm_slot(struct cald_vm *vm, uint32_t number, uint64_t gpa, uint64_t size, void *pages,
                  uint32_t flags);

@@ -32,7 +32,7 @@ void vcpu_mail(struct cald_vcpu *to, uint32_t bits)
         host_wake(to);
     else if (mode == VCPU_GUEST)
         host_kick(to);
-    else if (mode == VCPU_BLOCKED && bits & ~(MAIL_FENCE | MAIL_REMAP | MAIL_FORGET))
+    else if (mode == VCPU_BLOCKED && bits & ~(MAIL_FENCE | MAIL_REMAP | MAIL_FORGET | MAIL_TABLES))
         host_wake(to);
 }
 

@@ -192,7 +192,7 @@ int cald_vm_slot(struct cald_vm *vm, uint32_t number, uint64_t gpa, uint64_t siz
         flags |= SLOT_BY_PAGE;
     if (slot) {
         bool same = slot->gpa == gpa && slot_size(slot) == size && slot->pa == pa &&
-                    (slot_flags(slot) & SLOT_BY_PAGE) == (flags & SLOT_BY_PAGE);
+                    !((slot_flags(slot) ^ flags) & (SLOT_BY_PAGE | SLOT_PRIVATE));
         return same ? change(vm, slot, flags) : CALD_EBUSY;
     }
     if (overlaps(&vm->eng.memory, gpa, size, pa, flags))

@@ -18,10 +18,13 @@ static struct engine_vcpu v;
 static unsigned fences, resets;
 static uint64_t fenced, shown;
 
+static void (*others)(void);
 /* All vCPUs: this one. */
 void hot_fence(struct engine_vcpu *vcpu, const struct fence *fence)
 {
     fences++;
+    if (others)
+        others();
     if (fence->kind == FENCE_TABLES)
         resets++;
     else
@@ -235,6 +238,71 @@ static void test_mxr(void **state)
     assert_int_equal(fetch_until(3), S_COPY_NONE);
 }
 
+static void other_fetches(void)
+{
+    static struct engine_vcpu w;
+    uint64_t pa;
+    w.vm = &vm;
+    w.pc = at(3);
+    assert_int_equal(s_copy_fetch(&w, &vm.memory.slot[0], at(3), at(3), PTE_X, &pa), S_COPY_AGAIN);
+}
+static void test_stale_kept(void **state)
+{
+    (void)state;
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_equal(fetch_until(4), S_COPY_SHOWN);
+    memory[3][50] = 0x0001;
+    assert_true(s_copies_wrote(&vm, at(3) + 100, 2));
+    others = other_fetches;
+    s_copy_write(&v, &vm.memory.slot[0], at(4));
+    others = NULL;
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_equal(copy_at(shown)[50], 0x0001);
+}
+static void other_writes(void)
+{
+    s_copy_may_write(&vm.memory.slot[0], at(3));
+}
+static void test_livelock(void **state)
+{
+    (void)state;
+    enum s_copy_show show = S_COPY_AGAIN;
+    other_writes();
+    others = other_writes;
+    for (unsigned n = 0; n < 1000 && show == S_COPY_AGAIN; n++)
+        show = fetch(3);
+    others = NULL;
+    assert_int_equal(show, S_COPY_NONE);
+}
+static void test_same_low_half(void **state)
+{
+    (void)state;
+    memory[3][50] = 0x0513; /* li a0, 0x140 */
+    memory[3][51] = 0x1400;
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_equal(copy_at(shown)[50], 0x0513);
+    memory[3][50] = 0x2573; /* csrr a0, sscratch */
+    assert_true(s_copies_wrote(&vm, at(3) + 100, 2));
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_not_equal(copy_at(shown)[50], 0x0513);
+}
+static void test_across(void **state)
+{
+    (void)state;
+    enum s_copy_show show = S_COPY_AGAIN;
+    memory[3][0] = 0x2573; /* second half of an auipc in the page before */
+    memory[3][1] = 0x1141; /* c.addi sp,-16 */
+    memory[3][2] = CSRR & 0xffff;
+    memory[3][3] = CSRR >> 16;
+    for (unsigned n = 0; show == S_COPY_AGAIN && n < 8; n++) {
+        v.pc = at(3) - 2;
+        show = s_copy_fetch(&v, &vm.memory.slot[0], at(3), at(3), PTE_X, &shown);
+    }
+    assert_int_equal(show, S_COPY_SHOWN);
+    assert_int_equal(copy_at(shown)[0], 0x2573);
+    assert_int_equal(copy_at(shown)[2], INSN_C_EBREAK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +317,10 @@ int main(void)
         T(test_the_oldest_goes),
         T(test_turns),
         T(test_mxr),
+        T(test_stale_kept),
+        T(test_livelock),
+        T(test_same_low_half),
+        T(test_across),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@
 /* A page that is executed, and read or written, in turn costs more than the firmware does: after so
  * many turns within a second it is left as it is until the next one. */
 #define RECENT 64
-#define ROUNDS_MAX 8
+#define ROUNDS_MAX 16 /* a store and what makes up for it count one each */
 
 struct recent {
     const _Atomic uint32_t *page;
@@ -49,7 +49,6 @@ struct s_copies {
     struct lock lock; /* of all this; tried, never waited for: whoever holds it waits for others */
     unsigned count, next;
     struct s_code *code; /* of each slot that has such */
-    bool tidying;        /* marks of writable pages are being taken away */
     struct recent recent[RECENT];
     struct s_copy copy[]; /* count of them; 0 is none */
 };
@@ -137,8 +136,10 @@ static uint64_t use_bytes(const struct engine_vm *vm)
 
 bool s_copies_take(struct engine_vcpu *v)
 {
-    if (!v->vm->s.copies && !init(v->vm))
+    if (!v->vm->s.copies && !init(v->vm)) {
+        s_copies_fini(v->vm);
         return false;
+    }
     if (v->vm->s.copies)
         v->s.copy_use = host_pages_alloc(use_bytes(v->vm), HOST_PAGE_SIZE);
     return !v->vm->s.copies || v->s.copy_use;
@@ -207,10 +208,8 @@ bool s_copies_wrote(struct engine_vm *vm, uint64_t gpa, uint64_t bytes)
         return false;
     for (uint64_t at = gpa & ~(HOST_PAGE_SIZE - 1); at < gpa + bytes; at += HOST_PAGE_SIZE) {
         _Atomic uint32_t *page = word_of(slot, at);
-        if (atomic_load(page) & SLOT) {
-            atomic_fetch_or(page, STALE);
-            stale = true;
-        }
+        /* Where there is no copy too: one may be in the making. */
+        stale |= (atomic_fetch_or(page, STALE) & SLOT) != 0;
         atomic_fetch_and(page, ~PLAIN);
     }
     return stale;
@@ -358,7 +357,6 @@ bool s_copy_may_be_large(const struct slot *slot, uint64_t gpa, bool writable)
 static void tidy(struct engine_vcpu *v)
 {
     struct s_copies *copies = v->vm->s.copies;
-    copies->tidying = true;
     for (const struct s_code *code = copies->code; code; code = code->next) {
         for (uint64_t i = 0; i < code->pages; i++) {
             if (atomic_load_explicit(&code->page[i], memory_order_relaxed) & WRITABLE)
@@ -368,7 +366,6 @@ static void tidy(struct engine_vcpu *v)
             atomic_fetch_and(&code->block[i], ~WRITABLE_LARGE);
     }
     hot_fence(v, &(struct fence){.kind = FENCE_TABLES});
-    copies->tidying = false;
 }
 
 /* ---- Fetching -------------------------------------------------------------------------------- */
@@ -380,10 +377,35 @@ static bool same(const uint16_t *page, const uint16_t *code)
         if (page[n] == code[n])
             continue;
         uint32_t insn = page[n] | (uint32_t)(n + 1 < S_SCAN_HALVES ? page[n + 1] : 0) << 16;
-        if (!s_scan_privileged(insn))
+        if (code[n] != INSN_C_EBREAK || !s_scan_privileged(insn))
             return false;
     }
     return true;
+}
+
+/* Somebody wrote to a page that has a copy. Nobody enters that until it is known to be the same;
+ * who writes meanwhile marks it again. False: the copy went, or nothing is known yet. */
+static bool look(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa)
+{
+    struct s_copies *copies = v->vm->s.copies;
+    _Atomic uint32_t *page = word_of(slot, gpa);
+    if (!lock_try(&copies->lock))
+        return false;
+    unsigned number = atomic_load(page) & SLOT;
+    bool is_same = false;
+    if (number) {
+        atomic_fetch_or(page, GOING);
+        atomic_fetch_and(page, ~STALE);
+        is_same = same(original(slot, gpa), copies->copy[number].code);
+        if (is_same) {
+            atomic_fetch_and(page, ~GOING);
+        } else {
+            note_turn(copies, page);
+            drop(v, number);
+        }
+    }
+    lock_release(&copies->lock);
+    return is_same;
 }
 
 /* The oldest goes. The lock is held. 0: others had to be waited for. */
@@ -416,10 +438,10 @@ static enum s_copy_show make(struct engine_vcpu *v, const struct slot *slot, uin
     _Atomic uint32_t *page = word_of(slot, gpa);
     uint32_t before = atomic_load(page);
     if (before & SLOT)
-        return S_COPY_AGAIN; /* another vCPU was first */
-    if (copies->tidying)
-        return S_COPY_NONE;
+        return S_COPY_AGAIN;                          /* another vCPU was first */
+    before = atomic_fetch_and(page, ~STALE) & ~STALE; /* who writes from now on leaves it again */
     if (before & WRITABLE || atomic_load(block_of(slot, gpa)) & WRITABLE_LARGE) {
+        note_turn(copies, page); /* whoever writes to it may do so again before we are back */
         tidy(v);
         return S_COPY_AGAIN;
     }
@@ -461,9 +483,9 @@ enum s_copy_show s_copy_fetch(struct engine_vcpu *v, const struct slot *slot, ui
         return S_COPY_AGAIN;
     if (number) {
         struct s_copy *copy = &copies->copy[number];
-        if (now & STALE) /* before the look: who writes meanwhile leaves it again */
-            atomic_fetch_and(page, ~STALE);
-        if ((v->vm->s.has_devices || now & STALE) && !same(original(slot, gpa), copy->code)) {
+        if (now & STALE && !look(v, slot, gpa))
+            return S_COPY_AGAIN;
+        if (v->vm->s.has_devices && !same(original(slot, gpa), copy->code)) {
             drop_of(v, page);
             return S_COPY_AGAIN;
         }
@@ -471,6 +493,9 @@ enum s_copy_show s_copy_fetch(struct engine_vcpu *v, const struct slot *slot, ui
         *pa = copy->pa;
         return S_COPY_SHOWN;
     }
+    if (now & STALE && !atomic_compare_exchange_strong(page, &now, now & ~STALE))
+        return S_COPY_AGAIN;
+    now &= ~STALE;
     if (!s_scan_possible(original(slot, gpa))) {
         /* Who makes it writable takes the mark away, and who wrote it meanwhile has left its own.
          */
@@ -480,7 +505,10 @@ enum s_copy_show s_copy_fetch(struct engine_vcpu *v, const struct slot *slot, ui
     }
     enum s_copy_show show = S_COPY_AGAIN;
     if (lock_try(&copies->lock)) {
-        show = make(v, slot, gpa, gva & (HOST_PAGE_SIZE - 1));
+        /* gva is where the fetch failed: behind the first half of an instruction that goes on here,
+         * it is where that one's second half is. */
+        uint64_t known = v->pc >> 12 == gva >> 12 ? v->pc : gva + 2;
+        show = make(v, slot, gpa, known & (HOST_PAGE_SIZE - 1));
         lock_release(&copies->lock);
     }
     return show;
@@ -512,21 +540,24 @@ void s_copy_missed(struct engine_vcpu *v)
     if (!page || turns_too_often(copies, page) || !lock_try(&copies->lock))
         return;
     uint32_t now = atomic_load(page);
+    uint64_t inside = v->pc & (HOST_PAGE_SIZE - 1);
     if (now & SLOT) {
-        s_scan_replace_one(copies->copy[now & SLOT].code, v->pc & (HOST_PAGE_SIZE - 1));
+        if (inside <= HOST_PAGE_SIZE - 4) /* whole: see s_scan_replace() */
+            s_scan_replace_one(copies->copy[now & SLOT].code, (unsigned)inside);
         fence_i();
     } else {
         /* Its next fetch asks for a copy. */
         note_turn(copies, page);
         atomic_fetch_and(page, ~PLAIN);
-        s_tables_flush_page(v, v->pc & ~(HOST_PAGE_SIZE - 1), true, 0);
     }
+    s_tables_flush_page(v, v->pc - inside, true, 0); /* it may be the page itself that is shown */
     lock_release(&copies->lock);
 }
 
 void s_copy_wrong(struct engine_vcpu *v)
 {
     _Atomic uint32_t *page = word_at_pc(v);
+    fence_i(); /* it may be the guest's own, of before: this hart goes on with what is there now */
     if (page)
         drop_of(v, page);
 }

@@ -81,8 +81,11 @@ static bool replaced(struct engine_vcpu *v, uint32_t *insn)
 {
     s_fetch_note(v);
     if (!s_fetch_next(v, insn) && !s_fetch_insn(v, v->pc, insn)) {
+        /* It has gone from the guest's tables: the guest runs into that, fence or no fence. */
+        s_tables_flush_page(v, v->pc & ~(HOST_PAGE_SIZE - 1), true, 0);
+        s_tables_flush_page(v, (v->pc + 2) & ~(HOST_PAGE_SIZE - 1), true, 0);
         *insn = 0;
-        return true; /* another vCPU changed the page under us: the guest runs into it again */
+        return true;
     }
     if (*insn == INSN_EBREAK || (*insn & 0xffff) == INSN_C_EBREAK)
         return false;
@@ -155,7 +158,7 @@ static bool goes_on(struct engine_vcpu *v)
     if (v->s.user)
         return false;
     s_go_on(v, s_run_on(v));
-    if (v->pc == pc)
+    if (v->pc == pc && !v->s.user)
         return false; /* nor is a jump to itself a loss: answer() looks closer */
     v->exits[EXIT_HOT_PRIVILEGED]++;
     return true;
