@@ -101,13 +101,14 @@ def test_killed_after_a_time(tmp_path):
 
 
 @each_engine
-def test_linux(tmp_path, cpu):
+@pytest.mark.parametrize("vcpus", [1, 2])
+def test_linux(tmp_path, cpu, vcpus):
     run = "nproc; devmem 0x10010000 32; cat /proc/meminfo >/dev/null"
-    path = bundle(tmp_path, vm("linux", vcpus=2, run=run))
+    path = bundle(tmp_path, vm("linux", vcpus=vcpus, run=run))
     words = "" if "h=off" in cpu else "thieve=5" # the minikernel has it on both
     with embed(path, cpu=cpu, append=words) as machine:
-        machine.expect(r"init: linux: .* 2 cpu\(s\)")
-        machine.expect(r"\n2\s")
+        machine.expect(rf"init: linux: .* {vcpus} cpu\(s\)")
+        machine.expect(rf"\n{vcpus}\s")
         machine.expect(r"\n0x[0-9A-F]{8}\s")
         output = machine.wait_end()
     assert "init: the command ended with status 0" in output, output
