@@ -34,6 +34,13 @@ def word(machine, what, answer):
     machine.expect(f"word: {answer}\\s")
 
 
+def wait_for(machine, *names):
+    """Until these VMs have started: their lines come in any order."""
+    for name in names:
+        if f"vm {name}: started" not in machine.output:
+            machine.expect(f"vm {name}: started")
+
+
 def save(machine, name):
     machine.request(f"save {name}", rf"vm {name}: (saved|not saved).*?\n")
     size, address, _ = re.findall(SAVED, machine.output)[-1]
@@ -48,8 +55,7 @@ def test_a_checkpoint_of_a_running_and_of_a_paused_vm(tmp_path):
     path = bundle(tmp_path, mini(), vm("beside", kernel="loop", mib=16, ramdisk=None))
     with Machine(path, smp=2, append="") as machine:
         machine.expect("mini> ")
-        if "vm beside: started" not in machine.output: # which takes memory too
-            machine.expect("vm beside: started")
+        wait_for(machine, "beside") # which takes memory too
         free = machine.free_kib()
         machine.front("1")
         work_on(machine, 1000)
@@ -137,6 +143,7 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path):
                    allow_unprotected_dma=True, memory="<0x0 0x88000000 0x0 0x1000000>")]
     with Machine(bundle(tmp_path, mini(), *others), smp=2, append="") as machine:
         machine.expect("mini> ")
+        wait_for(machine, "one", "large", "aplic", "lacks", "silent", "disk")
         save(machine, "mini")
         for name, reason in [("one", "number of vCPUs: this VM's can't be 0x2"),
                              ("large", "memory: other ranges were saved"),
