@@ -131,7 +131,7 @@ def test_boot_hart_is_last_in_the_tree(tmp_path):
     tree = board_tree(tmp_path, reverse_harts, smp=8)
     with Machine(bundle(tmp_path, vm("loop", kernel="loop", mib=16)), smp=8, append="",
                  extra=["-dtb", tree]) as machine:
-        machine.expect("Caldarium, a hypervisor")
+        machine.expect("a hypervisor for RISC-V")
         text = machine.monitor("harts")
         boot = re.search(r"boot hart id (\d+)", machine.output).group(1)
         assert re.search(rf"\n{boot} .*console", text), text
