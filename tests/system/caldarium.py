@@ -140,7 +140,10 @@ class Machine:
         return self
 
     def __exit__(self, *_):
-        self.qemu.close(force=True)
+        try:
+            self.qemu.close(force=True)
+        except pexpect.ExceptionPexpect: # killed, which a busy machine takes its time for
+            os.waitpid(self.qemu.pid, 0)
 
     def _new(self, pattern, more_s=0):
         """What is printed from now on, up to the pattern and with it."""
