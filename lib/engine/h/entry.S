@@ -17,73 +17,11 @@
 
     .text
 
-/* Saves, then later restores, the registers that C may clobber, less t0, t1, a0, a1, and gp, tp, which are
- * the host's there. sp = vCPU. */
-.macro save_clobbered
-    sd      ra, V_GPR(1)(sp)
-    sd      gp, V_GPR(3)(sp)
-    sd      tp, V_GPR(4)(sp)
-    sd      t2, V_GPR(7)(sp)
-    sd      a2, V_GPR(12)(sp)
-    sd      a3, V_GPR(13)(sp)
-    sd      a4, V_GPR(14)(sp)
-    sd      a5, V_GPR(15)(sp)
-    sd      a6, V_GPR(16)(sp)
-    sd      a7, V_GPR(17)(sp)
-    sd      t3, V_GPR(28)(sp)
-    sd      t4, V_GPR(29)(sp)
-    sd      t5, V_GPR(30)(sp)
-    sd      t6, V_GPR(31)(sp)
-.endm
-
+/* And t0, t1, which h_trap has saved. */
 .macro restore_clobbered
-    ld      ra, V_GPR(1)(sp)
-    ld      gp, V_GPR(3)(sp)
-    ld      tp, V_GPR(4)(sp)
+    each_clobbered ld
     ld      t0, V_GPR(5)(sp)
     ld      t1, V_GPR(6)(sp)
-    ld      t2, V_GPR(7)(sp)
-    ld      a2, V_GPR(12)(sp)
-    ld      a3, V_GPR(13)(sp)
-    ld      a4, V_GPR(14)(sp)
-    ld      a5, V_GPR(15)(sp)
-    ld      a6, V_GPR(16)(sp)
-    ld      a7, V_GPR(17)(sp)
-    ld      t3, V_GPR(28)(sp)
-    ld      t4, V_GPR(29)(sp)
-    ld      t5, V_GPR(30)(sp)
-    ld      t6, V_GPR(31)(sp)
-.endm
-
-/* The registers that C keeps for us. sp = vCPU. */
-.macro save_kept
-    sd      s0, V_GPR(8)(sp)
-    sd      s1, V_GPR(9)(sp)
-    sd      s2, V_GPR(18)(sp)
-    sd      s3, V_GPR(19)(sp)
-    sd      s4, V_GPR(20)(sp)
-    sd      s5, V_GPR(21)(sp)
-    sd      s6, V_GPR(22)(sp)
-    sd      s7, V_GPR(23)(sp)
-    sd      s8, V_GPR(24)(sp)
-    sd      s9, V_GPR(25)(sp)
-    sd      s10, V_GPR(26)(sp)
-    sd      s11, V_GPR(27)(sp)
-.endm
-
-.macro restore_kept
-    ld      s0, V_GPR(8)(sp)
-    ld      s1, V_GPR(9)(sp)
-    ld      s2, V_GPR(18)(sp)
-    ld      s3, V_GPR(19)(sp)
-    ld      s4, V_GPR(20)(sp)
-    ld      s5, V_GPR(21)(sp)
-    ld      s6, V_GPR(22)(sp)
-    ld      s7, V_GPR(23)(sp)
-    ld      s8, V_GPR(24)(sp)
-    ld      s9, V_GPR(25)(sp)
-    ld      s10, V_GPR(26)(sp)
-    ld      s11, V_GPR(27)(sp)
 .endm
 
 /* Back to the guest behind its ecall, with the answer in a0 and a1. sp = the hart's stack. */
@@ -115,14 +53,14 @@ h_trap:
     beq     a7, t0, base
     lwu     t0, V_SBI_ID(0)(sp)
     beq     a7, t0, time
-    save_clobbered
+    each_clobbered sd
     lwu     t0, V_SBI_ID(1)(sp)
     beq     a7, t0, ipi
     lwu     t0, V_SBI_ID(2)(sp)
     beq     a7, t0, rfence
     /* Another extension. One that is not there is answered at once, the rest takes the slow path. */
     hot_sbi_missing answered
-    save_kept
+    each_kept sd
     j       slow_saved
 
 base:                                   /* what needs no C: all constants, not probe_extension */
@@ -140,7 +78,7 @@ base:                                   /* what needs no C: all constants, not p
     sd      t0, V_EXITS_SBI_BASE(sp)
     j       short_answer
 base_by_c:
-    save_clobbered
+    each_clobbered sd
     hot_sbi sbi_hot_base
 
 time:                                   /* a timer of the guest's own is one register */
@@ -161,7 +99,7 @@ short_answer:                           /* success, a1 is set; all other registe
     ld      sp, V_GPR(2)(sp)
     sret
 time_by_c:
-    save_clobbered
+    each_clobbered sd
     hot_sbi sbi_hot_time
 
 ipi:
@@ -179,14 +117,14 @@ not_sbi:
     addi    t1, t0, -CAUSE_VIRTUAL_INSN
     beqz    t1, virtual_insn
 not_counter:
-    save_clobbered
+    each_clobbered sd
     bltz    t0, interrupt
     addi    t0, t0, -CAUSE_LOAD_GUEST_PAGE
     sltiu   t0, t0, 3                   /* 21 to 23: load, virtual instruction, store */
     beqz    t0, slow
     /* A load or store where no RAM is mapped, or a CSR that is in memory. The register may be any:
      * save all of them. */
-    save_kept
+    each_kept sd
     sd      a0, V_GPR(10)(sp)
     sd      a1, V_GPR(11)(sp)
     mv      a0, sp
@@ -194,7 +132,7 @@ not_counter:
     call    h_hot_fault                 /* true: answered, the pc has moved on */
     ld      sp, 0(sp)
     beqz    a0, slow_saved
-    restore_kept
+    each_kept ld
     j       resume
 
 /*
@@ -286,7 +224,7 @@ interrupt:
     call    h_hot_interrupt             /* true: nothing is left for the world outside */
     ld      sp, 0(sp)
     bnez    a0, resume
-    save_kept
+    each_kept sd
     j       slow_saved
 
 resume:
@@ -299,55 +237,23 @@ resume:
 slow:
     sd      a0, V_GPR(10)(sp)
     sd      a1, V_GPR(11)(sp)
-    save_kept
+    each_kept sd
 slow_saved:
-    /* All guest registers are in the vCPU: return from h_enter(). */
     to_host
-    ld      ra, 8(sp)
-    ld      s0, 16(sp)
-    ld      s1, 24(sp)
-    ld      s2, 32(sp)
-    ld      s3, 40(sp)
-    ld      s4, 48(sp)
-    ld      s5, 56(sp)
-    ld      s6, 64(sp)
-    ld      s7, 72(sp)
-    ld      s8, 80(sp)
-    ld      s9, 88(sp)
-    ld      s10, 96(sp)
-    ld      s11, 104(sp)
-    addi    sp, sp, 128
-    ret
+    leave_run
 
 trap_inside:
     /* Caldarium itself trapped while answering a guest. The frame is where the stack was before. */
     to_host
     addi    sp, sp, -512                /* clear of what was in use, for the message alone */
-    call    engine_trap_inside               /* reports scause, sepc, stval; never returns */
+    call    engine_trap_inside          /* reports scause, sepc, stval; never returns */
 
 /* void h_enter(struct engine_vcpu *v): runs the guest; returns when an exit needs more than a hot
  * handler. sepc, hstatus and sstatus are as the guest needs them; stvec is h_trap. */
     .globl  h_enter
 h_enter:
-    addi    sp, sp, -128
-    sd      a0, 0(sp)                   /* the vCPU, for hot handlers to find after their C call */
-    sd      ra, 8(sp)
-    sd      s0, 16(sp)
-    sd      s1, 24(sp)
-    sd      s2, 32(sp)
-    sd      s3, 40(sp)
-    sd      s4, 48(sp)
-    sd      s5, 56(sp)
-    sd      s6, 64(sp)
-    sd      s7, 72(sp)
-    sd      s8, 80(sp)
-    sd      s9, 88(sp)
-    sd      s10, 96(sp)
-    sd      s11, 104(sp)
-    sd      tp, 112(sp)                 /* the host's own, for C */
-    sd      gp, 120(sp)
-    sd      sp, V_HOST_SP(a0)
+    enter_run
     csrw    CSR_SSCRATCH, a0
     mv      sp, a0
-    restore_kept
+    each_kept ld
     j       resume

@@ -75,41 +75,11 @@ s_out_flush:
 
     .text
 
-/* The registers that C may clobber, less t0, t1, a0, a1, and gp, tp, which are the host's there. vcpu: the
- * register that holds its address. */
-.macro each_clobbered operation, vcpu=sp
-    \operation ra, V_GPR(1)(\vcpu)
-    \operation gp, V_GPR(3)(\vcpu)
-    \operation tp, V_GPR(4)(\vcpu)
-    \operation t2, V_GPR(7)(\vcpu)
-    \operation a2, V_GPR(12)(\vcpu)
-    \operation a3, V_GPR(13)(\vcpu)
-    \operation a4, V_GPR(14)(\vcpu)
-    \operation a5, V_GPR(15)(\vcpu)
-    \operation a6, V_GPR(16)(\vcpu)
-    \operation a7, V_GPR(17)(\vcpu)
-    \operation t3, V_GPR(28)(\vcpu)
-    \operation t4, V_GPR(29)(\vcpu)
-    \operation t5, V_GPR(30)(\vcpu)
-    \operation t6, V_GPR(31)(\vcpu)
-.endm
-
-/* Those that C keeps for us, and a0, a1. */
+/* The registers that each_clobbered leaves, but for t0, t1 and sp. */
 .macro each_other operation, vcpu=sp
-    \operation s0, V_GPR(8)(\vcpu)
-    \operation s1, V_GPR(9)(\vcpu)
+    each_kept \operation, \vcpu
     \operation a0, V_GPR(10)(\vcpu)
     \operation a1, V_GPR(11)(\vcpu)
-    \operation s2, V_GPR(18)(\vcpu)
-    \operation s3, V_GPR(19)(\vcpu)
-    \operation s4, V_GPR(20)(\vcpu)
-    \operation s5, V_GPR(21)(\vcpu)
-    \operation s6, V_GPR(22)(\vcpu)
-    \operation s7, V_GPR(23)(\vcpu)
-    \operation s8, V_GPR(24)(\vcpu)
-    \operation s9, V_GPR(25)(\vcpu)
-    \operation s10, V_GPR(26)(\vcpu)
-    \operation s11, V_GPR(27)(\vcpu)
 .endm
 
 /* Back to the guest behind its ecall, with the answer in a0 and a1. sp = the hart's stack. */
@@ -227,49 +197,17 @@ page_to_vcpu:
     ret
 
 leave:
-    /* All guest registers are in the vCPU: return from s_enter(). */
-    ld      ra, 8(sp)
-    ld      s0, 16(sp)
-    ld      s1, 24(sp)
-    ld      s2, 32(sp)
-    ld      s3, 40(sp)
-    ld      s4, 48(sp)
-    ld      s5, 56(sp)
-    ld      s6, 64(sp)
-    ld      s7, 72(sp)
-    ld      s8, 80(sp)
-    ld      s9, 88(sp)
-    ld      s10, 96(sp)
-    ld      s11, 104(sp)
-    addi    sp, sp, 128
-    ret
+    leave_run
 
 inside:
     to_host t1
     addi    sp, sp, -512                /* clear of what was in use, for the message alone */
-    call    engine_trap_inside               /* reports scause, sepc, stval; never returns */
+    call    engine_trap_inside          /* reports scause, sepc, stval; never returns */
 
 /* void s_enter(struct engine_vcpu *v): runs the guest; returns when an exit needs more than s_hot().
  * sepc and sstatus are as the guest needs them, stvec and sscratch point into the trampoline, the hart's
  * page is filled in. */
     .globl  s_enter
 s_enter:
-    addi    sp, sp, -128
-    sd      a0, 0(sp)                   /* the vCPU, to be found after a C call */
-    sd      ra, 8(sp)
-    sd      s0, 16(sp)
-    sd      s1, 24(sp)
-    sd      s2, 32(sp)
-    sd      s3, 40(sp)
-    sd      s4, 48(sp)
-    sd      s5, 56(sp)
-    sd      s6, 64(sp)
-    sd      s7, 72(sp)
-    sd      s8, 80(sp)
-    sd      s9, 88(sp)
-    sd      s10, 96(sp)
-    sd      s11, 104(sp)
-    sd      tp, 112(sp)                 /* the host's own, for C */
-    sd      gp, 120(sp)
-    sd      sp, V_HOST_SP(a0)
+    enter_run
     j       go_on
