@@ -217,4 +217,13 @@ static inline void guest_end(void)
     cald_vm_destroy(guest);
 }
 
+/* A test's last step: the VM is given back, and nothing is left. */
+static inline int guest_tear_down(void **state)
+{
+    (void)state;
+    guest_end();
+    assert_int_equal(sim_pages_taken, 0);
+    return 0;
+}
+
 #endif

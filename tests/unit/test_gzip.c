@@ -96,14 +96,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    guest_end();
-    assert_int_equal(sim_pages_taken, 0);
-    return 0;
-}
-
 static void give(const void *data, size_t bytes)
 {
     guest_config.kernel = (struct config_image){"linux", data, bytes};
@@ -194,12 +186,12 @@ static void test_others_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_comes_back, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_each_cut_is_noticed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_damage_is_noticed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_image_gz, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_zboot, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_others_are_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_comes_back, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_each_cut_is_noticed, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_damage_is_noticed, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_image_gz, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_zboot, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_others_are_named, set_up, guest_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,14 +27,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    guest_end();
-    assert_int_equal(sim_pages_taken, 0);
-    return 0;
-}
-
 static enum cald_why run(struct cald_vcpu *vcpu)
 {
     return cald_vcpu_run(vcpu, HART, &out);
@@ -515,26 +507,27 @@ static void test_double_trap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_start, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_stopped_until_started, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_wait_for_interrupt, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_timer, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_mail_wakes_who_waits, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_suspended, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_request, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_yield, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_pages_forgotten, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_steal, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_lines, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_host_with_other_work, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_load_goes_out, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_store_goes_out, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_access_that_the_host_refuses, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_access_to_a_region_stays_inside, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_call_goes_out, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_register_goes_out, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_end_of_a_machine, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_double_trap, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_start, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_stopped_until_started, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_wait_for_interrupt, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_timer, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_mail_wakes_who_waits, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_suspended, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_request, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_yield, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_pages_forgotten, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_steal, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_lines, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_host_with_other_work, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_load_goes_out, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_store_goes_out, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_access_that_the_host_refuses, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_access_to_a_region_stays_inside, set_up,
+                                        guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_call_goes_out, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_register_goes_out, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_end_of_a_machine, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_double_trap, set_up, guest_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,14 +22,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    guest_end();
-    assert_int_equal(sim_pages_taken, 0);
-    return 0;
-}
-
 /* Makes the call as the guest would; returns a0. a1 is left in its register. */
 static int64_t call(uint64_t extension, uint64_t function, uint64_t a0, uint64_t a1, uint64_t a2)
 {
@@ -471,27 +463,30 @@ static void test_random_calls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_unknown, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_missing_calls_are_known_at_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_hsm_start, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_hsm_suspend, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_hart_masks, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_legacy_clear_ipi, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_fence_of_the_caller, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_requests_to_others_are_counted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_legacy_fences, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_fence_up_to_the_last_address, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_console_without_room, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_console_at_all, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_debug_console, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_steal_record, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_sets_of_counters, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_started_hart_has_its_counters, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_counters_stand_while_away, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_last_hart_stops, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_watchdog_calls, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_reset_types, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_random_calls, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unknown, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_missing_calls_are_known_at_once, set_up,
+                                        guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_hsm_start, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_hsm_suspend, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_hart_masks, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_legacy_clear_ipi, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_fence_of_the_caller, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_requests_to_others_are_counted, set_up,
+                                        guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_legacy_fences, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_fence_up_to_the_last_address, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_console_without_room, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_console_at_all, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_debug_console, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_steal_record, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_sets_of_counters, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_started_hart_has_its_counters, set_up,
+                                        guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_counters_stand_while_away, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_last_hart_stops, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_watchdog_calls, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_reset_types, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_random_calls, set_up, guest_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

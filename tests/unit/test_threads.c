@@ -137,14 +137,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    guest_end();
-    assert_int_equal(sim_pages_taken, 0);
-    return 0;
-}
-
 static void test_host_that_only_runs_vcpus(void **state)
 {
     (void)state;
@@ -163,8 +155,8 @@ static void test_host_with_other_work(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_host_that_only_runs_vcpus, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_host_with_other_work, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_host_that_only_runs_vcpus, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_host_with_other_work, set_up, guest_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
