@@ -317,17 +317,23 @@ bool s_copy_may_write(const struct slot *slot, uint64_t gpa)
     return true;
 }
 
-/* The page's copy goes, if it has one; or it doesn't now, and the guest runs into it again. */
+/* The page's copy goes, if it has one: its use has changed. The lock is held. */
+static void drop_in_turn(struct engine_vcpu *v, _Atomic uint32_t *page)
+{
+    unsigned number = atomic_load(page) & SLOT;
+    if (!number)
+        return;
+    note_turn(v->vm->s.copies, page);
+    drop(v, number);
+}
+
+/* The same, or it doesn't go now, and the guest runs into it again. */
 static void drop_of(struct engine_vcpu *v, _Atomic uint32_t *page)
 {
     struct s_copies *copies = v->vm->s.copies;
     if (!lock_try(&copies->lock))
         return;
-    unsigned number = atomic_load(page) & SLOT;
-    if (number) {
-        note_turn(copies, page);
-        drop(v, number);
-    }
+    drop_in_turn(v, page);
     lock_release(&copies->lock);
 }
 
@@ -397,12 +403,10 @@ static bool look(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa)
         atomic_fetch_or(page, GOING);
         atomic_fetch_and(page, ~STALE);
         is_same = same(original(slot, gpa), copies->copy[number].code);
-        if (is_same) {
+        if (is_same)
             atomic_fetch_and(page, ~GOING);
-        } else {
-            note_turn(copies, page);
-            drop(v, number);
-        }
+        else
+            drop_in_turn(v, page);
     }
     lock_release(&copies->lock);
     return is_same;
@@ -430,34 +434,30 @@ static void copy_page(uint16_t *to, const uint16_t *from)
         out[n] = in[n];
 }
 
-/* Makes a copy of the page, in which an instruction starts at `known`. The lock is held. */
-static enum s_copy_show make(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa,
-                             unsigned known)
+/* Makes a copy of the page, in which an instruction starts at `known`, or a step towards one. The
+ * lock is held. */
+static void make(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa, unsigned known)
 {
     struct s_copies *copies = v->vm->s.copies;
     _Atomic uint32_t *page = word_of(slot, gpa);
     uint32_t before = atomic_load(page);
     if (before & SLOT)
-        return S_COPY_AGAIN;                          /* another vCPU was first */
+        return;                                       /* another vCPU was first */
     before = atomic_fetch_and(page, ~STALE) & ~STALE; /* who writes from now on leaves it again */
     if (before & WRITABLE || atomic_load(block_of(slot, gpa)) & WRITABLE_LARGE) {
         note_turn(copies, page); /* whoever writes to it may do so again before we are back */
         tidy(v);
-        return S_COPY_AGAIN;
+        return;
     }
     unsigned number = take(v);
     if (!number)
-        return S_COPY_AGAIN;
+        return;
     struct s_copy *copy = &copies->copy[number];
     copy_page(copy->code, original(slot, gpa));
-    uint32_t now = number;
-    if (!s_scan_replace(copy->code, known))
-        now = PLAIN;
-    if (!atomic_compare_exchange_strong(page, &before, now))
-        return S_COPY_AGAIN; /* it became writable meanwhile */
-    if (now == number)
+    uint32_t now = s_scan_replace(copy->code, known) ? number : PLAIN;
+    /* Nothing is changed where it became writable, or was written to, meanwhile. */
+    if (atomic_compare_exchange_strong(page, &before, now) && now == number)
         copy->page = page;
-    return S_COPY_AGAIN;
 }
 
 /* A device may write what no vCPU can: see docs/shadow.md. */
@@ -503,15 +503,14 @@ enum s_copy_show s_copy_fetch(struct engine_vcpu *v, const struct slot *slot, ui
             atomic_compare_exchange_strong(page, &now, PLAIN);
         return S_COPY_NONE;
     }
-    enum s_copy_show show = S_COPY_AGAIN;
     if (lock_try(&copies->lock)) {
         /* gva is where the fetch failed: behind the first half of an instruction that goes on here,
          * it is where that one's second half is. */
         uint64_t known = v->pc >> 12 == gva >> 12 ? v->pc : gva + 2;
-        show = make(v, slot, gpa, known & (HOST_PAGE_SIZE - 1));
+        make(v, slot, gpa, known & (HOST_PAGE_SIZE - 1));
         lock_release(&copies->lock);
     }
-    return show;
+    return S_COPY_AGAIN;
 }
 
 void s_copy_read(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa)

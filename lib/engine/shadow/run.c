@@ -62,12 +62,18 @@ static bool interrupt(struct engine_vcpu *v, uint64_t number)
     return true;
 }
 
+/* The guest's own instruction at the pc. False: it can't be read there. */
+static inline bool insn_at_pc(struct engine_vcpu *v, uint32_t *insn)
+{
+    s_fetch_note(v);
+    return s_fetch_next(v, insn) || s_fetch_insn(v, v->pc, insn);
+}
+
 /* Memory first: stval may be zero, and QEMU 10's tells of an earlier instruction where an mret is.
  */
 static bool illegal_insn(struct engine_vcpu *v, uint64_t tval, uint32_t *insn)
 {
-    s_fetch_note(v);
-    if (!s_fetch_next(v, insn) && !s_fetch_insn(v, v->pc, insn)) {
+    if (!insn_at_pc(v, insn)) {
         *insn = (uint32_t)tval;
         return tval;
     }
@@ -79,8 +85,7 @@ static bool illegal_insn(struct engine_vcpu *v, uint64_t tval, uint32_t *insn)
 /* The ebreak is ours: it stands for `insn`, or for nothing any more (0). */
 static bool replaced(struct engine_vcpu *v, uint32_t *insn)
 {
-    s_fetch_note(v);
-    if (!s_fetch_next(v, insn) && !s_fetch_insn(v, v->pc, insn)) {
+    if (!insn_at_pc(v, insn)) {
         /* It has gone from the guest's tables: the guest runs into that, fence or no fence. */
         s_tables_flush_page(v, v->pc & ~(HOST_PAGE_SIZE - 1), true, 0);
         s_tables_flush_page(v, (v->pc + 2) & ~(HOST_PAGE_SIZE - 1), true, 0);
