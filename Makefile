@@ -83,7 +83,7 @@ run: setup-run ## your own: make run BUNDLE=x.dts QEMU_ARGS="-smp 4 -m 2G" APPEN
 	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUNDLE_DTB)
 	@tools/terminal $(RUN) -initrd $(BUNDLE_DTB) -append "$(APPEND)"
 
-test: setup-test ## everything: both compilers, lint, unit tests, system tests in QEMU
+test: setup-test ## everything: both compilers, lint, the library, unit tests, system tests in QEMU
 	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin clang guests configs
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory lib lib-test
