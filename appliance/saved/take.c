@@ -51,7 +51,7 @@ static void each_page(const struct vm *vm, void (*each)(void *to, uint64_t gpa, 
     for (unsigned n = 0; n < vm->config->memory_ranges; n++) {
         const struct config_range *range = &vm->config->memory[n];
         for (uint64_t at = 0; at < range->size; at += SAVED_PAGE) {
-            const uint8_t *page = cald_vm_ram(vm->cald, range->base + at, SAVED_PAGE);
+            const uint8_t *page = cald_vm_ram_to_read(vm->cald, range->base + at, SAVED_PAGE);
             if (page && !is_zero(page))
                 each(to, range->base + at, page);
             if (at % HOST_YIELD_BYTES == 0)

@@ -531,13 +531,16 @@ int cald_vm_read(struct cald_vm *vm, uint64_t gpa, void *to, uint64_t bytes);
 int cald_vm_write(struct cald_vm *vm, uint64_t gpa, const void *from, uint64_t bytes);
 
 /*
- * For a host that fills much of it, without a copy: a pointer to [gpa, gpa+bytes), to be read or
- * written at once, where that is one run of the host's memory that guests may write to; else NULL.
+ * For a host that fills much of it, without a copy: a pointer to [gpa, gpa+bytes), to be written at
+ * once, where that is one run of the host's memory that guests may write to; else NULL.
  * What is written there counts as written by this call: the dirty log has it from now on, and
  * engine shadow forgets what it made of it, so no vCPU of the VM runs until the caller has done.
  * Threads as above.
  */
 void *cald_vm_ram(struct cald_vm *vm, uint64_t gpa, uint64_t bytes);
+
+/* The same to be read alone: nothing is noted, and vCPUs may run. */
+const void *cald_vm_ram_to_read(struct cald_vm *vm, uint64_t gpa, uint64_t bytes);
 
 /* Every byte of [gpa, gpa+bytes) is memory, in one run of the host's or in several, absent or not.
  * Threads as above. */

@@ -334,15 +334,28 @@ bool vm_write(struct cald_vm *vm, uint64_t gpa, const void *from, uint64_t bytes
     return cald_vm_write(vm, gpa, from, bytes) == CALD_OK;
 }
 
-void *cald_vm_ram(struct cald_vm *vm, uint64_t gpa, uint64_t bytes)
+/* [gpa, gpa+bytes) where it is one run of the host's memory; else NULL. */
+static uint8_t *one_run(struct cald_vm *vm, uint64_t gpa, uint64_t bytes, enum memory_how how)
 {
     uint8_t *va;
     uint64_t run;
-    if (memory_reach(&vm->eng.memory, gpa, MEMORY_WRITE, &va, &run) != MEMORY_HERE || run < bytes)
+    bool here = memory_reach(&vm->eng.memory, gpa, how, &va, &run) == MEMORY_HERE;
+    return here && run >= bytes ? va : NULL;
+}
+
+void *cald_vm_ram(struct cald_vm *vm, uint64_t gpa, uint64_t bytes)
+{
+    uint8_t *va = one_run(vm, gpa, bytes, MEMORY_WRITE);
+    if (!va)
         return NULL;
     memory_wrote(&vm->eng.memory, gpa, bytes);
     tell_engine(vm, gpa, bytes);
     return va;
+}
+
+const void *cald_vm_ram_to_read(struct cald_vm *vm, uint64_t gpa, uint64_t bytes)
+{
+    return one_run(vm, gpa, bytes, MEMORY_READ);
 }
 
 bool vcpu_lacks(struct cald_vcpu *vcpu, uint64_t gpa, bool write)

@@ -116,6 +116,25 @@ static void test_all_of_it_comes_back(void **state)
     is_filled();
 }
 
+/* A save only reads: the dirty log has nothing of it. */
+static void test_a_save_writes_nothing(void **state)
+{
+    (void)state;
+    struct ram_chunk *chunk = &guest_vm.ram[0];
+    uint64_t dirty[GUEST_MIB / 4096 / 64] = {0};
+    assert_true(chunk->size <= GUEST_MIB);
+    assert_int_equal(cald_vm_slot(guest, SLOT_OF_RAM(0), chunk->gpa, chunk->size, chunk->host,
+                                  CALD_SLOT_PRIVATE | CALD_SLOT_LOG_DIRTY),
+                     CALD_OK);
+    fill();
+    assert_int_equal(cald_vm_dirty(guest, SLOT_OF_RAM(0), dirty, GUEST_MIB / 4096 / 64), CALD_OK);
+    assert_int_equal(dirty[0] & 0x3f, 0x21); /* what fill() has written */
+    assert_int_equal(saved_take(&guest_vm), SAVED_DONE);
+    assert_int_equal(cald_vm_dirty(guest, SLOT_OF_RAM(0), dirty, GUEST_MIB / 4096 / 64), CALD_OK);
+    for (unsigned n = 0; n < GUEST_MIB / 4096 / 64; n++)
+        assert_int_equal(dirty[n], 0);
+}
+
 /* What was typed meanwhile comes after what had been typed before. */
 static void test_keys_wait(void **state)
 {
@@ -262,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_of_it_comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_save_writes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keys_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
