@@ -26,6 +26,7 @@ int tree_node(struct tree *t, int parent, const char *name)
     int node = fdt_add_subnode(t->fdt, parent, name);
     if (node < 0)
         t->error = node;
+    host_may_yield();
     return node;
 }
 
@@ -33,6 +34,7 @@ void tree_prop(struct tree *t, int node, const char *name, const void *value, in
 {
     if (!t->error)
         t->error = fdt_setprop(t->fdt, node, name, value, bytes);
+    host_may_yield();
 }
 
 void tree_string(struct tree *t, int node, const char *name, const char *value)
@@ -142,10 +144,8 @@ void tree_add_cpus(struct tree *t)
     tree_u32(t, cpus, "#size-cells", 0);
     tree_u32(t, cpus, "#address-cells", 1);
     add_cpu_map(t, cpus);
-    for (unsigned n = t->vm->config->vcpus; n-- > 0;) {
+    for (unsigned n = t->vm->config->vcpus; n-- > 0;)
         add_cpu(t, cpus, n, &isa);
-        host_may_yield();
-    }
 }
 
 void tree_add_memory(struct tree *t)

@@ -142,12 +142,14 @@ def test_making_a_vm_takes_no_time_from_others(tmp_path):
     evil = life("evil", "reset", mib=256, harts="<0>", priority="<0>", budget_us="<1000>", period_us="<10000>",
                 on_reset='"restart"')
     good = life("good", "away", harts="<0>", priority="<31>", budget_us="<8000>", period_us="<10000>",
-                words=f"ticks={HZ}", autostart='"false"')
+                words=f"ticks={HZ // 4}", autostart='"false"')
     with Machine(bundle(tmp_path, evil, good), smp=1, memory="2G", append="",
                  extra=["-icount", "shift=0,sleep=off"]) as machine:
         machine.expect("vm evil: starts again")
-        machine.request("start good", "vm good: started")
-        away, largest = map(int, re.search(r"away (\d+) of 1000, largest (\d+)",
-                                           machine.expect(r"life: away [^\n]*\n")).groups())
-    assert away < 230, away # of 1000; 200 is what it hasn't reserved
-    assert largest < 25_000, largest # 2.5 ms; 2 ms is where one budget ends and the next begins
+        for _ in range(6): # it begins elsewhere in evil's work each time
+            machine.request("start good", "vm good: started")
+            away, largest = map(int, re.search(r"away (\d+) of 1000, largest (\d+)",
+                                               machine.expect(r"life: away [^\n]*\n")).groups())
+            assert away < 230, away # of 1000; 200 is what it hasn't reserved
+            assert largest < 25_000, largest # 2.5 ms; 2 ms is where one budget ends and the next begins
+            machine.expect("vm good: stopped")
