@@ -28,16 +28,16 @@ BUDGETS = {
 BUDGETS_WITHOUT_SSTC = {"timer-tick": 400, "timer-tick-ahead": 1000, "timer-asleep": 500}
 BUDGETS_WITHOUT_HTINST = {"plic-read": 320, "plic-claim": 330}
 # Engine shadow: the same, and what a call from user mode may take beyond the bare machine's.
-SHADOW_BUDGETS = {"sbi-empty": 120, "csrr": 350, "csrw": 250, "sie-off-on": 350, "sum-on-off": 350}
-SHADOW_BEYOND_BARE = {"user-call": 400}
+SHADOW_BUDGETS = {"sbi-empty": 120, "csrr": 120, "csrw": 120, "sie-off-on": 200, "sum-on-off": 200}
+SHADOW_BEYOND_BARE = {"user-call": 300}
 TEXT_BUDGET = 188 * 1024
 # Linux beside the bare machine, ratios.
 LINUX_BUDGETS = {"boot to init": 1.01, "getppid": 1.01, "read": 1.01, "signal": 1.01,
                  "map-touch-unmap": 1.01, "switch": 1.01, "pipe": 1.03, "socket": 1.01,
                  "fork-exit": 1.01, "fork-exec": 1.01}
-LINUX_SHADOW_BUDGETS = {"boot to init": 1.6, "getppid": 15, "read": 9, "signal": 9,
-                        "map-touch-unmap": 3.5, "switch": 7, "pipe": 4.7, "socket": 3.8, "fork-exit": 3.2,
-                        "fork-exec": 3.2}
+LINUX_SHADOW_BUDGETS = {"boot to init": 1.45, "getppid": 3, "read": 3, "signal": 3,
+                        "map-touch-unmap": 3, "switch": 3, "pipe": 2.2, "socket": 2, "fork-exit": 2,
+                        "fork-exec": 2}
 MANY_OVER_BARE = 1.5 # an IPI to seven harts
 SWITCH_GROWTH = 1.1 # from 2 vCPUs on a hart to 64
 

@@ -15,6 +15,7 @@
 static _Alignas(4096) uint16_t memory[PAGES][S_SCAN_HALVES];
 static struct engine_vm vm;
 static struct engine_vcpu v;
+static struct s_fetch_line lines[S_FETCH_LINES];
 static unsigned fences, resets;
 static uint64_t fenced, shown;
 
@@ -88,6 +89,7 @@ static int set_up(void **state)
     slot->mask = slot_mask_of(SLOT_PRIVATE);
     vm.memory.slots = 1;
     v.vm = &vm;
+    v.s.fetch = lines;
     fences = resets = 0;
     return s_copies_take(&v) ? 0 : -1;
 }
@@ -130,8 +132,12 @@ static void test_a_store_ends_it_first(void **state)
     assert_int_equal(entry & (PTE_R | PTE_X), PTE_X);
     s_copy_entered(&v, &entry);
     assert_false(s_copy_may_write(&vm.memory.slot[0], at(3)));
+    uint64_t mark = v.s.place_mark;
+    lines[0].page = 1;
     assert_int_equal(s_copy_write(&v, &vm.memory.slot[0], at(3)), S_COPY_AGAIN);
     assert_int_equal(entry, 0);
+    assert_int_not_equal(v.s.place_mark, mark); /* nor is anything done by what was there */
+    assert_int_equal(lines[0].page, UINT64_MAX);
     assert_int_equal(s_copy_write(&v, &vm.memory.slot[0], at(3)), S_COPY_NONE);
     /* And now nobody may keep it writable. */
     memory[3][0] = C_RET;

@@ -35,9 +35,9 @@ static int set_up(void **state)
     memset(&v, 0, sizeof(v));
     memset(code, 0, sizeof(code));
     for (unsigned n = 0; n < S_FETCH_LINES; n++)
-        lines[n] = (struct s_fetch_line){UINT64_MAX, NULL};
+        lines[n] = (struct s_fetch_line){UINT64_MAX, NULL, false};
     v.s.fetch = lines;
-    *s_fetch_line(&v.s, VA) = (struct s_fetch_line){VA >> 12, code};
+    *s_fetch_line(&v.s, VA) = (struct s_fetch_line){VA >> 12, code, true};
     v.pc = VA;
     privileged = 0;
     return 0;

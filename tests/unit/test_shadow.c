@@ -33,6 +33,17 @@ void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t
     fence_asid = asid;
 }
 
+bool s_copy_has(const struct slot *slot, uint64_t gpa)
+{
+    (void)slot, (void)gpa;
+    return false;
+}
+
+void s_places_flush(struct s_vcpu *s)
+{
+    (void)s;
+}
+
 bool s_csr_access(struct engine_vcpu *v, uint32_t insn)
 {
     (void)v;

@@ -272,6 +272,7 @@ void s_copy_drop(struct engine_vcpu *v, uint64_t number)
             *use->entry[n] = 0;
         use->entry[n] = NULL;
     }
+    s_fetch_flush(s, true); /* nobody goes by what was there */
     if (use->more)
         s_tables_flush(v);
     else
@@ -286,6 +287,12 @@ uint64_t s_copy_entry(const struct engine_vcpu *v, const struct slot *slot, uint
     if (!(now & SLOT) || now & GOING)
         return 0;
     return s_tables_entry(v->vm->s.copies->copy[now & SLOT].pa, flags & ~(PTE_R | PTE_W));
+}
+
+bool s_copy_has(const struct slot *slot, uint64_t gpa)
+{
+    uint32_t now = slot && slot->code ? atomic_load(word_of(slot, gpa)) : 0;
+    return now & SLOT && !(now & GOING);
 }
 
 void s_copy_entered(struct engine_vcpu *v, uint64_t *entry)
@@ -489,6 +496,8 @@ enum s_copy_show s_copy_fetch(struct engine_vcpu *v, const struct slot *slot, ui
             drop_of(v, page);
             return S_COPY_AGAIN;
         }
+        if (v->vm->s.has_devices)
+            s_places_flush(&v->s); /* one privileged instruction may have become another */
         v->s.copy_shown = (uint16_t)number;
         *pa = copy->pa;
         return S_COPY_SHOWN;

@@ -41,6 +41,9 @@ enum s_copy_show s_copy_fetch(struct engine_vcpu *v, const struct slot *slot, ui
 uint64_t s_copy_entry(const struct engine_vcpu *v, const struct slot *slot, uint64_t gpa,
                       uint64_t flags);
 
+/* The page has one, and no vCPU can have it writable. */
+bool s_copy_has(const struct slot *slot, uint64_t gpa);
+
 /* Where it has been entered. */
 void s_copy_entered(struct engine_vcpu *v, uint64_t *entry);
 

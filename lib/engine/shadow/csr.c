@@ -7,7 +7,6 @@
 #include "riscv/asm.h"
 #include "riscv/isa.h"
 
-#define SSTATUS_WRITABLE (SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_SUM | SSTATUS_MXR)
 #define SIE_WRITABLE (IRQ_BIT(IRQ_S_SOFT) | IRQ_BIT(IRQ_S_TIMER) | IRQ_BIT(IRQ_S_EXT))
 
 static uint64_t read_sstatus(const struct s_vcpu *s)
@@ -35,10 +34,8 @@ static void write_unit_state(struct engine_vcpu *v, uint64_t before, uint64_t ne
 static void write_sstatus(struct engine_vcpu *v, uint64_t before, uint64_t value)
 {
     struct s_vcpu *s = &v->s;
-    uint64_t writable = SSTATUS_WRITABLE | (v->vm->s.has_fp ? SSTATUS_FS : 0) |
-                        (v->vm->s.has_vector ? SSTATUS_VS : 0);
     before &= ~SSTATUS_SD;
-    uint64_t next = (before & ~writable) | (value & writable);
+    uint64_t next = (before & ~s->status_writable) | (value & s->status_writable);
     uint64_t changed = next ^ before;
     s->sstatus = next;
     if (changed & S_HARTS_SSTATUS)

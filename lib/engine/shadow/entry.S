@@ -13,18 +13,9 @@
  */
 #include "lib/engine/common/entry.inc"
 #include "lib/engine/common/offsets.h"
+#include "lib/engine/shadow/hart_page.h"
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
-
-/* struct s_hart_page */
-#define P_T0 0
-#define P_SP 8
-#define P_HOST_SATP 16
-#define P_VCPU 24
-#define P_TRAP 32
-#define P_T1 40
-#define P_SHADOW_SATP 48
-#define P_LEAVE 56
 
     .section .trampoline, "ax"                /* a page of its own: a guest's root shows nothing else */
     .globl  s_trampoline_code
@@ -102,10 +93,12 @@ s_out_flush:
 s_trap:
     csrr    t0, CSR_SCAUSE
     ld      t1, P_VCPU(sp)
-    addi    t0, t0, -CAUSE_USER_ECALL
-    bnez    t0, not_sbi
+    addi    t0, t0, -CAUSE_BREAKPOINT
+    beqz    t0, s_place_here            /* of the kernel's privileged instructions, nearly all */
+    addi    t0, t0, CAUSE_BREAKPOINT - CAUSE_USER_ECALL
+    bnez    t0, s_not_sbi
     lbu     t0, V_S_USER(t1)            /* the guest's own user calls its kernel, not us */
-    bnez    t0, guests_own
+    bnez    t0, s_place_call
     mv      sp, t1                      /* sp = vCPU */
     each_clobbered sd
     li      t0, SBI_EXT_BASE
@@ -142,7 +135,9 @@ sbi_due:
     call    s_hot_due
     j       go_on
 
-not_sbi:
+/* sp = the hart's page, t1 = vCPU. */
+    .globl  s_not_sbi
+s_not_sbi:
     csrr    t0, CSR_SSTATUS             /* from the guest, or from Caldarium while one is loaded? */
     andi    t0, t0, SSTATUS_SPP
     bnez    t0, inside
@@ -169,9 +164,10 @@ go_on:
     ld      t0, P_LEAVE(t1)             /* s_out_*, in the trampoline */
     jr      t0
 
-/* An ecall of the guest's U-mode, the most frequent trap: as in not_sbi, but with sp and t1 as s_trap has
+/* An ecall of the guest's U-mode that place_entry.S leaves to C: as in s_not_sbi, but with sp and t1 as s_trap has
  * them, which spares what page_to_vcpu has to ask for. */
-guests_own:
+    .globl  s_guests_own
+s_guests_own:
     ld      t0, P_SP(sp)                /* the guest's t0, t1 and sp, from the hart's page */
     sd      t0, V_GPR(2)(t1)
     ld      t0, P_T0(sp)

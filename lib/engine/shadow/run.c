@@ -25,8 +25,11 @@ _Static_assert(offsetof(struct engine_vcpu, s.due) == V_S_DUE, "entry.S");
 static __attribute__((noinline)) void show_other(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
-    s->page->shadow_satp = s_tables_satp(v);
+    uint64_t satp = s_tables_satp(v);
+    if (s->satp_shown != s->satp)
+        s_roots_unknown(s);
     s->view_shown = s_view(s);
+    s->page->shadow_satp = s->root_at_hand[s->view_shown] = satp;
     s->satp_shown = s->satp;
     if (s->mode_shown != s_mode(s))
         s_mode_registers(v);
@@ -162,6 +165,7 @@ static bool goes_on(struct engine_vcpu *v)
     uint64_t pc = v->pc;
     if (v->s.user)
         return false;
+    s_place_note(v);
     s_go_on(v, s_run_on(v));
     if (v->pc == pc && !v->s.user)
         return false; /* nor is a jump to itself a loss: answer() looks closer */
@@ -194,6 +198,7 @@ void s_hot_call(struct engine_vcpu *v)
     v->exits[EXIT_HOT_TRAP]++;
     s_take_trap(&v->s, true, v->pc, CAUSE_USER_ECALL, 0);
     v->pc = v->s.stvec & ~3UL;
+    s_place_note(v);
     uint64_t next = s_run_on(v);
     if (next)
         s_go_on(v, next);
@@ -226,7 +231,7 @@ void s_run(struct engine_vcpu *v, struct exit *exit)
                   hstatus & ~HSTATUS_SPV); /* sret leads to our U-mode, not to a guest's */
     csr_write(CSR_SSTATUS, SSTATUS_UXL_64 | (s->sstatus & (S_HARTS_SSTATUS | SSTATUS_MXR)));
     s->mode_shown = MODE_NONE;
-    s->view_shown = S_VIEWS;
+    s_roots_unknown(s);
     s_root_changed(s);
     settle(v);
     csr_write(CSR_SEPC, v->pc);

@@ -108,8 +108,16 @@ static inline bool s_fetch_next(const struct engine_vcpu *v, uint32_t *insn)
 }
 /* The kernel executes from the pc's page: s_fetch_next() may go there. */
 void s_fetch_note(struct engine_vcpu *v);
-/* Fences and changes of satp: forgets all pages, or those that are this address space's alone. */
+/* Fences and changes of satp: forgets all pages, or those that are this address space's alone; and
+ * the places in them. */
 void s_fetch_flush(struct s_vcpu *s, bool global);
+/* The same if the address may be of any of them. */
+void s_fetch_flush_page(struct s_vcpu *s, uint64_t gva, bool global);
+
+/* place.c: the kernel executes a privileged instruction at the pc, of a page that was shown as a
+ * copy. */
+void s_place_note(struct engine_vcpu *v);
+void s_places_flush(struct s_vcpu *s);
 
 /* tables.c: the shadow tables of one vCPU. */
 static inline enum s_view s_view(const struct s_vcpu *s)
@@ -117,6 +125,13 @@ static inline enum s_view s_view(const struct s_vcpu *s)
     if (s->user)
         return S_USER;
     return s->sstatus & SSTATUS_SUM ? S_KERNEL_SUM : S_KERNEL;
+}
+/* Of the hart's roots nothing is known: they are looked up again. */
+static inline void s_roots_unknown(struct s_vcpu *s)
+{
+    s->view_shown = S_VIEWS;
+    for (enum s_view view = 0; view < S_VIEWS; view++)
+        s->root_at_hand[view] = 0;
 }
 int s_tables_init(struct engine_vcpu *v);
 void s_tables_fini(struct engine_vcpu *v);

@@ -97,21 +97,38 @@ _Static_assert(S_ASIDS + 1 == CALD_ASIDS, "one more for a host's own root");
 struct s_fetch_line {
     uint64_t page; /* guest-virtual address >> 12; UINT64_MAX: none */
     const uint8_t *va;
+    bool copied; /* it had a copy when it was noted, and has had it since */
 };
+
+/* A place in the guest kernel's text where a privileged instruction was executed from a copy, and
+ * what does it: place_entry.S. */
+struct s_place {
+    uint64_t tag;      /* guest-virtual address ^ s_vcpu.place_mark; 0: none */
+    uint64_t does;     /* code that does it ... */
+    uint64_t get, put; /* ... and, for it, gets rs1 or puts rd, and goes on */
+};
+#define S_PLACES 512
 
 /* MODE_NONE: nobody's, or what they were before the guest wrote one. */
 enum s_mode { MODE_NONE, MODE_USER, MODE_KERNEL };
+
+/* The hart's registers that each mode of the guest has another value for. */
+enum s_mode_csr { S_SCOUNTEREN, S_SENVCFG };
 
 /* CSRs that are no more than places to keep a value, in the order of their numbers. */
 enum s_trap_csr { S_SSCRATCH, S_SEPC, S_SCAUSE, S_STVAL, S_TRAP_CSRS };
 
 struct s_vcpu {
-    bool user; /* the guest is in U-mode; else in S-mode. At V_S_USER, for entry.S */
-    bool due;  /* something is to be looked at before the guest goes on: s_due(). At V_S_DUE */
+    /* From here to place_mark: also place_entry.S's, which finds them by the offsets in
+     * lib/engine/common/offsets.h. */
+    bool user;       /* the guest is in U-mode; else in S-mode */
+    bool due;        /* something is to be looked at before the guest goes on: s_due() */
     bool stale_root; /* mode, SUM, MXR or satp changed: another root may be due */
     /* What the hart has: whose senvcfg and scounteren (enum s_mode), and the root for which view
      * (enum s_view; S_VIEWS: none) of which satp. */
     uint8_t mode_shown, view_shown;
+    uint8_t modes_differ;        /* which of mode_csr[] do: a set of enum s_mode_csr */
+    bool fp_dirty, vector_dirty; /* changed since load(), although sstatus no longer says so */
     uint64_t satp_shown;
 
     /*
@@ -126,12 +143,19 @@ struct s_vcpu {
         uint64_t trap_csr[S_TRAP_CSRS]; /* the same four, by enum s_trap_csr */
     };
     uint64_t sip, satp, siselect;
+    uint64_t status_writable;       /* bits of sstatus */
+    uint64_t root_at_hand[S_VIEWS]; /* for the hart, the roots of satp_shown; 0: to be looked up */
+    uint64_t mode_csr[2][2]; /* where mode_shown says one: of user and kernel, enum s_mode_csr */
+    struct s_place *place;   /* S_PLACES of them */
+    uint64_t place_mark;     /* what is in the tags of those that are good */
+
+    uint64_t code_low,
+        code_end;      /* where fetch lines and places are, guest-virtual, first and last */
     uint64_t timer;    /* deadline of the guest's timer, host time; UINT64_MAX: none */
     uint64_t stimecmp; /* the deadline that passed, while sip has STIP */
     struct exit *exit; /* where s_run() wants the record */
 
     struct unit_state units;
-    bool fp_dirty, vector_dirty; /* changed since load(), although sstatus no longer says so */
 
     /* Shadow tables. Pages come from a pool that is taken when the VM is made. */
     uint64_t **pool[S_POOL_PAGES / S_POOL_RUN]; /* where its pages are, a run of them each */
@@ -156,6 +180,7 @@ struct s_vcpu {
     struct s_copy_use *copy_use; /* of each copy */
     uint16_t copy_shown;         /* the one that is being entered */
     uint8_t fetch_local;         /* of each, a bit: the guest has not mapped it as global */
+    bool places_local;           /* nor the page of some place */
     unsigned trampoline;         /* which of the trampolines holds Caldarium's way in and out */
     uint8_t usable;              /* while loaded: a set of the trampolines that its hart has */
     uint64_t own_root;           /* while loaded: satp for Caldarium in a run; 0: the host's own */

@@ -19,19 +19,35 @@ static void flush_stale(struct engine_vcpu *v)
     v->s.last_hart = v->hart + 1;
 }
 
+static uint64_t mode_scounteren(const struct engine_vcpu *v, enum s_mode mode)
+{
+    /* The guest's time is the hart's, but for what it stood still: then reads of it are exits. */
+    uint32_t open = v->vm->time_delta ? 0 : COUNTEREN_TM;
+    return mode == MODE_USER ? v->s.scounteren & open : open;
+}
+
+static uint64_t mode_senvcfg(const struct engine_vcpu *v, enum s_mode mode)
+{
+    uint64_t envcfg = mode == MODE_USER ? v->s.senvcfg : v->vm->s.envcfg & ~ENVCFG_FIOM;
+    if (envcfg & ENVCFG_CBIE_INVAL) /* an invalidation could show what was there before: a flush */
+        envcfg = (envcfg & ~ENVCFG_CBIE_INVAL) | ENVCFG_CBIE_FLUSH;
+    return envcfg;
+}
+
 void s_mode_registers(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
+    uint64_t(*csr)[2] = s->mode_csr;
+    for (enum s_mode mode = MODE_USER; mode <= MODE_KERNEL; mode++) {
+        csr[mode - 1][S_SCOUNTEREN] = mode_scounteren(v, mode);
+        csr[mode - 1][S_SENVCFG] = v->vm->s.has_senvcfg ? mode_senvcfg(v, mode) : 0;
+    }
+    s->modes_differ = (uint8_t)((csr[0][S_SCOUNTEREN] != csr[1][S_SCOUNTEREN]) << S_SCOUNTEREN |
+                                (csr[0][S_SENVCFG] != csr[1][S_SENVCFG]) << S_SENVCFG);
     s->mode_shown = s_mode(s);
-    /* The guest's time is the hart's, but for what it stood still: then reads of it are exits. */
-    uint32_t open = v->vm->time_delta ? 0 : COUNTEREN_TM;
-    csr_write(CSR_SCOUNTEREN, s->user ? s->scounteren & open : open);
-    if (!v->vm->s.has_senvcfg)
-        return;
-    uint64_t envcfg = s->user ? s->senvcfg : v->vm->s.envcfg & ~ENVCFG_FIOM;
-    if (envcfg & ENVCFG_CBIE_INVAL) /* an invalidation could show what was there before: a flush */
-        envcfg = (envcfg & ~ENVCFG_CBIE_INVAL) | ENVCFG_CBIE_FLUSH;
-    csr_write(CSR_SENVCFG, envcfg);
+    csr_write(CSR_SCOUNTEREN, csr[s->mode_shown - 1][S_SCOUNTEREN]);
+    if (v->vm->s.has_senvcfg)
+        csr_write(CSR_SENVCFG, csr[s->mode_shown - 1][S_SENVCFG]);
 }
 
 void s_load(struct engine_vcpu *v)
@@ -81,6 +97,8 @@ void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     s->space = old.space;
     s->fetch = old.fetch;
     s->source = old.source;
+    s->place = old.place;
+    s->place_mark = old.place_mark;
     s->copy_use = old.copy_use;
     s->levels = old.levels;
     s->first_asid = old.first_asid;
@@ -91,6 +109,9 @@ void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     v->gpr[10] = a0;
     v->gpr[11] = a1;
     s->sstatus = SSTATUS_UXL_64 | s_units_on(v->vm);
+    s->status_writable = SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_SUM | SSTATUS_MXR |
+                         (v->vm->s.has_fp ? SSTATUS_FS : 0) |
+                         (v->vm->s.has_vector ? SSTATUS_VS : 0);
     s->scounteren = COUNTEREN_AT_START;
     s->timer = UINT64_MAX;
     s->units.vtype = 1UL << 63; /* vill, as after a reset */

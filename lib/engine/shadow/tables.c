@@ -25,6 +25,7 @@
 #define ROUND 8 /* entries cleared or copied at a time */
 
 #define SOURCE_BYTES (S_SOURCES * sizeof(struct s_source))
+#define PLACE_BYTES (S_PLACES * sizeof(struct s_place))
 #define PAGES_AT_ONCE 32          /* taken between two calls of host_may_yield() */
 #define FEW_FILLS (S_SOURCES / 2) /* see s_tables_fence() */
 
@@ -122,7 +123,7 @@ static void reset(struct engine_vcpu *v)
     s->shared_levels = 0;
     s_source_reset(s);
     s->current = NULL;
-    s->view_shown = S_VIEWS;
+    s_roots_unknown(s);
     s_fetch_flush(s, true);
     s_root_changed(s);
 }
@@ -175,13 +176,14 @@ int s_tables_init(struct engine_vcpu *v)
     s->first_asid = s_asids(v->vm->machine) ? (uint16_t)told->first_asid : 0;
     s_trampoline_choose(v, s->trampoline);
     s->source = host_pages_alloc(SOURCE_BYTES, HOST_PAGE_SIZE);
-    if (!s->source || !(s->next = take_page(v)) || !(s->space = take_page(v)) ||
+    s->place = host_pages_alloc(PLACE_BYTES, HOST_PAGE_SIZE);
+    if (!s->source || !s->place || !(s->next = take_page(v)) || !(s->space = take_page(v)) ||
         !fill_pool(v, pool_pages(v->vm)) || !s_copies_take(v)) {
         s_tables_fini(v);
         return -1;
     }
     s->fetch = (struct s_fetch_line *)(s->space + S_SPACES);
-    v->vm->s.table_pages += (SOURCE_BYTES - 1) / HOST_PAGE_SIZE + 1;
+    v->vm->s.table_pages += (SOURCE_BYTES - 1) / HOST_PAGE_SIZE + 1 + PLACE_BYTES / HOST_PAGE_SIZE;
     reset(v);
     return 0;
 }
@@ -206,11 +208,14 @@ void s_tables_fini(struct engine_vcpu *v)
     give_page(s->space);
     if (s->source)
         host_pages_free(s->source, SOURCE_BYTES);
+    if (s->place)
+        host_pages_free(s->place, PLACE_BYTES);
     s_copies_give(v);
     s->pages = 0;
     s->next = NULL;
     s->space = NULL;
     s->source = NULL;
+    s->place = NULL;
 }
 
 void s_tables_reset(struct engine_vcpu *v)
@@ -240,7 +245,7 @@ void s_tables_fence(struct engine_vcpu *v)
         return;
     }
     s->fence++;
-    s->view_shown = S_VIEWS;
+    s_roots_unknown(s);
     s_fetch_flush(s, true);
     s_root_changed(s);
     sfence_vma_all();
@@ -270,7 +275,7 @@ static void flush_space(struct s_vcpu *s, struct s_space *space)
     space->stamp = 0;
     if (s->current == space) {
         s->current = NULL;
-        s->view_shown = S_VIEWS;
+        s_roots_unknown(s);
         s_root_changed(s);
     }
 }
@@ -326,7 +331,7 @@ void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t
 {
     struct s_vcpu *s = &v->s;
     bool more = false;
-    s_fetch_flush(s, any); /* a fence for one ASID leaves global pages alone */
+    s_fetch_flush_page(s, gva, any); /* a fence for one ASID leaves global pages alone */
     for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
         if (!space->stamp || (!any && s_asid(space->satp) != asid))
             continue;

@@ -6,6 +6,7 @@
  */
 #include <stddef.h>
 
+#include "lib/engine/shadow/hart_page.h"
 #include "lib/engine/shadow/shadow.h"
 #include "caldarium/host.h"
 #include "lib/common/line.h"
@@ -20,13 +21,13 @@ const uint64_t s_trampoline_va[S_TRAMPOLINES] = {0xffffffffffc00000, 0xffffffffe
 #define RX (PTE_V | PTE_R | PTE_X | PTE_A)
 #define RW (PTE_V | PTE_R | PTE_W | PTE_A | PTE_D)
 
-_Static_assert(offsetof(struct s_hart_page, sp) == 8, "entry.S");
-_Static_assert(offsetof(struct s_hart_page, host_satp) == 16, "entry.S");
-_Static_assert(offsetof(struct s_hart_page, vcpu) == 24, "entry.S");
-_Static_assert(offsetof(struct s_hart_page, trap) == 32, "entry.S");
-_Static_assert(offsetof(struct s_hart_page, t1) == 40, "entry.S");
-_Static_assert(offsetof(struct s_hart_page, shadow_satp) == 48, "entry.S");
-_Static_assert(offsetof(struct s_hart_page, leave) == 56, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, sp) == P_SP, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, host_satp) == P_HOST_SATP, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, vcpu) == P_VCPU, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, trap) == P_TRAP, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, t1) == P_T1, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, shadow_satp) == P_SHADOW_SATP, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, leave) == P_LEAVE, "entry.S");
 
 /* Page 0 of the trampoline is the code, page 1 + n hart n's data. */
 static uint64_t data_va(unsigned trampoline, unsigned hart)

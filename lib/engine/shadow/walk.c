@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "lib/engine/shadow/copy.h"
 #include "lib/engine/shadow/shadow.h"
 #include "host/host.h"
 #include "riscv/csr.h"
@@ -139,7 +140,12 @@ void s_fetch_note(struct engine_vcpu *v)
     const uint8_t *page = s_ram(v->vm, found.gpa & ~(HOST_PAGE_SIZE - 1));
     if (!page)
         return;
-    *line = (struct s_fetch_line){v->pc >> 12, page};
+    const struct slot *slot = memory_slot(&v->vm->memory, found.gpa);
+    *line = (struct s_fetch_line){v->pc >> 12, page, s_copy_has(slot, found.gpa)};
+    uint64_t inside = (1UL << (found.pte ? found.shift : 12)) - 1;
+    uint64_t low = v->pc & ~inside, end = v->pc | inside;
+    v->s.code_low = low < v->s.code_low ? low : v->s.code_low;
+    v->s.code_end = end > v->s.code_end ? end : v->s.code_end;
     uint8_t bit = (uint8_t)(1U << (line - v->s.fetch));
     v->s.fetch_local =
         (uint8_t)(found.pte & PTE_G ? v->s.fetch_local & ~bit : v->s.fetch_local | bit);
@@ -147,10 +153,22 @@ void s_fetch_note(struct engine_vcpu *v)
 
 void s_fetch_flush(struct s_vcpu *s, bool global)
 {
+    if (global || s->places_local)
+        s_places_flush(s);
+    if (global) {
+        s->code_low = UINT64_MAX;
+        s->code_end = 0;
+    }
     for (unsigned n = 0; n < S_FETCH_LINES; n++) {
         if (global || s->fetch_local >> n & 1)
             s->fetch[n].page = UINT64_MAX;
     }
+}
+
+void s_fetch_flush_page(struct s_vcpu *s, uint64_t gva, bool global)
+{
+    if (gva >= s->code_low && gva <= s->code_end)
+        s_fetch_flush(s, global);
 }
 
 bool s_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte)
