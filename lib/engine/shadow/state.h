@@ -14,6 +14,7 @@
 #define S_POOL_RUN 512    /* of these, as a page holds pointers to */
 #define S_SPACES 10       /* guest address spaces that a vCPU keeps tables for */
 #define S_FETCH_LINES 4
+#define S_NEAR 4        /* tables that a vCPU remembers for the next fence of an address nearby */
 #define S_NEIGHBOURS 16 /* entries filled around a missed one: a part of a table, aligned */
 #define S_COPIES 1024   /* copies of pages of code that a VM has, at most */
 #define S_COPY_USES 2   /* places where a vCPU shows a copy of a page of code, as a rule */
@@ -109,6 +110,15 @@ struct s_place {
 };
 #define S_PLACES 512
 
+/* All last-level tables, of whichever view, that have entries for one 2 MiB of guest addresses.
+ * Kernels fence the same few addresses again and again. */
+struct s_near {
+    uint64_t region; /* guest-virtual address >> 21; UINT64_MAX: none */
+    unsigned count;
+    uint64_t *table[S_NEAR];
+};
+#define S_NO_REGION UINT64_MAX
+
 /* MODE_NONE: nobody's, or what they were before the guest wrote one. */
 enum s_mode { MODE_NONE, MODE_USER, MODE_KERNEL };
 
@@ -170,6 +180,7 @@ struct s_vcpu {
     uint64_t fence;     /* counts the full fences that flushed nothing, but compared */
     uint64_t old_fills; /* EXIT_HOT_FILL at the last flush of all tables */
     struct s_made shared_made;
+    struct s_near near;
     uint64_t *shared;       /* a root with what all kernel views have in common */
     unsigned shared_levels; /* of that root; 0: it is not made yet */
     struct s_space *space;  /* S_SPACES of them, in a page of their own with fetch[] */

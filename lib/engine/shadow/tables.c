@@ -80,10 +80,12 @@ static unsigned take(struct s_vcpu *s)
  */
 #define PIECES (1UL << 8)
 
-static void note_pieces(uint64_t *entry, unsigned level, unsigned whole)
+static void note_pieces(struct s_vcpu *s, uint64_t *entry, unsigned level, unsigned whole)
 {
-    if (12 + 9 * level <= whole)
-        *entry |= PIECES;
+    if (12 + 9 * level > whole || *entry & PIECES)
+        return;
+    *entry |= PIECES;
+    s->near.region = S_NO_REGION;
 }
 
 /* Both lead to the same table. */
@@ -99,6 +101,7 @@ static uint64_t *take_table(struct s_vcpu *s, struct s_space *space, enum s_view
     unsigned number = take(s);
     if (!number)
         return NULL;
+    s->near.region = S_NO_REGION;
     if (space) {
         s->next[number] = space->view[view].first;
         space->view[view].first = (uint16_t)number;
@@ -121,6 +124,7 @@ static void reset(struct engine_vcpu *v)
     s->free = 0;
     s->unused = 1;
     s->shared_levels = 0;
+    s->near.region = S_NO_REGION;
     s_source_reset(s);
     s->current = NULL;
     s_roots_unknown(s);
@@ -261,6 +265,7 @@ static void flush_view(struct s_vcpu *s, struct s_space *space, enum s_view view
 {
     if (!space->view[view].satp)
         return;
+    s->near.region = S_NO_REGION;
     s->next[space->view[view].last] = s->free;
     s->free = space->view[view].first;
     space->view[view].satp = 0;
@@ -304,48 +309,89 @@ static bool has_shared(const struct s_vcpu *s, const struct s_space *space, enum
            riscv_satp_levels(space->satp) == (int)s->shared_levels;
 }
 
-/* Forgets what translates an address. True: that, and other addresses of the same guest page. */
-static bool clear_page(const struct s_vcpu *s, uint64_t *table, unsigned levels, uint64_t gva)
+static void note_near(struct s_near *near, uint64_t *table)
+{
+    for (unsigned n = 0; n < near->count; n++) {
+        if (near->table[n] == table)
+            return;
+    }
+    if (near->count == S_NEAR)
+        near->region = S_NO_REGION;
+    else
+        near->table[near->count++] = table;
+}
+
+/* Forgets what translates an address below an entry at `level`. What else a fence of an address
+ * nearby would have to look at is noted in `near`. True: forgot other addresses of the same guest
+ * page, too. */
+static bool clear_below(const struct s_vcpu *s, uint64_t *entry, unsigned level, uint64_t gva,
+                        struct s_near *near)
 {
     uint64_t trampoline = s_trampoline_va[s->trampoline];
-    for (unsigned level = levels - 1;; level--) {
-        uint64_t *entry = &table[index_at(gva, level)];
-        if (*entry == s->way[level])
-            return false; /* nothing of the guest's is there */
-        if (!level || !s_is_table(*entry)) {
+    while (*entry && *entry != s->way[level]) {
+        if (!s_is_table(*entry)) {
             *entry = 0;
+            near->region = S_NO_REGION;
             return false;
         }
-        bool pieces = *entry & PIECES;
-        table = behind(*entry);
-        if (pieces) {
+        uint64_t *table = behind(*entry);
+        if (*entry & PIECES) {
             clear_table(table); /* tables below it stay in their view's list */
             if ((gva ^ trampoline) >> (12 + 9 * level) == 0)
                 table[index_at(trampoline, level - 1)] = s->way[level - 1];
+            near->region = S_NO_REGION;
             return true;
         }
+        entry = &table[index_at(gva, --level)];
+        if (!level) {
+            *entry = 0;
+            note_near(near, table);
+            return false;
+        }
     }
+    return false; /* nothing of the guest's is there */
+}
+
+/* In all views of the address spaces with that ASID, or (any) of all. */
+static bool clear_page(struct s_vcpu *s, uint64_t gva, bool any, uint64_t asid, struct s_near *near)
+{
+    bool more = false;
+    uint64_t common = 0; /* what leads to tables that are done, where several roots share them */
+    if (any && s->shared_levels) { /* where no root shows it just now, too */
+        unsigned level = s->shared_levels - 1;
+        common = s->shared[index_at(gva, level)];
+        more = clear_below(s, &s->shared[index_at(gva, level)], level, gva, near);
+    }
+    for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
+        if (!space->stamp || (!any && s_asid(space->satp) != asid))
+            continue;
+        unsigned level = levels_of(s, space->satp) - 1;
+        for (enum s_view view = 0; view < S_VIEWS; view++) {
+            uint64_t *entry = &space->view[view].root[index_at(gva, level)];
+            if (space->view[view].satp && *entry && *entry != common)
+                more |= clear_below(s, entry, level, gva, near);
+        }
+    }
+    return more;
 }
 
 void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t asid)
 {
     struct s_vcpu *s = &v->s;
-    bool more = false;
     s_fetch_flush_page(s, gva, any); /* a fence for one ASID leaves global pages alone */
-    for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
-        if (!space->stamp || (!any && s_asid(space->satp) != asid))
-            continue;
-        for (enum s_view view = 0; view < S_VIEWS; view++) {
-            if (space->view[view].satp)
-                more |= clear_page(s, space->view[view].root, levels_of(s, space->satp), gva);
-        }
+    if (any && s->near.region == gva >> 21) {
+        for (unsigned n = 0; n < s->near.count; n++)
+            s->near.table[n][index_at(gva, 0)] = 0;
+        sfence_vma_address(gva);
+        return;
     }
-    if (any && s->shared_levels) /* where no root shows it just now */
-        more |= clear_page(s, s->shared, s->shared_levels, gva);
-    if (more)
+    struct s_near near = {.region = any ? gva >> 21 : S_NO_REGION};
+    if (clear_page(s, gva, any, asid, &near))
         sfence_vma_all();
     else
         sfence_vma_address(gva);
+    if (any)
+        s->near = near;
 }
 
 /* The address space of the present satp: the one at hand, or in place of the one unused for
@@ -389,6 +435,7 @@ static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
     if (!number)
         return false;
     uint64_t *root = s_tables_page(s, number);
+    s->near.region = S_NO_REGION;
     if (has_shared(s, space, view)) {
         copy_table(root, s->shared);
     } else {
@@ -463,7 +510,7 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, const struct s_l
         if (!own && leaf->flags & PTE_G) {
             uint64_t *table = descend(s, NULL, view, common, level);
             if (table) {
-                note_pieces(common, level, leaf->whole); /* a fence looks there too */
+                note_pieces(s, common, level, leaf->whole); /* a fence looks there too */
                 *entry = *common; /* which may have been made since this root was */
             }
             *owner = NULL;
@@ -479,7 +526,7 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, const struct s_l
     }
     uint64_t *table = descend(s, space, view, entry, level);
     if (table)
-        note_pieces(entry, level, leaf->whole);
+        note_pieces(s, entry, level, leaf->whole);
     return table;
 }
 
@@ -493,12 +540,14 @@ static uint64_t *enter(struct s_vcpu *s, const struct s_leaf *leaf, struct s_mad
         uint64_t *entry = &table[index_at(leaf->gva, level)];
         table = descend(s, owner, view, entry, level);
         if (table)
-            note_pieces(entry, level, leaf->whole);
+            note_pieces(s, entry, level, leaf->whole);
     }
     if (!table)
         return NULL;
     uint64_t *entry = &table[index_at(leaf->gva, level)];
     bool had_pieces = s_is_table(*entry);
+    if (level)
+        s->near.region = S_NO_REGION;
     *entry = s_tables_entry(leaf->pa, leaf->flags);
     if (had_pieces) /* which nobody would know of when a fence comes */
         sfence_vma_all();
