@@ -20,7 +20,7 @@
 #define C_NOP 0x0001u
 #define C_RET 0x8082u
 
-static uint16_t code[S_SCAN_HALVES];
+static _Alignas(8) uint16_t code[S_SCAN_HALVES];
 static unsigned at;
 
 static int set_up(void **state)
@@ -56,9 +56,15 @@ static void test_possible(void **state)
     (void)state;
     assert_false(s_scan_possible(code));
     for (unsigned n = 0; n < S_SCAN_HALVES; n++) {
-        code[n] = 0x2573;
-        assert_true(s_scan_possible(code));
-        code[n] = C_NOP;
+        at = n;
+        code[at++] = CSRR_SSTATUS & 0xffff;
+        if (at < S_SCAN_HALVES) /* else it goes on in the next page */
+            code[at] = CSRR_SSTATUS >> 16;
+        assert_int_equal(s_scan_possible(code), at < S_SCAN_HALVES);
+        if (at < S_SCAN_HALVES)
+            code[at] = ECALL >> 16;
+        assert_false(s_scan_possible(code));
+        set_up(state);
     }
 }
 

@@ -20,10 +20,12 @@
 /* And of 2 MiB of them: struct s_code.block. */
 #define HAS_CODE 1u       /* the kernel executes here: no large entries for it */
 #define WRITABLE_LARGE 2u /* as WRITABLE, for all of its pages */
+#define SOME_WRITABLE 4u  /* at least one of them has WRITABLE */
 
 #define PPN (SATP_PPN_MASK << PTE_PPN_SHIFT)
 #define PAGES_AT_ONCE 32 /* taken between two calls of host_may_yield() */
 #define BLOCK_SHIFT 21
+#define BLOCK_PAGES 512
 #define POOL_RAM_SHIFT 19 /* a copy for 512 KiB of RAM, within bounds */
 #define POOL_MIN 128
 #define POOL_MAX S_COPIES
@@ -50,7 +52,7 @@ struct s_copies {
     unsigned count, next;
     struct s_code *code; /* of each slot that has such */
     struct recent recent[RECENT];
-    struct s_copy copy[]; /* count of them; 0 is none */
+    struct s_copy copy[]; /* count of them; 0 is none: its page is where the next one is made */
 };
 
 static uint64_t header_bytes(unsigned count)
@@ -62,6 +64,7 @@ static uint64_t header_bytes(unsigned count)
 struct s_code {
     struct s_code *next;
     uint64_t pages, blocks;
+    uint64_t before;                /* pages of the first block that are not the slot's */
     _Atomic uint32_t *page, *block; /* a word for each page, and for each 2 MiB */
 };
 
@@ -88,6 +91,7 @@ static bool init_slot(struct s_copies *copies, struct slot *slot)
     code->next = copies->code;
     copies->code = code;
     code->pages = slot_size(slot) / HOST_PAGE_SIZE;
+    code->before = slot->gpa / HOST_PAGE_SIZE % BLOCK_PAGES;
     code->blocks =
         ((slot->gpa + slot_size(slot) - 1) >> BLOCK_SHIFT) - (slot->gpa >> BLOCK_SHIFT) + 1;
     code->page = host_pages_alloc(code->pages * sizeof(*code->page), HOST_PAGE_SIZE);
@@ -118,7 +122,7 @@ static bool init(struct engine_vm *vm)
         return false;
     copies->count = count;
     copies->next = 1;
-    for (unsigned n = 1; n < count; n++) {
+    for (unsigned n = 0; n < count; n++) {
         copies->copy[n].code = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
         if (!copies->copy[n].code)
             return false;
@@ -170,7 +174,7 @@ void s_copies_fini(struct engine_vm *vm)
         give((void *)code->block, code->blocks * sizeof(*code->block));
         give(code, sizeof(*code));
     }
-    for (unsigned n = 1; n < copies->count; n++)
+    for (unsigned n = 0; n < copies->count; n++)
         give(copies->copy[n].code, HOST_PAGE_SIZE);
     for (unsigned n = 0; n < vm->memory.slots; n++)
         vm->memory.slot[n].code = NULL;
@@ -318,8 +322,11 @@ bool s_copy_may_write(const struct slot *slot, uint64_t gpa)
     while (before != WRITABLE) {
         if (before & SLOT)
             return false;
-        if (atomic_compare_exchange_weak(page, &before, WRITABLE))
-            break;
+        if (!atomic_compare_exchange_weak(page, &before, WRITABLE))
+            continue;
+        /* In this order: a tidy() in between leaves the page's mark, and finds it the next time. */
+        atomic_fetch_or(block_of(slot, gpa), SOME_WRITABLE);
+        break;
     }
     return true;
 }
@@ -362,6 +369,19 @@ bool s_copy_may_be_large(const struct slot *slot, uint64_t gpa, bool writable)
            !(atomic_fetch_or(block, WRITABLE_LARGE) & HAS_CODE);
 }
 
+static void tidy_block(const struct s_code *code, uint64_t block)
+{
+    uint64_t first = block * BLOCK_PAGES, end = first + BLOCK_PAGES;
+    first = first > code->before ? first - code->before : 0;
+    end -= code->before;
+    if (end > code->pages)
+        end = code->pages;
+    for (uint64_t i = first; i < end; i++) {
+        if (atomic_load_explicit(&code->page[i], memory_order_relaxed) & WRITABLE)
+            atomic_fetch_and(&code->page[i], ~WRITABLE);
+    }
+}
+
 /*
  * Nobody has anything writable any more. The marks go first: whoever makes a page writable from now
  * on marks it anew, and what was entered before goes with the tables. Nobody believes that a mark
@@ -371,12 +391,11 @@ static void tidy(struct engine_vcpu *v)
 {
     struct s_copies *copies = v->vm->s.copies;
     for (const struct s_code *code = copies->code; code; code = code->next) {
-        for (uint64_t i = 0; i < code->pages; i++) {
-            if (atomic_load_explicit(&code->page[i], memory_order_relaxed) & WRITABLE)
-                atomic_fetch_and(&code->page[i], ~WRITABLE);
+        for (uint64_t i = 0; i < code->blocks; i++) {
+            if (atomic_fetch_and(&code->block[i], ~(SOME_WRITABLE | WRITABLE_LARGE)) &
+                SOME_WRITABLE)
+                tidy_block(code, i);
         }
-        for (uint64_t i = 0; i < code->blocks; i++)
-            atomic_fetch_and(&code->block[i], ~WRITABLE_LARGE);
     }
     hot_fence(v, &(struct fence){.kind = FENCE_TABLES});
 }
@@ -419,17 +438,14 @@ static bool look(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa)
     return is_same;
 }
 
-/* The oldest goes. The lock is held. 0: others had to be waited for. */
+/* The oldest goes. The lock is held. */
 static unsigned take(struct engine_vcpu *v)
 {
     struct s_copies *copies = v->vm->s.copies;
     unsigned number = copies->next;
     copies->next = number + 1 < copies->count ? number + 1 : 1;
-    if (!copies->copy[number].page)
-        return number;
     drop(v, number);
-    copies->next = number;
-    return 0;
+    return number;
 }
 
 /* Other vCPUs may write to it meanwhile: then the copy is not used. */
@@ -437,12 +453,13 @@ static void copy_page(uint16_t *to, const uint16_t *from)
 {
     uint64_t *out = (uint64_t *)(void *)to;
     const volatile uint64_t *in = (const volatile uint64_t *)(const void *)from;
+#pragma GCC unroll 8
     for (unsigned n = 0; n < HOST_PAGE_SIZE / sizeof(*out); n++)
         out[n] = in[n];
 }
 
-/* Makes a copy of the page, in which an instruction starts at `known`, or a step towards one. The
- * lock is held. */
+/* Makes a copy of the page, in which an instruction starts at `known`, or a step towards one. A
+ * page that needs none takes no copy's place. The lock is held. */
 static void make(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa, unsigned known)
 {
     struct s_copies *copies = v->vm->s.copies;
@@ -456,14 +473,19 @@ static void make(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa, u
         tidy(v);
         return;
     }
-    unsigned number = take(v);
-    if (!number)
+    uint16_t *code = copies->copy[0].code;
+    copy_page(code, original(slot, gpa));
+    if (!s_scan_replace(code, known)) {
+        atomic_compare_exchange_strong(page, &before, PLAIN);
         return;
+    }
+    unsigned number = take(v);
     struct s_copy *copy = &copies->copy[number];
-    copy_page(copy->code, original(slot, gpa));
-    uint32_t now = s_scan_replace(copy->code, known) ? number : PLAIN;
-    /* Nothing is changed where it became writable, or was written to, meanwhile. */
-    if (atomic_compare_exchange_strong(page, &before, now) && now == number)
+    copies->copy[0].code = copy->code;
+    copy->code = code;
+    copy->pa = host_pa(code);
+    /* Not where it became writable, or was written to, meanwhile. */
+    if (atomic_compare_exchange_strong(page, &before, number))
         copy->page = page;
 }
 

@@ -25,65 +25,85 @@ bool s_scan_privileged(uint32_t insn)
     return (csr >> 8 & 3) == 1; /* bits 9:8: the lowest privilege that has access */
 }
 
-/* Four halves at a time: SYSTEM's opcode in the low bits of one of them. */
-bool s_scan_possible(const uint16_t *code)
-{
-    const uint64_t ones = 0x0001000100010001, low = OPCODE_MASK * ones;
-    uint64_t found = 0;
-    for (unsigned n = 0; n < S_SCAN_HALVES; n += 4) {
-        uint64_t four;
-        __builtin_memcpy(&four, code + n, sizeof(four));
-        /* Zero where the opcode is; a half whose subtraction borrows was zero, or follows one. */
-        four = (four & low) ^ OPCODE_SYSTEM * ones;
-        found |= (four - ones) & ~four & ones << 15;
-    }
-    return found;
-}
-
-/* Opcodes (bits 6:2) of 32-bit instructions that no manual gives a meaning, or that are longer. */
-#define NO_OPCODE (1U << 7 | 1U << 15 | 1U << 23 | 1U << 26 | 1U << 31)
-#define OPCODE_LOAD 0u
-#define OPCODE_STORE 8u
-#define OPCODE_BRANCH 24u
-#define OPCODE_JALR 25u
-#define OPCODE_JAL 27u
-
-static bool exists(uint32_t insn)
-{
-    if ((insn & 3) != 3)
-        return (insn & 3) || insn & 0xe000 || insn & 0x1fe0; /* c.addi4spn of nothing: reserved */
-    unsigned opcode = insn >> 2 & 31, kind = insn >> 12 & 7;
-    if (NO_OPCODE >> opcode & 1)
-        return false;
-    switch (opcode) {
-    case OPCODE_LOAD:
-        return kind != 7;
-    case OPCODE_STORE:
-        return kind < 4;
-    case OPCODE_BRANCH:
-        return kind != 2 && kind != 3;
-    case OPCODE_JALR:
-        return kind == 0;
-    }
-    return true;
-}
-
-/* The hart never goes on behind it. */
-static bool ends(uint32_t insn)
-{
-    if ((insn & 3) != 3) {
-        bool c_j = (insn & 0xe003) == 0xa001;
-        bool c_jr = (insn & 0xf07f) == 0x8002 && insn & 0x0f80;
-        return c_j || c_jr || (insn & 0xffff) == INSN_C_EBREAK;
-    }
-    unsigned opcode = insn >> 2 & 31, rd = insn >> 7 & 31;
-    return ((opcode == OPCODE_JAL || opcode == OPCODE_JALR) && !rd) || insn == INSN_SRET ||
-           insn == INSN_MRET || insn == INSN_EBREAK;
-}
-
 static uint32_t insn_at(const uint16_t *code, unsigned half)
 {
     return code[half] | (uint32_t)(half + 1 < S_SCAN_HALVES ? code[half + 1] : 0) << 16;
+}
+
+#define AT_ONCE 16 /* halves looked at together */
+
+/* The page has SYSTEM's opcode in one of these halves, or (seldom) only seems to. */
+static bool may_have_system(const uint16_t *code)
+{
+    const uint64_t ones = 0x0001000100010001, low = OPCODE_MASK * ones;
+    const uint16_t *at = __builtin_assume_aligned(code, sizeof(uint64_t));
+    uint64_t found = 0;
+#pragma GCC unroll 4
+    for (unsigned n = 0; n < AT_ONCE; n += 4) {
+        uint64_t four;
+        __builtin_memcpy(&four, at + n, sizeof(four));
+        /* Zero where the opcode is; a half whose subtraction borrows was zero, or follows one. */
+        four = (four & low) ^ OPCODE_SYSTEM * ones;
+        found |= (four - ones) & ~four;
+    }
+    return found & ones << 15;
+}
+
+/* The first half from `at` on where such an instruction would be, if one starts there, and all of
+ * it is in the page; S_SCAN_HALVES: none. */
+static unsigned next_possible(const uint16_t *code, unsigned at)
+{
+    while (at < S_SCAN_HALVES - 1) {
+        if (!(at % AT_ONCE) && !may_have_system(code + at)) {
+            at += AT_ONCE;
+            continue;
+        }
+        if ((code[at] & OPCODE_MASK) == OPCODE_SYSTEM && s_scan_privileged(insn_at(code, at)))
+            return at;
+        at++;
+    }
+    return S_SCAN_HALVES;
+}
+
+bool s_scan_possible(const uint16_t *code)
+{
+    return next_possible(code, 0) < S_SCAN_HALVES;
+}
+
+/* By the opcode (bits 6:2) of a 32-bit instruction: the values of funct3 that a manual gives a
+ * meaning, a set. Longer ones have none. */
+static const uint8_t kinds[32] = {
+    [0] = 0x7f,         [1 ... 6] = 0xff,  /* LOAD */
+    [8] = 0x0f,         [9 ... 14] = 0xff, /* STORE */
+    [16 ... 22] = 0xff, [24] = 0xf3,       /* BRANCH */
+    [25] = 0x01,                           /* JALR */
+    [27 ... 30] = 0xff,
+};
+
+/* What begins with this half is an instruction that exists. */
+static bool exists(uint16_t half)
+{
+    if ((half & 3) != 3)
+        return (half & 3) || half & 0xe000 || half & 0x1fe0; /* c.addi4spn of nothing: reserved */
+    return kinds[half >> 2 & 31] >> (half >> 12 & 7) & 1;
+}
+
+/* The hart never goes on behind what is in that half: an unconditional jump, or a return. */
+static bool ends(const uint16_t *code, unsigned at)
+{
+    uint16_t half = code[at];
+    switch (half & 3) {
+    case 1: /* c.j */
+        return half >> 13 == 5;
+    case 2: /* c.jr, c.ebreak */
+        return half >> 13 == 4 && ((half & 0x107f) == 2 ? half & 0x0f80 : half == INSN_C_EBREAK);
+    case 3: /* jal and jalr that link nothing */
+        if ((half & 0xff7) == 0x067)
+            return true;
+        uint32_t insn = half == OPCODE_SYSTEM ? insn_at(code, at) : 0;
+        return insn == INSN_SRET || insn == INSN_MRET || insn == INSN_EBREAK;
+    }
+    return false;
 }
 
 void s_scan_replace_one(uint16_t *code, unsigned at)
@@ -91,60 +111,95 @@ void s_scan_replace_one(uint16_t *code, unsigned at)
     *(volatile uint16_t *)&code[at / 2] = INSN_C_EBREAK; /* a hart may be fetching there */
 }
 
-/* Of a run of instructions: those to be replaced, if all of it proves to be code. */
-#define RUN_MAX 64
-struct run {
-    bool code;
-    unsigned count;
-    uint16_t half[RUN_MAX]; /* where each is; more than these come by way of the firmware */
+/*
+ * An instruction starts behind every half whose two low bits say that it is not the first of a
+ * longer one, for it is an instruction, or the end of one. Halves from there on that look like the
+ * first of a longer one are that and the second one in turn. So no more than a few halves tell
+ * where instructions start, wherever one looks.
+ */
+struct part {
+    unsigned start; /* nothing is known of what is before; or (known) an instruction starts there */
+    bool known;
 };
 
-static unsigned end_run(struct run *run, uint16_t *code, bool good)
+static bool starts(const uint16_t *code, unsigned at, const struct part *part)
 {
-    unsigned count = good && run->code ? run->count : 0;
-    for (unsigned n = 0; n < count; n++)
-        s_scan_replace_one(code, run->half[n] * 2U);
-    run->code = true;
-    run->count = 0;
-    return count;
+    unsigned from = at;
+    while (from > part->start && (code[from - 1] & 3) == 3)
+        from--;
+    return (from > part->start || part->known) && !((at - from) & 1);
 }
 
-/*
- * The instructions from half `at` to half `end`, run by run. A run ends behind an instruction that
- * the hart never goes on behind. One with something in it that is no instruction may be data, and
- * is left alone. `meets`: an instruction starts at `end`; a run that doesn't end there is none.
- */
-static unsigned replace(uint16_t *code, unsigned at, unsigned end, bool meets)
+static unsigned next_of(const uint16_t *code, unsigned at)
 {
-    struct run run = {.code = true};
-    unsigned count = 0;
-    while (at < end) {
-        uint32_t insn = insn_at(code, at);
-        if (!exists(insn)) {
-            run.code = false;
+    return at + ((code[at] & 3) == 3 ? 2 : 1);
+}
+
+/* Behind the last instruction before `at` that the hart never goes on behind, or where the first
+ * one starts. One starts at `at`. */
+static unsigned run_start(const uint16_t *code, unsigned at, const struct part *part)
+{
+    for (unsigned half = at; half-- > part->start;) {
+        if (ends(code, half) && next_of(code, half) <= at && starts(code, half, part))
+            return next_of(code, half);
+    }
+    unsigned first = part->start;
+    while (!part->known && !starts(code, first, part))
+        first++;
+    return first;
+}
+
+#define RUN_MAX 64 /* replaced in a run; more than these come by way of the firmware */
+
+/*
+ * The run of instructions from half `at` on, to one that the hart never goes on behind, or to half
+ * `end`. If all of it proves to be code, those to be replaced are. One with something in it that is
+ * no instruction may be data, and is left alone. `meets`: an instruction starts at `end`; a run
+ * that goes on behind it is none. Returns where it ends, and adds to `count`.
+ */
+static unsigned replace_run(uint16_t *code, unsigned at, unsigned end, bool meets, unsigned *count)
+{
+    uint16_t found[RUN_MAX];
+    unsigned founds = 0;
+    bool good = true, last = false;
+    while (at < end && !last) {
+        if (!exists(code[at])) {
+            good = false;
             at++;
             continue;
         }
-        bool inside = (insn & 3) == 3 && at + 1 < S_SCAN_HALVES;
-        if (inside && s_scan_privileged(insn) && run.count < RUN_MAX)
-            run.half[run.count++] = (uint16_t)at;
-        at += (insn & 3) == 3 ? 2 : 1;
-        if (ends(insn))
-            count += end_run(&run, code, at <= end || !meets);
+        if ((code[at] & OPCODE_MASK) == OPCODE_SYSTEM && at + 1 < S_SCAN_HALVES &&
+            s_scan_privileged(insn_at(code, at)) && founds < RUN_MAX)
+            found[founds++] = (uint16_t)at;
+        last = ends(code, at);
+        at = next_of(code, at);
     }
-    return count + end_run(&run, code, at == end || !meets);
+    if (!good || (meets && (last ? at > end : at != end)))
+        return at;
+    for (unsigned n = 0; n < founds; n++)
+        s_scan_replace_one(code, found[n] * 2U);
+    *count += founds;
+    return at;
+}
+
+/* Only the runs that have something to replace are looked at. */
+static unsigned replace(uint16_t *code, struct part part, unsigned end, bool meets)
+{
+    unsigned count = 0, at = part.start;
+    while ((at = next_possible(code, at)) < end) {
+        if (starts(code, at, &part)) {
+            at = replace_run(code, run_start(code, at, &part), end, meets, &count);
+            part = (struct part){at, true};
+        } else {
+            at++;
+        }
+    }
+    return count;
 }
 
 unsigned s_scan_replace(uint16_t *code, unsigned known)
 {
-    unsigned half = known / 2, start = 0;
-    unsigned count = replace(code, half, S_SCAN_HALVES, false);
-    /* An instruction starts behind every half whose two low bits say that it is not the first of a
-     * longer one, and that is not itself the second half of one whose next half would differ. */
-    while (start < half && (code[start] & 3) == 3)
-        start++;
-    start++;
-    if (start < half)
-        count += replace(code, start, half, true);
-    return count;
+    unsigned half = known / 2;
+    unsigned count = replace(code, (struct part){half, true}, S_SCAN_HALVES, false);
+    return count + replace(code, (struct part){0, false}, half, true);
 }

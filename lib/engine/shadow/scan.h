@@ -19,7 +19,7 @@
 /* The instruction is one that S-mode may execute, and that traps in U-mode on our harts. */
 bool s_scan_privileged(uint32_t insn);
 
-/* Cheap: false, if no place of the page can hold such an instruction. */
+/* Cheap: false, if there is none at any place of the page. Pages lie at multiples of 8. */
 bool s_scan_possible(const uint16_t *code);
 
 /*
