@@ -27,6 +27,7 @@ bool chance(unsigned percent);
 /* What all results of a sequence are folded into. */
 extern uint64_t diff_hash;
 extern bool diff_trace; /* print each step */
+extern bool diff_code;  /* kinds=code: arena.h */
 void fold(uint64_t word);
 
 /*
@@ -46,7 +47,7 @@ struct context {
 #define ENTRY_NONE 64
 extern struct context context;
 void run_supervisor(void); /* the code must end with a jump to run_end */
-void run_user(void);       /* the code must end with a trap */
+void run_user(void);       /* to pc, in the mode of sstatus.SPP; the code must end with a trap */
 void run_end(void);
 void run_lost(void);
 extern char vectors_a[], vectors_b[]; /* two tables of 16 entries, 256-byte aligned */
@@ -60,6 +61,10 @@ extern uint16_t step_code[];          /* a page; its second half holds `c.ebreak
  */
 #define RAM 0x80000000UL
 #define USER_ALIAS 0xc0000000UL
+/* The RAM once more for S-mode, and the arena's pages (arena.c), one by one, for S and for U. */
+#define RAM_AGAIN (5UL << 30)
+#define ARENA_S (6UL << 30)
+#define ARENA_U (7UL << 30)
 #define OUTSIDE 0x3f00000000UL /* nothing is there on any machine */
 #define SPACES 3
 #define BARE SPACES                      /* the number that stands for "paging off" */
@@ -91,14 +96,19 @@ enum place space_place(uint64_t va);
 void space_trace(void);
 /* Makes every data page's ends code: see fetch_step() in step.c. */
 void space_pattern(void);
+/* arena.c: the tables behind ARENA_S and ARENA_U. */
+uint64_t *arena_tables(bool user);
 
 /* step.c */
 void steps_reset(void);
 void step(void);
 void steps_fold(void);
 
-/* code.c: writes instructions into step_code. */
+/* code.c: writes instructions into step_code, or elsewhere. */
 void code_start(void);
+void code_start_at(uint16_t *where);
+uint16_t *code_here(void); /* where the next one goes */
+uint32_t code_jump_to_end(const uint16_t *from);
 void code_put(uint32_t insn); /* 16 or 32 bits */
 void code_end(bool user);
 /* An SBI call with five arguments, from S-mode. What it leaves in a1 isn't looked at. */
@@ -113,11 +123,14 @@ void code_direct(void);
 void code_undisturbed(void);
 /* The value in this register depends on time, or on what the manual leaves open. */
 void code_forget(unsigned reg);
+uint64_t code_left(unsigned reg); /* what the last step left there, all the same */
 /* Registers: not tp, which is ours. */
 unsigned any_register(void);       /* x0 too */
 unsigned value_register(void);     /* not x0 */
 unsigned other_register(unsigned); /* nor that one */
 /* Runs what code_*() wrote in the given mode and folds what came of it. */
 void code_run(const char *what, bool user);
+/* Runs what is at that address, which ends with a trap or a jump to run_end. */
+void code_run_at(const char *what, bool user, uint64_t va);
 
 #endif

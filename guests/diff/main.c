@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Command line: seed=, first= and count= choose the sequences, block= how many make a line of
- * output (`diff: FIRST HASH`), levels=4 is Sv48, trace=1 prints every step.
+ * output (`diff: FIRST HASH`), levels=4 is Sv48, kinds=code adds what a system does to its own code
+ * (arena.h; wants a second hart), trace=1 prints every step.
  */
-#include "guests/diff/diff.h"
+#include "guests/diff/arena.h"
 
 uint64_t diff_hash;
-bool diff_trace;
+bool diff_trace, diff_code;
 
 void guest_main(uint64_t hart, uint64_t tree);
 extern char run_lost_vector[];
@@ -24,11 +25,17 @@ static void sequence(uint64_t seed, uint64_t number)
     diff_sequence = number;
     random_start(seed, number);
     space_reset();
+    if (diff_code) {
+        arena_reset();
+        mixed_reset();
+    }
     steps_reset();
     for (unsigned left = 16 + below(32); left; left--)
         step();
     steps_fold();
     space_fold();
+    if (diff_code)
+        arena_fold();
 }
 
 void guest_main(uint64_t hart, uint64_t tree)
@@ -37,8 +44,11 @@ void guest_main(uint64_t hart, uint64_t tree)
              count = guest_number(tree, "count", 100), block = guest_number(tree, "block", 50);
     diff_trace = guest_number(tree, "trace", 0);
     space_levels = (unsigned)guest_number(tree, "levels", 3);
+    diff_code = guest_is(tree, "kinds", "code");
     diff_hart = hart;
     csr_write(CSR_STVEC, (uint64_t)run_lost_vector);
+    if (diff_code)
+        second_begin();
     for (uint64_t n = first; n < first + count; n++) {
         if ((n - first) % block == 0)
             diff_hash = 0;

@@ -59,7 +59,7 @@ run_user:
     enter
     ld      t0, C_PC(tp)
     csrw    CSR_SEPC, t0
-    ld      t0, C_SSTATUS(tp)           /* SPP and SIE are clear in it */
+    ld      t0, C_SSTATUS(tp)           /* SIE is clear in it */
     csrw    CSR_SSTATUS, t0
     ld      t0, C_GPR(5)(tp)
     sret
@@ -114,6 +114,11 @@ leave:
 run_lost_vector:
     lla     sp, lost_stack              /* whatever sp was */
     call    run_lost
+
+/* uint64_t second_call(uint64_t va) */
+    .globl  second_call
+second_call:
+    jr      a0
 
 /* Two tables, so that stvec has more than one right value. */
     .balign 256

@@ -183,6 +183,9 @@ static void build(unsigned s)
     roots[s][RAM >> 30] = entry(RAM, ours | PTE_W | PTE_X);
     tops[s][0] = tops[s][ENTRIES - 1] = entry((uint64_t)roots[s], PTE_V);
     roots[s][USER_ALIAS >> 30] = entry(RAM, PTE_V | PTE_R | PTE_X | PTE_U | PTE_A | PTE_D);
+    roots[s][RAM_AGAIN >> 30] = roots[s][RAM >> 30];
+    roots[s][ARENA_S >> 30] = entry((uint64_t)arena_tables(false), PTE_V);
+    roots[s][ARENA_U >> 30] = entry((uint64_t)arena_tables(true), PTE_V);
 }
 
 static uint64_t satp(unsigned s)

@@ -2,9 +2,6 @@
 /* The steps that concern the hart's own state: CSRs, privileged instructions, interrupts. */
 #include "guests/diff/steps.h"
 
-#define CSR_INSN(csr, funct3, rd, rs1)                                                             \
-    (0x73u | (rd) << 7 | (uint32_t)(funct3) << 12 | (rs1) << 15 | (uint32_t)(csr) << 20)
-#define INSN_SRET 0x10200073u
 #define INSN_WFI 0x10500073u
 #define SSTATUS_UXL (3UL << 32)
 #define ENVCFG_ALL (1UL | ENVCFG_CBIE_INVAL | ENVCFG_CBCFE | ENVCFG_CBZE)
@@ -25,8 +22,6 @@ static const uint16_t not_ours[] = {
     0x643, 0x644, 0x645, 0x64a, 0x680, 0x747, 0x7a0, 0x7a1, 0x7b0, 0xb00, 0xb02, 0xe12,
     0xf11, 0xf12, 0xf14, 0x14d, 0x150, 0x15c, 0xdb0, 0xda0, 0x10c, 0x181, 0x1c0, 0x5c0,
     0x800, 0x9c0, 0xcc0, 0xdc0, 0x102, 0x103, 0x107, 0x145, 0x041, 0x004};
-#define COUNT(list) (sizeof(list) / sizeof(*(list)))
-
 /* An operand that leaves nothing in the register that the manual leaves open. `kind`: 1 write, 2
  * set, 3 clear. */
 static uint64_t operand(unsigned csr, unsigned kind)

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The steps that touch memory; those that concern the hart's own state are in state.c. */
+#include "guests/diff/arena.h"
 #include "guests/diff/steps.h"
 
 #define FETCH_SPOT 0x800 /* where data pages hold code; fetch_step() also uses their ends */
-
-static uint32_t i_type(unsigned opcode, unsigned funct3, unsigned rd, unsigned rs1, unsigned imm)
-{
-    return opcode | rd << 7 | funct3 << 12 | rs1 << 15 | (uint32_t)imm << 20;
-}
-
-static uint32_t s_type(unsigned opcode, unsigned funct3, unsigned rs1, unsigned rs2, unsigned imm)
-{
-    return opcode | (imm & 31) << 7 | funct3 << 12 | rs1 << 15 | rs2 << 20 | (imm >> 5 & 127) << 25;
-}
 
 /* Within a page: its first or last 64 bytes, aligned or not, or over its end. */
 static unsigned offset(unsigned size)
@@ -46,26 +37,33 @@ static void full_access(uint64_t va, unsigned log_size, bool store)
     point(a, va, imm);
 }
 
-/* c.lw c.ld c.sw c.sd: registers 8 to 15; or those through sp, with any register. */
+/* Unprivileged manual, "C" extension, "Load and Store Instructions". */
+uint32_t c_access(unsigned reg, unsigned base, unsigned by, bool wide, bool store)
+{
+    uint32_t code = ((wide ? 3U : 2U) + (store ? 4U : 0U)) << 13;
+    if (base != 2) {
+        unsigned low = wide ? (by >> 6 & 3) << 5 : (by >> 2 & 1) << 6 | (by >> 6 & 1) << 5;
+        return code | (by >> 3 & 7) << 10 | (base & 7) << 7 | low | (reg & 7) << 2;
+    }
+    if (store)
+        return code | reg << 2 | 2 |
+               (wide ? (by >> 3 & 7) << 10 | (by >> 6 & 7) << 7
+                     : (by >> 2 & 15) << 9 | (by >> 6 & 3) << 7);
+    return code | reg << 7 | 2 |
+           (wide ? (by >> 5 & 1) << 12 | (by >> 3 & 3) << 5 | (by >> 6 & 7) << 2
+                 : (by >> 5 & 1) << 12 | (by >> 2 & 7) << 4 | (by >> 6 & 3) << 2);
+}
+
 static void short_access(uint64_t va, bool wide, bool store)
 {
-    unsigned funct3 = (wide ? 3 : 2) + (store ? 4 : 0), unit = wide ? 8 : 4, by = below(32) * unit;
+    unsigned by = below(32) * (wide ? 8 : 4), a = 2, reg = other_register(2);
     if (chance(50)) {
-        unsigned a = below(8), b = (a + 1 + below(7)) & 7;
-        unsigned low = wide ? (by >> 6 & 3) << 5 : (by >> 2 & 1) << 6 | (by >> 6 & 1) << 5;
-        code_put(funct3 << 13 | (by >> 3 & 7) << 10 | a << 7 | low | b << 2);
-        point(8 + a, va, by & (wide ? 0xf8 : 0x7c));
-        return;
+        a = 8 + below(8);
+        reg = 8 + ((a + 1 + below(7)) & 7);
+        by &= wide ? 0xf8 : 0x7c;
     }
-    unsigned reg = other_register(2), high;
-    if (store)
-        high = wide ? (by >> 3 & 7) << 10 | (by >> 6 & 7) << 7
-                    : (by >> 2 & 15) << 9 | (by >> 6 & 3) << 7;
-    else
-        high = wide ? (by >> 5 & 1) << 12 | (by >> 3 & 3) << 5 | (by >> 6 & 7) << 2
-                    : (by >> 5 & 1) << 12 | (by >> 2 & 7) << 4 | (by >> 6 & 3) << 2;
-    code_put(funct3 << 13 | high | (store ? reg << 2 : reg << 7) | 2);
-    point(2, va, by);
+    code_put(c_access(reg, a, by, wide, store));
+    point(a, va, by);
 }
 
 static void atomic(uint64_t va, unsigned log_size)
@@ -236,12 +234,30 @@ static void prepare(void)
     /* The program itself may be anywhere in its own pages, which are the same in each space. */
 }
 
+static void code_step(bool user, unsigned die)
+{
+    if (die < 30)
+        mixed_step(user);
+    else if (die < 55)
+        again_step();
+    else if (die < 70)
+        handler_step(user);
+    else if (die < 90)
+        patch_step(user);
+    else if (die < 96)
+        arena_edit();
+    else
+        second_step();
+}
+
 void step(void)
 {
     bool user = chance(50);
     unsigned die = below(100);
     prepare();
-    if (die < 35)
+    if (diff_code && chance(75))
+        code_step(user, die);
+    else if (die < 35)
         memory_step(user);
     else if (die < 47)
         fetch_step(user);

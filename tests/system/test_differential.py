@@ -31,9 +31,10 @@ def results(machine):
     return lines
 
 
-def arguments(paging, first, count, block=BLOCK, trace=0):
+def arguments(paging, first, count, block=BLOCK, trace=0, kinds="state"):
     levels = 4 if paging == "sv48" else 3
-    return f"seed={SEED} first={first} count={count} block={block} levels={levels} trace={trace}"
+    return (f"seed={SEED} first={first} count={count} block={block} levels={levels} trace={trace} "
+            f"kinds={kinds}")
 
 
 # All of it on QEMU's own firmware: OpenSBI from 1.6 on prints a line for each illegal instruction in
@@ -49,7 +50,7 @@ remembered = functools.lru_cache(maxsize=None)(bare)
 
 
 def in_vm(folder, cpu, option, paging, bits, words):
-    path = bundle(folder, vm("diff", kernel="diff", mib=32, bootargs=words,
+    path = bundle(folder, vm("diff", kernel="diff", mib=32, bootargs=words, vcpus=2,
                              isa_disable=HIDDEN[bits]))
     with Machine(path, smp=2, memory="512M", cpu=f"{cpu},{PAGING[paging]}", firmware=None,
                  append=f"when-done=poweroff {option}") as machine:
@@ -61,17 +62,27 @@ def first_difference(ours, theirs):
                 min(len(ours), len(theirs)))
 
 
-def explain(folder, how, what, first, count):
+def explain(folder, how, what, first, count, kinds):
     """Which sequence it is, and which of its steps."""
     paging = what[0]
-    words = arguments(paging, first, count, 1)
+    words = arguments(paging, first, count, 1, kinds=kinds)
     number = first + first_difference(bare(*what, words), in_vm(folder, *how, *what, words))
-    words = arguments(paging, number, 1, 1, 1)
+    words = arguments(paging, number, 1, 1, 1, kinds)
     ours, theirs = bare(*what, words), in_vm(folder, *how, *what, words)
     at = first_difference(ours, theirs)
     return "\n".join([f"sequence {number} of seed {SEED}, line {at} of its trace:",
                       *ours[max(0, at - 4):at], "bare:", *ours[at:at + 2], "in a VM:",
                       *theirs[at:at + 2]])
+
+
+def compare(folder, how, what, count, kinds):
+    paging = what[0]
+    for first in range(0, count, PART):
+        words = arguments(paging, first, min(PART, count - first), kinds=kinds)
+        expected = remembered(*what, words)
+        seen = in_vm(folder, *how, *what, words)
+        at = first_difference(expected, seen)
+        assert expected == seen, explain(folder, how, what, first + at * BLOCK, BLOCK, kinds)
 
 
 @pytest.mark.parametrize("paging, bits, part", [("sv39", "svadu", 1), ("sv39", "svade", 4),
@@ -82,14 +93,16 @@ def explain(folder, how, what, first, count):
     pytest.param("rv64", "", 2000, id="h"),
 ])
 def test_same_as_bare(tmp_path, cpu, option, count, paging, bits, part):
-    count = 100000 if LONG else count // part
-    for first in range(0, count, PART):
-        words = arguments(paging, first, min(PART, count - first))
-        expected = remembered(paging, bits, words)
-        seen = in_vm(tmp_path, cpu, option, paging, bits, words)
-        at = first_difference(expected, seen)
-        assert expected == seen, explain(tmp_path, (cpu, option), (paging, bits),
-                                         first + at * BLOCK, BLOCK)
+    compare(tmp_path, (cpu, option), (paging, bits), 100000 if LONG else count // part, "state")
+
+
+@pytest.mark.parametrize("paging, bits, part", [("sv39", "svadu", 1), ("sv39", "svade", 4),
+                                                ("sv48", "svadu", 4)])
+@pytest.mark.parametrize("cpu, option, count", [pytest.param("rv64,h=off", "", 600, id="shadow"),
+                                                pytest.param("rv64", "", 400, id="h")])
+def test_code_same_as_bare(tmp_path, cpu, option, count, paging, bits, part):
+    """What a system does to its own code (guests/diff/arena.h)."""
+    compare(tmp_path, (cpu, option), (paging, bits), 100000 if LONG else count // part, "code")
 
 
 def test_results_depend_on_what_was_done(tmp_path):
