@@ -14,13 +14,17 @@ _Noreturn void second_main(void);
 void code_second(void);
 void code_trap(void);
 uint64_t code_call(const void *at); /* executes there; what comes back in a0 */
+/* registers.S */
+void code_with_x30(uint64_t *registers, const void *at);
+void code_with_x31(uint64_t *registers, const void *at);
+extern const char code_back_x30[], code_back_x31[];
 
 extern volatile uint64_t code_traps, code_cause, code_epc;
 
 #define PAGE 4096UL
 #define GIB (1UL << 30)
 #define ALIAS (4 * GIB) /* the arena once more, page by page */
-#define ARENA_PAGES 8UL
+#define ARENA_PAGES 10UL
 
 #define CSRR_A0_SSCRATCH 0x14002573u
 #define CSRW_SSCRATCH_A0 0x14051073u
@@ -280,6 +284,101 @@ static void other_hart(uint64_t hart)
     guest_print("code: other hart %x wrong %u\n", total, wrong);
 }
 
+/* ---- Each register as source and target of what kernels execute most ------------------------- */
+
+#define CSRR(rd, csr) ((uint32_t)(csr) << 20 | 2U << 12 | (rd) << 7 | 0x73U)
+#define CSR(rd, csr, kind, rs1) (CSRR(rd, csr) ^ 2U << 12 ^ (uint32_t)(kind) << 12 ^ (rs1) << 15)
+#define SRET 0x10200073u
+#define FORMS 13
+#define FORM_BYTES 12
+#define REGISTERS_AT (8 * PAGE)
+
+/* For sstatus, and even, for sepc: QEMU 10's keeps bit 0. */
+static const uint64_t operands[] = {SSTATUS_SUM | SSTATUS_SIE, SSTATUS_FS | SSTATUS_SPIE, 0,
+                                    SSTATUS_FS_CLEAN | SSTATUS_SPP | SSTATUS_SUM,
+                                    ~(SSTATUS_MXR | 1)};
+
+static uint32_t jump(uint64_t from, const char *to)
+{
+    uint64_t by = (uint64_t)to - from;
+    return 0x6fU | (uint32_t)((by >> 20 & 1) << 31 | (by >> 1 & 0x3ff) << 21 |
+                              (by >> 11 & 1) << 20 | (by >> 12 & 0xff) << 12);
+}
+
+static void put_form(uint64_t at, unsigned form, uint32_t n)
+{
+    const uint32_t first[FORMS] = {
+        CSR(n, CSR_SSCRATCH, 1, n), CSR(0, CSR_SSCRATCH, 1, n), CSRR(n, CSR_SEPC),
+        CSR(0, CSR_SCAUSE, 1, n),   CSR(n, CSR_STVAL, 1, n),    CSRR(n, CSR_SSTATUS),
+        CSR(n, CSR_SSTATUS, 2, n),  CSR(n, CSR_SSTATUS, 3, n),  CSR(n, CSR_SSTATUS, 1, n),
+        CSR(0, CSR_SSTATUS, 1, n),  CSR(n, CSR_SSTATUS, 7, 2),  CSR(0, CSR_SSTATUS, 6, 2),
+        CSR(0, CSR_SEPC, 1, n)};
+    const uint32_t second[FORMS] = {CSRR(n, CSR_SSCRATCH),
+                                    CSR(n, CSR_SEPC, 1, n),
+                                    CSRR(n, CSR_SCAUSE),
+                                    CSR(n, CSR_SCAUSE, 1, n),
+                                    CSRR(n, CSR_STVAL),
+                                    CSRR(n, CSR_SIE),
+                                    CSR(0, CSR_SSTATUS, 7, 2),
+                                    CSR(0, CSR_SSTATUS, 3, n),
+                                    CSR(0, CSR_SSTATUS, 2, n),
+                                    CSRR(n, CSR_SATP),
+                                    CSR(n, CSR_SSTATUS, 6, 2),
+                                    CSR(n, CSR_SSTATUS, 3, 0),
+                                    SRET};
+    put(put(at, first[form]), second[form]);
+    put(at + 8, jump((uint64_t)arena + at + 8, n == 31 ? code_back_x30 : code_back_x31));
+}
+
+static uint64_t with(uint64_t at, unsigned form, unsigned n, uint64_t operand)
+{
+    uint64_t x[32], sum = 0, status = csr_read(CSR_SSTATUS) & ~(SSTATUS_FS | SSTATUS_SPIE);
+    for (unsigned i = 0; i < 32; i++)
+        x[i] = 0x123456789abcdef0UL * (i + 3UL);
+    x[n] = form == 12 ? (uint64_t)arena + at + 8 : operand;
+    csr_write(CSR_SSTATUS, status | SSTATUS_SPP | SSTATUS_FS_INITIAL);
+    csr_write(CSR_SSCRATCH, 0x5c5c);
+    csr_write(CSR_SEPC, 0xe8c8);
+    csr_write(CSR_STVAL, 0x7a7a);
+    csr_write(CSR_SCAUSE, 5);
+    if (n == 31)
+        code_with_x30(x, arena + at);
+    else
+        code_with_x31(x, arena + at);
+    uint64_t now[] = {csr_read(CSR_SSTATUS), csr_read(CSR_SSCRATCH), csr_read(CSR_SEPC),
+                      csr_read(CSR_STVAL)};
+    csr_write(CSR_SSTATUS, status);
+    x[n == 31 ? 30 : 31] = 0;
+    x[0] = 0;
+    if (form == 12)
+        x[n] -= (uint64_t)arena, now[2] -= (uint64_t)arena;
+    for (unsigned i = 0; i < 32; i++)
+        sum = sum * 31 + x[i];
+    for (unsigned i = 0; i < 4; i++)
+        sum = sum * 31 + now[i];
+    return sum;
+}
+
+static void registers(void)
+{
+    csr_write(CSR_SIE, 0);
+    for (uint32_t n = 1; n < 32; n++) {
+        for (unsigned form = 0; form < FORMS; form++)
+            put_form(REGISTERS_AT + (n * FORMS + form) * FORM_BYTES, form, n);
+    }
+    fence_i();
+    for (uint32_t n = 1; n < 32; n++) {
+        guest_print("code: x%u", (uint64_t)n);
+        for (unsigned form = 0; form < FORMS; form++) {
+            uint64_t at = REGISTERS_AT + (n * FORMS + form) * FORM_BYTES, sum = 0;
+            for (unsigned turn = 0; turn < 3 * sizeof(operands) / sizeof(operands[0]); turn++)
+                sum = sum * 31 + with(at, form, n, operands[turn / 3]);
+            guest_print(" %x", sum & 0xffff);
+        }
+        guest_print("\n");
+    }
+}
+
 void guest_main(uint64_t hart, uint64_t tree)
 {
     (void)tree;
@@ -297,6 +396,7 @@ void guest_main(uint64_t hart, uint64_t tree)
     across_pages();
     data_between();
     mixed();
+    registers();
     other_hart(hart);
     guest_print("code: done\n");
     guest_poweroff();
