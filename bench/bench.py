@@ -28,7 +28,8 @@ BUDGETS = {
 BUDGETS_WITHOUT_SSTC = {"timer-tick": 400, "timer-tick-ahead": 1000, "timer-asleep": 500}
 BUDGETS_WITHOUT_HTINST = {"plic-read": 320, "plic-claim": 330}
 # Engine shadow: the same, and what a call from user mode may take beyond the bare machine's.
-SHADOW_BUDGETS = {"sbi-empty": 120, "csrr": 120, "csrw": 120, "sie-off-on": 200, "sum-on-off": 200}
+SHADOW_BUDGETS = {"sbi-empty": 120, "csrr": 120, "csrw": 120, "sie-off-on": 200, "sum-on-off": 200,
+                  "sfence-address": 120}
 SHADOW_BEYOND_BARE = {"user-call": 300}
 TEXT_BUDGET = 188 * 1024
 # Linux beside the bare machine, ratios.

@@ -14,11 +14,12 @@
 
 /* In the place of place_entry.S. What does the nth is n * 4 behind s_place_here. */
 const char s_place_here[256];
-const int32_t s_place_does[] = {0,  4,  8,  12, 16, 20, 24, 28, 32, 36, 40,
-                                44, 48, 52, 56, 60, 64, 68, 72, 76, 80, 84};
+const int32_t s_place_does[] = {0,  4,  8,  12, 16, 20, 24, 28, 32, 36, 40, 44,
+                                48, 52, 56, 60, 64, 68, 72, 76, 80, 84, 88};
 const char s_place_get[33 * 16], s_place_put[32 * 16], s_place_put_then[32 * 16];
 enum { READ, WRITE = 4, EXCHANGE = 8, READ_SIE = 12, READ_SIP, READ_SATP, STATUS_READ, STATUS_SET };
-enum { STATUS_CLEAR = STATUS_SET + 1, STATUS_WRITE, SIE_ON, SIE_OFF, RETURN, NOTHING };
+enum { STATUS_CLEAR = STATUS_SET + 1, STATUS_WRITE, SIE_ON, SIE_OFF, RETURN, FENCE_PAGE };
+enum { NOTHING = FENCE_PAGE + 1 };
 _Static_assert(NOTHING == sizeof(s_place_does) / sizeof(s_place_does[0]), "all of them");
 
 static _Alignas(PAGE) uint8_t code[PAGE];
@@ -123,8 +124,10 @@ static void others(void **state)
     assert_int_equal(noted(csr(0xc01, 0, 2, 7), 0, 7), NOTHING); /* time */
     assert_int_equal(noted(INSN_WFI, 0, 0), NOTHING);
     assert_int_equal(noted(INSN_EBREAK, 0, 0), NOTHING);
-    assert_int_equal(noted(0x9002, 0, 0), NOTHING);     /* c.ebreak */
-    assert_int_equal(noted(0x12000073, 0, 0), NOTHING); /* sfence.vma */
+    assert_int_equal(noted(0x9002, 0, 0), NOTHING);         /* c.ebreak */
+    assert_int_equal(noted(0x12000073, 0, 0), NOTHING);     /* sfence.vma */
+    assert_int_equal(noted(0x12098073, 19, 0), FENCE_PAGE); /* of s3 */
+    assert_int_equal(noted(0x12a98073, 19, 0), NOTHING);    /* and the ASID in a0 */
 }
 
 /* Of two that follow each other the first goes on with the second, inside of a page and the table.

@@ -37,5 +37,7 @@
 #define V_S_MODE_CSR(mode, n) (768 + 16 * (mode) + 8 * (n))
 #define V_S_PLACE 800
 #define V_S_PLACE_MARK 808
+#define V_S_NEAR_REGION 816
+#define V_S_NEAR_TABLE(n) (824 + 8 * (n))
 
 #endif

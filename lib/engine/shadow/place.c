@@ -32,9 +32,11 @@ CHECK(s.root_at_hand, V_S_ROOT_AT_HAND(0));
 CHECK(s.mode_csr, V_S_MODE_CSR(0, 0));
 CHECK(s.place, V_S_PLACE);
 CHECK(s.place_mark, V_S_PLACE_MARK);
+CHECK(s.near.region, V_S_NEAR_REGION);
+CHECK(s.near.table, V_S_NEAR_TABLE(0));
 _Static_assert(offsetof(struct s_place, does) == 8 && offsetof(struct s_place, get) == 16 &&
                    offsetof(struct s_place, put) == 24 && sizeof(struct s_place) == 32 &&
-                   S_PLACES == 512,
+                   S_PLACES == 512 && S_NEAR == 2,
                "place_entry.S");
 _Static_assert(S_SSCRATCH == 0 && S_SEPC == 1 && S_SCAUSE == 2 && S_STVAL == 3 && MODE_USER == 1 &&
                    MODE_KERNEL == 2 && S_USER == 0 && S_KERNEL == 1 && S_KERNEL_SUM == 2 &&
@@ -56,6 +58,7 @@ enum does {
     SIE_ON,
     SIE_OFF,
     RETURN,
+    FENCE_PAGE,
     NOTHING, /* it is for C */
 };
 
@@ -64,6 +67,10 @@ extern const int32_t s_place_does[NOTHING];
 extern const char s_place_here[], s_place_get[], s_place_put[], s_place_put_then[];
 #define STUB_BYTES 16
 #define GET_SIE 32 /* behind the registers */
+
+/* sfence.vma of an address, in all address spaces: rs2 is x0. */
+#define SFENCE_VMA_PAGE 0x12000073u
+#define SFENCE_VMA_PAGE_MASK 0xfff07fffu
 
 /* csrrs, csrrc (funct3 2, 3) that change nothing. */
 static bool only_reads(uint32_t insn)
@@ -100,6 +107,8 @@ static enum does does(uint32_t insn)
 {
     if (insn == INSN_SRET)
         return RETURN;
+    if ((insn & SFENCE_VMA_PAGE_MASK) == SFENCE_VMA_PAGE)
+        return insn >> 15 & 31 ? FENCE_PAGE : NOTHING;
     if (!(insn >> 12 & 3))
         return NOTHING;
     switch (insn >> 20) {

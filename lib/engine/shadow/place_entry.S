@@ -370,6 +370,31 @@ return:
     ld      t0, V_S_TRAP_CSR(SEPC)(t1)
     j       go_to
 
+/* sfence.vma of an address, where the last-level tables are known that have entries for it. */
+fence_page:
+    get
+    sd      t3, V_GPR(28)(t1)
+    ld      t3, V_S_NEAR_REGION(t1)
+    srli    sp, t0, 21
+    bne     sp, t3, fence_slow
+    srli    sp, t0, 12
+    andi    sp, sp, 511
+    slli    sp, sp, 3
+    ld      t3, V_S_NEAR_TABLE(0)(t1)
+    beqz    t3, 1f                      /* there is none */
+    add     t3, t3, sp
+    sd      zero, 0(t3)
+    ld      t3, V_S_NEAR_TABLE(1)(t1)
+    add     t3, t3, sp
+    sd      zero, 0(t3)
+1:
+    sfence.vma t0
+    ld      t3, V_GPR(28)(t1)
+    put
+fence_slow:
+    ld      t3, V_GPR(28)(t1)
+    j       slow
+
 /* ---- Registers ------------------------------------------------------------------------------- */
 
 /* The next instruction is a place too, the next but one in the table. */
@@ -456,6 +481,6 @@ s_place_put_then:
     .balign 4
     .globl  s_place_does
 s_place_does:
-    .irp    does, read_sscratch, read_sepc, read_scause, read_stval, write_sscratch, write_sepc, write_scause, write_stval, exchange_sscratch, exchange_sepc, exchange_scause, exchange_stval, read_sie, read_sip, read_satp, status_read, status_set, status_clear, status_write, sie_on, sie_off, return
+    .irp    does, read_sscratch, read_sepc, read_scause, read_stval, write_sscratch, write_sepc, write_scause, write_stval, exchange_sscratch, exchange_sepc, exchange_scause, exchange_stval, read_sie, read_sip, read_satp, status_read, status_set, status_clear, status_write, sie_on, sie_off, return, fence_page
     .word   \does - s_place_here
     .endr

@@ -14,7 +14,7 @@
 #define S_POOL_RUN 512    /* of these, as a page holds pointers to */
 #define S_SPACES 10       /* guest address spaces that a vCPU keeps tables for */
 #define S_FETCH_LINES 4
-#define S_NEAR 4        /* tables that a vCPU remembers for the next fence of an address nearby */
+#define S_NEAR 2        /* tables that a vCPU remembers for the next fence of an address nearby */
 #define S_NEIGHBOURS 16 /* entries filled around a missed one: a part of a table, aligned */
 #define S_COPIES 1024   /* copies of pages of code that a VM has, at most */
 #define S_COPY_USES 2   /* places where a vCPU shows a copy of a page of code, as a rule */
@@ -113,9 +113,8 @@ struct s_place {
 /* All last-level tables, of whichever view, that have entries for one 2 MiB of guest addresses.
  * Kernels fence the same few addresses again and again. */
 struct s_near {
-    uint64_t region; /* guest-virtual address >> 21; UINT64_MAX: none */
-    unsigned count;
-    uint64_t *table[S_NEAR];
+    uint64_t region; /* guest-virtual address >> 21, of no fetch line or place; S_NO_REGION: none */
+    uint64_t *table[S_NEAR]; /* one: twice; none: NULL */
 };
 #define S_NO_REGION UINT64_MAX
 
@@ -129,7 +128,7 @@ enum s_mode_csr { S_SCOUNTEREN, S_SENVCFG };
 enum s_trap_csr { S_SSCRATCH, S_SEPC, S_SCAUSE, S_STVAL, S_TRAP_CSRS };
 
 struct s_vcpu {
-    /* From here to place_mark: also place_entry.S's, which finds them by the offsets in
+    /* From here to near: also place_entry.S's, which finds them by the offsets in
      * lib/engine/common/offsets.h. */
     bool user;       /* the guest is in U-mode; else in S-mode */
     bool due;        /* something is to be looked at before the guest goes on: s_due() */
@@ -158,6 +157,7 @@ struct s_vcpu {
     uint64_t mode_csr[2][2]; /* where mode_shown says one: of user and kernel, enum s_mode_csr */
     struct s_place *place;   /* S_PLACES of them */
     uint64_t place_mark;     /* what is in the tags of those that are good */
+    struct s_near near;
 
     uint64_t code_low,
         code_end;      /* where fetch lines and places are, guest-virtual, first and last */
@@ -180,7 +180,6 @@ struct s_vcpu {
     uint64_t fence;     /* counts the full fences that flushed nothing, but compared */
     uint64_t old_fills; /* EXIT_HOT_FILL at the last flush of all tables */
     struct s_made shared_made;
-    struct s_near near;
     uint64_t *shared;       /* a root with what all kernel views have in common */
     unsigned shared_levels; /* of that root; 0: it is not made yet */
     struct s_space *space;  /* S_SPACES of them, in a page of their own with fetch[] */

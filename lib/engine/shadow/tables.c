@@ -22,6 +22,7 @@
 #include "riscv/walk.h"
 
 #define ENTRIES 512
+#define LARGE_MASK ((1UL << 21) - 1)
 #define ROUND 8 /* entries cleared or copied at a time */
 
 #define SOURCE_BYTES (S_SOURCES * sizeof(struct s_source))
@@ -311,14 +312,12 @@ static bool has_shared(const struct s_vcpu *s, const struct s_space *space, enum
 
 static void note_near(struct s_near *near, uint64_t *table)
 {
-    for (unsigned n = 0; n < near->count; n++) {
-        if (near->table[n] == table)
-            return;
-    }
-    if (near->count == S_NEAR)
+    if (!near->table[0])
+        near->table[0] = near->table[1] = table;
+    else if (near->table[0] == near->table[1])
+        near->table[1] = table;
+    else if (near->table[0] != table && near->table[1] != table)
         near->region = S_NO_REGION;
-    else
-        near->table[near->count++] = table;
 }
 
 /* Forgets what translates an address below an entry at `level`. What else a fence of an address
@@ -379,13 +378,9 @@ void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t
 {
     struct s_vcpu *s = &v->s;
     s_fetch_flush_page(s, gva, any); /* a fence for one ASID leaves global pages alone */
-    if (any && s->near.region == gva >> 21) {
-        for (unsigned n = 0; n < s->near.count; n++)
-            s->near.table[n][index_at(gva, 0)] = 0;
-        sfence_vma_address(gva);
-        return;
-    }
-    struct s_near near = {.region = any ? gva >> 21 : S_NO_REGION};
+    struct s_near near = {.region = gva >> 21};
+    if (!any || ((gva | LARGE_MASK) >= s->code_low && (gva & ~LARGE_MASK) <= s->code_end))
+        near.region = S_NO_REGION;
     if (clear_page(s, gva, any, asid, &near))
         sfence_vma_all();
     else

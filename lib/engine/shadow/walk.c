@@ -144,6 +144,8 @@ void s_fetch_note(struct engine_vcpu *v)
     *line = (struct s_fetch_line){v->pc >> 12, page, s_copy_has(slot, found.gpa)};
     uint64_t inside = (1UL << (found.pte ? found.shift : 12)) - 1;
     uint64_t low = v->pc & ~inside, end = v->pc | inside;
+    if (low < v->s.code_low || end > v->s.code_end)
+        v->s.near.region = S_NO_REGION; /* it may be there */
     v->s.code_low = low < v->s.code_low ? low : v->s.code_low;
     v->s.code_end = end > v->s.code_end ? end : v->s.code_end;
     uint8_t bit = (uint8_t)(1U << (line - v->s.fetch));
