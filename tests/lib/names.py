@@ -51,7 +51,7 @@ def floating(archive):
         head = re.match(r"^[0-9a-f]+ <(.+)>:$", line)
         if head:
             function = head.group(1)
-        elif line.startswith(" ") and FLOATING.search(line.partition("\t")[2].partition("<")[0]):
+        elif line.startswith(" ") and FLOATING.search(re.split("[<#]", line.partition("\t")[2])[0]):
             found.add(function)
     return {name for name in found if not re.match(r"(fp|vector)_", name)}
 
