@@ -33,7 +33,6 @@ struct guest_vcpu {
     struct guest *guest;
     struct cald_vcpu *vcpu;
     struct task *task;
-    bool waits;     /* its last run was CALD_WAIT; its hart's, interrupts off */
     uint64_t pages; /* runs that ended because a page was not there */
 };
 

@@ -84,9 +84,7 @@ static void handle(struct guest_vcpu *v, enum cald_why why, const struct cald_ex
 static void load(struct hart *hart, struct guest_vcpu *v)
 {
     struct guest_vcpu *other = hart->vcpu;
-    if (other && other != v && other->waits)
-        cald_vcpu_unload(other->vcpu);
-    else if (other && other != v)
+    if (other && other != v)
         cald_vcpu_put(other->vcpu);
     hart->vcpu = v;
 }
@@ -100,7 +98,6 @@ void guest_vcpu_run(void *with)
         uint64_t irq = irq_save();
         load(hart, v);
         enum cald_why why = cald_vcpu_run(v->vcpu, hart->index, &exit);
-        v->waits = why == CALD_WAIT;
         irq_restore(irq); /* what interrupted the run is taken here */
         handle(v, why, &exit);
     }

@@ -118,7 +118,7 @@ static void unload(struct hart *hart)
     struct cald_vcpu *vcpu = hart->loaded;
     if (!vcpu)
         return;
-    cald_vcpu_unload(vcpu);
+    cald_vcpu_put(vcpu);
     if (cald_vcpu_pending(vcpu))
         hart->woken = vcpu;
     hart->loaded = NULL;

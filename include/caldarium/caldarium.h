@@ -368,8 +368,8 @@ struct cald_exit {
 /*
  * Runs guest code, or does what else is next with the vCPU, until the host has something to do.
  * `hart` is the host's number of the hart that this runs on, from here on the vCPU's, until
- * cald_vcpu_put() or cald_vcpu_unload(); no other vCPU may run there before that, nor this one
- * elsewhere. One caller at a time, with interrupts off and no preemption.
+ * cald_vcpu_put(); no other vCPU may run there before that, nor this one elsewhere. One caller at a
+ * time, with interrupts off and no preemption.
  *
  * Interrupts are the host's: what is enabled in sie ends the run while guest code runs, with
  * CALD_AGAIN, and is still pending then, for the host to take. A machine with
@@ -394,13 +394,10 @@ void cald_vcpu_complete(struct cald_vcpu *vcpu, int64_t error, uint64_t value);
 /* After CALD_WAIT: something came meanwhile, do not sleep. Has acquire semantics. Any thread. */
 bool cald_vcpu_pending(const struct cald_vcpu *vcpu);
 
-/* Takes the vCPU off its hart, where it has one. It can't run, so nobody waits for it, and mail for
- * it wakes nobody, until it runs again. On its hart. */
+/* Takes the vCPU off its hart, where it has one: another vCPU needs the hart, or this one goes
+ * elsewhere. It can't run, so nobody waits for it until it runs again. If its last run was
+ * CALD_WAIT, it goes on sleeping, and what it waits for still wakes it. On its hart. */
 void cald_vcpu_put(struct cald_vcpu *vcpu);
-
-/* The same for one that sleeps after CALD_WAIT and goes on sleeping: another vCPU needs the hart.
- * What it waits for still wakes it. On its hart. */
-void cald_vcpu_unload(struct cald_vcpu *vcpu);
 
 /* Has cald_vcpu_run() return CALD_REQUEST soon, also out of a CALD_WAIT, by host_wake(). The caller
  * has written what it wants before; the host that sees CALD_REQUEST reads it. Any thread. */

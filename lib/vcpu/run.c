@@ -165,15 +165,13 @@ bool cald_vcpu_pending(const struct cald_vcpu *vcpu)
     return atomic_load(&vcpu->mailbox) & (blocked ? MAIL_ANY : MAIL_STOPPED);
 }
 
+/* One that sleeps stays BLOCKED: who leaves mail for it wakes it. */
 void cald_vcpu_put(struct cald_vcpu *vcpu)
 {
-    sbi_pmu_away(vcpu);
-    vcpu_enter_mode(vcpu, VCPU_AWAY);
-    cald_vcpu_unload(vcpu);
-}
-
-void cald_vcpu_unload(struct cald_vcpu *vcpu)
-{
+    if (atomic_load_explicit(&vcpu->mode, memory_order_relaxed) != VCPU_BLOCKED) {
+        sbi_pmu_away(vcpu);
+        vcpu_enter_mode(vcpu, VCPU_AWAY);
+    }
     if (vcpu->eng.loaded)
         vcpu_put(vcpu);
 }

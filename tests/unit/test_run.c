@@ -135,16 +135,18 @@ static void test_timer(void **state)
     assert_true(guest_sip >> GUEST_IRQ_TIMER & 1);
 }
 
-/* It sleeps off its hart, and is still woken; one that was put is not. */
+/* It sleeps off its hart, and is still woken; one that was put while it could run is not. */
 static void test_mail_wakes_who_waits(void **state)
 {
     (void)state;
     start();
     wait_for_interrupt();
-    cald_vcpu_unload(first);
+    cald_vcpu_put(first);
     assert_false(first->eng.loaded);
+    assert_false(cald_vcpu_pending(first));
     cald_vcpu_messages(first);
     assert_int_equal(sim_kicks, 1);
+    assert_true(cald_vcpu_pending(first));
     guest_exit = (struct exit){.reason = EXIT_INTERRUPT};
     assert_int_equal(run(first), CALD_AGAIN);
     assert_true(first->eng.loaded);
