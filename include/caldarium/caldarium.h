@@ -563,7 +563,8 @@ bool cald_vm_is_ram(const struct cald_vm *vm, uint64_t gpa, uint64_t bytes);
  *
  * Answers: CALD_OK; CALD_ENOENT: this VM has no such item; CALD_EINVAL: the item can't have this
  * value here; CALD_ENOTSUP: it could, but neither this machine nor its firmware can bring it about;
- * CALD_EBUSY: a hart has the vCPU.
+ * CALD_EBUSY: a hart has the vCPU, or an access of its guest's waits for cald_vcpu_complete(); then
+ * it lists no items either.
  */
 
 /* Classes of a vCPU's items, and what the index is. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Accesses that go out to the host. Nothing of the vCPU changes until the host completes one: the
- * pc stays at the instruction, so an access that is not completed (its VM is saved, and goes on
- * elsewhere) is made again.
+ * pc stays at the instruction. Its state can't be read or written meanwhile, for the completion
+ * would change what was read, or change what was written at another place. One that the host has
+ * refused, whose exception the guest has not yet got, is made again if the VM is saved then.
  */
 #include "lib/vcpu/pending.h"
 
@@ -109,7 +110,6 @@ bool pending_finish(struct cald_vcpu *vcpu)
         exit_no_device(vcpu, &pending->exit);
     else
         exit_illegal(vcpu, &pending->exit);
-    pending->why = 0;
-    pending->failed = false;
+    pending_drop(pending);
     return vcpu->why == CALD_AGAIN;
 }

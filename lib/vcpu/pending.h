@@ -24,6 +24,20 @@ void pending_out(struct cald_vcpu *vcpu, uint8_t why, const struct exit *exit);
 /* Tells the host what it is to do, for reasons from CALD_MMIO on. */
 void pending_tell(const struct cald_vcpu *vcpu, struct cald_exit *out);
 
+/* The host has been told of an access, and has not completed it: registers are about to change. */
+static inline bool pending_waits(const struct vcpu_pending *pending)
+{
+    return pending->why && !pending->failed;
+}
+
+/* The guest goes on from what the host sets: the exception that it was owed is forgotten, and an
+ * access that is still before it is made again. */
+static inline void pending_drop(struct vcpu_pending *pending)
+{
+    pending->why = 0;
+    pending->failed = false;
+}
+
 /* Before the guest goes on, on its hart, loaded: false: it can't, the host has not completed what
  * is pending, or the guest went wrong; vcpu->why tells. */
 bool pending_finish(struct cald_vcpu *vcpu);

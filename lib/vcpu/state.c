@@ -46,10 +46,16 @@ static void without_mail(struct cald_vcpu *vcpu, uint64_t sip)
     atomic_fetch_or(&vcpu->lines, (uint32_t)sip & external);
 }
 
+/* A hart has its registers, or its host is about to change them. */
+static bool is_busy(const struct cald_vcpu *vcpu)
+{
+    return vcpu->eng.loaded || pending_waits(&vcpu->pending);
+}
+
 int cald_vcpu_get(struct cald_vcpu *vcpu, uint32_t item, uint64_t *value)
 {
     uint32_t index = item_index(item);
-    if (vcpu->eng.loaded)
+    if (is_busy(vcpu))
         return CALD_EBUSY;
     if (is_counter(item))
         return sbi_pmu_get(vcpu, counter_index(item), value);
@@ -96,11 +102,13 @@ static int set(struct cald_vcpu *vcpu, uint32_t item, uint64_t value)
  * what it knew of it, and its interrupt line is looked at. */
 int cald_vcpu_set(struct cald_vcpu *vcpu, uint32_t item, uint64_t value)
 {
-    if (vcpu->eng.loaded)
+    if (is_busy(vcpu))
         return CALD_EBUSY;
     int error = set(vcpu, item, value);
-    if (!error)
+    if (!error) {
+        pending_drop(&vcpu->pending);
         atomic_fetch_or(&vcpu->mailbox, MAIL_FLUSH | MAIL_EXTERNAL);
+    }
     return error;
 }
 

@@ -372,6 +372,36 @@ static void test_access_that_the_host_refuses(void **state)
     assert_int_equal(guest_cause, CAUSE_LOAD_ACCESS);
 }
 
+/* What is completed later would change what was read before, or what was written: neither is
+ * possible. What was refused is forgotten with what is set. */
+static void test_no_state_while_an_access_waits(void **state)
+{
+    (void)state;
+    const uint32_t item = CALD_HSM + CALD_HSM_STATE;
+    uint64_t value;
+    start();
+    load_from_nowhere();
+    assert_int_equal(run(first), CALD_MMIO);
+    cald_vcpu_put(first);
+    assert_int_equal(cald_vcpu_get(first, item, &value), CALD_EBUSY);
+    assert_int_equal(cald_vcpu_set(first, item, SBI_HSM_STARTED), CALD_EBUSY);
+    assert_int_equal(cald_vcpu_items(first, NULL, 0), 0);
+    cald_vcpu_complete(first, CALD_OK, 0x8001);
+    assert_int_equal(cald_vcpu_get(first, item, &value), CALD_OK);
+    load_from_nowhere();
+    assert_int_equal(run(first), CALD_AGAIN); /* it was put: its mail */
+    assert_int_equal(run(first), CALD_MMIO);
+    cald_vcpu_put(first);
+    cald_vcpu_complete(first, CALD_EFAULT, 0);
+    assert_int_equal(cald_vcpu_get(first, item, &value), CALD_OK);
+    assert_int_equal(first->eng.pc, PC); /* saved, it makes the access again */
+    assert_int_equal(cald_vcpu_set(first, item, SBI_HSM_STARTED), CALD_OK);
+    guest_cause = 0;
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(run(first), CALD_MMIO);
+    assert_int_equal(guest_cause, 0);
+}
+
 static int region_read(void *device, struct cald_vcpu *vcpu, uint64_t offset, uint32_t width,
                        uint64_t *value)
 {
@@ -524,6 +554,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_load_goes_out, set_up, guest_tear_down),
         cmocka_unit_test_setup_teardown(test_store_goes_out, set_up, guest_tear_down),
         cmocka_unit_test_setup_teardown(test_access_that_the_host_refuses, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_state_while_an_access_waits, set_up,
+                                        guest_tear_down),
         cmocka_unit_test_setup_teardown(test_access_to_a_region_stays_inside, set_up,
                                         guest_tear_down),
         cmocka_unit_test_setup_teardown(test_call_goes_out, set_up, guest_tear_down),
