@@ -289,7 +289,7 @@ static void other_hart(uint64_t hart)
 #define CSRR(rd, csr) ((uint32_t)(csr) << 20 | 2U << 12 | (rd) << 7 | 0x73U)
 #define CSR(rd, csr, kind, rs1) (CSRR(rd, csr) ^ 2U << 12 ^ (uint32_t)(kind) << 12 ^ (rs1) << 15)
 #define SRET 0x10200073u
-#define FORMS 13
+#define FORMS 14
 #define FORM_BYTES 12
 #define REGISTERS_AT (8 * PAGE)
 
@@ -312,7 +312,7 @@ static void put_form(uint64_t at, unsigned form, uint32_t n)
         CSR(0, CSR_SCAUSE, 1, n),   CSR(n, CSR_STVAL, 1, n),    CSRR(n, CSR_SSTATUS),
         CSR(n, CSR_SSTATUS, 2, n),  CSR(n, CSR_SSTATUS, 3, n),  CSR(n, CSR_SSTATUS, 1, n),
         CSR(0, CSR_SSTATUS, 1, n),  CSR(n, CSR_SSTATUS, 7, 2),  CSR(0, CSR_SSTATUS, 6, 2),
-        CSR(0, CSR_SEPC, 1, n)};
+        CSR(0, CSR_SEPC, 1, n),     SFENCE_VMA | n << 15};
     const uint32_t second[FORMS] = {CSRR(n, CSR_SSCRATCH),
                                     CSR(n, CSR_SEPC, 1, n),
                                     CSRR(n, CSR_SCAUSE),
@@ -325,7 +325,8 @@ static void put_form(uint64_t at, unsigned form, uint32_t n)
                                     CSRR(n, CSR_SATP),
                                     CSR(n, CSR_SSTATUS, 6, 2),
                                     CSR(n, CSR_SSTATUS, 3, 0),
-                                    SRET};
+                                    SRET,
+                                    CSRR(0, CSR_SEPC)};
     put(put(at, first[form]), second[form]);
     put(at + 8, jump((uint64_t)arena + at + 8, n == 31 ? code_back_x30 : code_back_x31));
 }

@@ -391,9 +391,24 @@ fence_page:
     sfence.vma t0
     ld      t3, V_GPR(28)(t1)
     put
+    /* Elsewhere C does it, with what it may clobber saved. */
 fence_slow:
     ld      t3, V_GPR(28)(t1)
-    j       slow
+    ld      t2, V_GPR(7)(t1)
+    each_clobbered sd, t1
+    sd      a0, V_GPR(10)(t1)
+    sd      a1, V_GPR(11)(t1)
+    mv      a0, t1
+    mv      a1, t0
+    li      a2, 1
+    li      a3, 0
+    to_host t1
+    call    s_tables_flush_page
+    ld      t1, 0(sp)                   /* vCPU */
+    each_clobbered ld, t1
+    ld      a0, V_GPR(10)(t1)
+    ld      a1, V_GPR(11)(t1)
+    j       next
 
 /* ---- Registers ------------------------------------------------------------------------------- */
 
