@@ -14,8 +14,11 @@ $(LINUX_PROGRAM_FILES): $(BUILD)/guests/linux/%: guests/linux/%.c
 LINUX_MODULES := virtio_mmio virtio_blk failover net_failover virtio_net \
 	nvme-keyring nvme-auth nvme-core nvme
 LINUX_MODULE_FILES := $(LINUX_MODULES:%=$(BUILD)/guests/linux/modules/%.ko)
+# The kernel's tests of itself, for test_own_code.py alone: they are large.
+LINUX_TEST_MODULES := test_static_key_base test_static_keys test_bpf
+LINUX_TEST_MODULE_FILES := $(LINUX_TEST_MODULES:%=$(BUILD)/guests/linux/modules/%.ko)
 
-$(LINUX_MODULE_FILES): $(BUILD)/guests/linux/modules/%.ko: $(CACHE)/guest/Image
+$(LINUX_MODULE_FILES) $(LINUX_TEST_MODULE_FILES): $(BUILD)/guests/linux/modules/%.ko: $(CACHE)/guest/Image
 	@mkdir -p $(@D)
 	@echo "  MODULE $@"
 	@python3 -c 'import lzma, sys; sys.stdout.buffer.write(lzma.open(sys.argv[1]).read())' \
@@ -29,4 +32,4 @@ $(BUILD)/guests/linux/test-initramfs.cpio.gz: tools/mkinitramfs tools/initramfs/
 		$(foreach name,$(LINUX_MODULES),--add $(BUILD)/guests/linux/modules/$(name).ko=/lib/modules/$(name).ko)
 
 .PHONY: linux-programs
-linux-programs: $(BUILD)/guests/linux/test-initramfs.cpio.gz
+linux-programs: $(BUILD)/guests/linux/test-initramfs.cpio.gz $(LINUX_TEST_MODULE_FILES)
