@@ -112,6 +112,8 @@ static bool fill_neighbours(struct engine_vcpu *v, const struct s_found *found, 
     if (!entries)
         return false;
     unsigned own = (unsigned)inside / 8;
+    bool stale =
+        false; /* the hart may have what is in a table no more: a guest's fence counts on it */
     for (unsigned n = 0; n < S_NEIGHBOURS; n++) {
         uint64_t pte = atomic_load_explicit(&entries[n], memory_order_relaxed);
         seen[n] = pte;
@@ -133,8 +135,12 @@ static bool fill_neighbours(struct engine_vcpu *v, const struct s_found *found, 
         }
         if (fits && slot->code && flags & PTE_W && !s_copy_may_write(slot, gpa))
             flags &= ~PTE_W;
-        *at = fits ? s_tables_entry(place.pa, flags) : 0;
+        uint64_t before = *at, next = fits ? s_tables_entry(place.pa, flags) : 0;
+        *at = next;
+        stale |= before && before != next;
     }
+    if (stale)
+        sfence_vma_all();
     seen[own] = found->pte;
     return true;
 }
@@ -279,6 +285,5 @@ bool s_fault(struct engine_vcpu *v, struct exit *exit)
         move_trampoline(v);
     v->exits[EXIT_HOT_FILL]++;
     fill(v, gva, &found, slot, &place, access);
-    sfence_vma_address(gva); /* the hart may remember that there was nothing, or less */
     return true;
 }

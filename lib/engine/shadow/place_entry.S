@@ -382,14 +382,19 @@ fence_page:
     slli    sp, sp, 3
     ld      t3, V_S_NEAR_TABLE(0)(t1)
     beqz    t3, 1f                      /* there is none */
+    sd      t4, V_GPR(29)(t1)
     add     t3, t3, sp
+    ld      t4, 0(t3)
     sd      zero, 0(t3)
     ld      t3, V_S_NEAR_TABLE(1)(t1)
     add     t3, t3, sp
+    ld      sp, 0(t3)
     sd      zero, 0(t3)
-1:
+    or      sp, sp, t4
+    ld      t4, V_GPR(29)(t1)
+    beqz    sp, 1f                      /* no entry: nothing for the hart to forget */
     sfence.vma t0
-    ld      t3, V_GPR(28)(t1)
+1:  ld      t3, V_GPR(28)(t1)
     put
     /* Elsewhere C does it, with what it may clobber saved. */
 fence_slow:

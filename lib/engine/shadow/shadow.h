@@ -146,9 +146,8 @@ struct s_leaf {
                        of the kernel's views */
     bool copy;      /* of a page of code: copy.h */
 };
-/* Enters it in the present root. The hart may remember what was there before: a fence for the one
- * address that was missed is the caller's. Returns where the entry is, and in `made` what its table
- * belongs to. */
+/* Enters it in the present root, with the fence that the hart needs. Returns where the entry is,
+ * and in `made` what its table belongs to. */
 uint64_t *s_tables_fill(struct engine_vcpu *v, const struct s_leaf *leaf, struct s_made **made);
 static inline bool s_is_table(uint64_t entry)
 {

@@ -310,6 +310,22 @@ static bool has_shared(const struct s_vcpu *s, const struct s_space *space, enum
            riscv_satp_levels(space->satp) == (int)s->shared_levels;
 }
 
+/* What was forgotten: nothing, what translated the address, other addresses of the same guest page
+ * besides. */
+enum cleared { CLEARED_NONE, CLEARED_ONE, CLEARED_MORE };
+
+static enum cleared clear_entry(uint64_t *entry)
+{
+    enum cleared was = *entry ? CLEARED_ONE : CLEARED_NONE;
+    *entry = 0;
+    return was;
+}
+
+static enum cleared greater(enum cleared a, enum cleared b)
+{
+    return a > b ? a : b;
+}
+
 static void note_near(struct s_near *near, uint64_t *table)
 {
     if (!near->table[0])
@@ -321,17 +337,15 @@ static void note_near(struct s_near *near, uint64_t *table)
 }
 
 /* Forgets what translates an address below an entry at `level`. What else a fence of an address
- * nearby would have to look at is noted in `near`. True: forgot other addresses of the same guest
- * page, too. */
-static bool clear_below(const struct s_vcpu *s, uint64_t *entry, unsigned level, uint64_t gva,
-                        struct s_near *near)
+ * nearby would have to look at is noted in `near`. */
+static enum cleared clear_below(const struct s_vcpu *s, uint64_t *entry, unsigned level,
+                                uint64_t gva, struct s_near *near)
 {
     uint64_t trampoline = s_trampoline_va[s->trampoline];
     while (*entry && *entry != s->way[level]) {
         if (!s_is_table(*entry)) {
-            *entry = 0;
             near->region = S_NO_REGION;
-            return false;
+            return clear_entry(entry);
         }
         uint64_t *table = behind(*entry);
         if (*entry & PIECES) {
@@ -339,27 +353,27 @@ static bool clear_below(const struct s_vcpu *s, uint64_t *entry, unsigned level,
             if ((gva ^ trampoline) >> (12 + 9 * level) == 0)
                 table[index_at(trampoline, level - 1)] = s->way[level - 1];
             near->region = S_NO_REGION;
-            return true;
+            return CLEARED_MORE;
         }
         entry = &table[index_at(gva, --level)];
         if (!level) {
-            *entry = 0;
             note_near(near, table);
-            return false;
+            return clear_entry(entry);
         }
     }
-    return false; /* nothing of the guest's is there */
+    return CLEARED_NONE; /* nothing of the guest's is there */
 }
 
 /* In all views of the address spaces with that ASID, or (any) of all. */
-static bool clear_page(struct s_vcpu *s, uint64_t gva, bool any, uint64_t asid, struct s_near *near)
+static enum cleared clear_page(struct s_vcpu *s, uint64_t gva, bool any, uint64_t asid,
+                               struct s_near *near)
 {
-    bool more = false;
+    enum cleared most = CLEARED_NONE;
     uint64_t common = 0; /* what leads to tables that are done, where several roots share them */
     if (any && s->shared_levels) { /* where no root shows it just now, too */
         unsigned level = s->shared_levels - 1;
         common = s->shared[index_at(gva, level)];
-        more = clear_below(s, &s->shared[index_at(gva, level)], level, gva, near);
+        most = clear_below(s, &s->shared[index_at(gva, level)], level, gva, near);
     }
     for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
         if (!space->stamp || (!any && s_asid(space->satp) != asid))
@@ -368,12 +382,14 @@ static bool clear_page(struct s_vcpu *s, uint64_t gva, bool any, uint64_t asid, 
         for (enum s_view view = 0; view < S_VIEWS; view++) {
             uint64_t *entry = &space->view[view].root[index_at(gva, level)];
             if (space->view[view].satp && *entry && *entry != common)
-                more |= clear_below(s, entry, level, gva, near);
+                most = greater(most, clear_below(s, entry, level, gva, near));
         }
     }
-    return more;
+    return most;
 }
 
+/* The hart knows nothing of an address for which there was no entry in any root: kernels fence
+ * pages that they have just mapped, since a hart may remember that there was nothing. */
 void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t asid)
 {
     struct s_vcpu *s = &v->s;
@@ -381,12 +397,13 @@ void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t
     struct s_near near = {.region = gva >> 21};
     if (!any || ((gva | LARGE_MASK) >= s->code_low && (gva & ~LARGE_MASK) <= s->code_end))
         near.region = S_NO_REGION;
-    if (clear_page(s, gva, any, asid, &near))
-        sfence_vma_all();
-    else
-        sfence_vma_address(gva);
+    enum cleared most = clear_page(s, gva, any, asid, &near);
     if (any)
         s->near = near;
+    if (most == CLEARED_MORE)
+        sfence_vma_all();
+    else if (most == CLEARED_ONE)
+        sfence_vma_address(gva);
 }
 
 /* The address space of the present satp: the one at hand, or in place of the one unused for
@@ -525,6 +542,24 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, const struct s_l
     return table;
 }
 
+/*
+ * A hart may remember that there was nothing, or no table on the way (privileged manual,
+ * "Supervisor Memory-Management Fence Instruction"), but few do: there is no fence for a new entry.
+ * One that does has the same fault once more, and finds the entry as it has to be: then all is
+ * fenced, since a fence of an address leaves out what was above its leaf. (With Svvptc that never
+ * comes.)
+ */
+static void put_leaf(uint64_t *entry, const struct s_leaf *leaf)
+{
+    uint64_t before = *entry, next = s_tables_entry(leaf->pa, leaf->flags);
+    *entry = next;
+    if (s_is_table(before) ||
+        before == next) /* pieces: who would know of them at a guest's fence? */
+        sfence_vma_all();
+    else if (before)
+        sfence_vma_address(leaf->gva);
+}
+
 static uint64_t *enter(struct s_vcpu *s, const struct s_leaf *leaf, struct s_made **made)
 {
     struct s_space *owner = s->current;
@@ -540,12 +575,9 @@ static uint64_t *enter(struct s_vcpu *s, const struct s_leaf *leaf, struct s_mad
     if (!table)
         return NULL;
     uint64_t *entry = &table[index_at(leaf->gva, level)];
-    bool had_pieces = s_is_table(*entry);
     if (level)
         s->near.region = S_NO_REGION;
-    *entry = s_tables_entry(leaf->pa, leaf->flags);
-    if (had_pieces) /* which nobody would know of when a fence comes */
-        sfence_vma_all();
+    put_leaf(entry, leaf);
     *made = owner ? &owner->view[view].made : &s->shared_made;
     return entry;
 }
