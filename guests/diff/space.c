@@ -257,6 +257,14 @@ void space_pattern(void)
     }
 }
 
+/* Where Caldarium lies in roots of Sv48 and Sv57 (host/bare/layout.h), and addresses that differ
+ * from a space's own in bits that only these have. */
+static const uint64_t apart[] = {
+    0xffffff7f80000000, 0xffffff4000000000, 0xfffeffff80000000, 0xfffeffc000000000,
+    0xffffff0080000000, 0x0000004000000000, 0x0000008000000000, 0x0000800000000000,
+    0x0001000000000000, 0xffffffbfc0000000, 0xffff7fffc0000000, 0xfffeffffc0000000,
+};
+
 void space_focus(bool on)
 {
     focus = on && space_now != BARE ? recent[below(RECENT)] : 0;
@@ -275,8 +283,11 @@ uint64_t space_address(void)
             return chance(50) ? OUTSIDE + below(1000) * PAGE : random_word() << 40;
         return data_page(below(DATA_PAGES));
     }
-    if (chance(2))
-        return random_word() & ~(PAGE - 1); /* most of them not canonical */
+    if (chance(2)) { /* most of them not canonical */
+        uint64_t word = random_word();
+        return word & 1 ? apart[word / 2 % COUNT(apart)] + word / 64 % 1000 * PAGE
+                        : word & ~(PAGE - 1);
+    }
     uint64_t *va = &recent[below(RECENT)];
     if (chance(45) && *va)
         return *va;

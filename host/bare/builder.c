@@ -68,7 +68,7 @@ bool builder_run(struct vm *vm, void (*work)(struct vm *vm))
 
 void host_may_yield(void)
 {
-    uint64_t n = ((uint64_t)__builtin_frame_address(0) - STACK_VA) / STACK_STRIDE - BOARD_HARTS;
+    uint64_t n = paging_stack_index(__builtin_frame_address(0)) - BOARD_HARTS;
     if (n >= VM_MAX)
         return; /* not on a builder's stack: at boot, say */
     struct builder *builder = &builders[n];

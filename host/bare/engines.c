@@ -10,6 +10,7 @@
 #include "host/bare/hart.h"
 #include "host/bare/irqchip.h"
 #include "host/bare/machine.h"
+#include "host/bare/paging.h"
 #include "host/host.h"
 #include "riscv/asm.h"
 
@@ -72,6 +73,8 @@ bool machine_find_engines(void)
     told.flags = CALD_MACHINE_KICKS_ARE_OURS;
     if (opensbi_version() >= OPENSBI_TIME_CLOSES)
         told.flags |= CALD_MACHINE_TIME_TRAPS;
+    if (paging_apart())
+        told.flags |= CALD_MACHINE_APART;
     cald_machine_probe(&told);
     int error = cald_machine_create(&told, NULL, &machine);
     board.machine = machine;
@@ -80,7 +83,8 @@ bool machine_find_engines(void)
     const struct imsic_layout *imsic = &board_tree.imsic;
     bool fits = imsic->guest_ids % 64 == 63 && imsic->guest_ids < IMSIC_MAX_IDS;
     board.imsic_ids = fits ? imsic->guest_ids : IMSIC_MAX_IDS;
-    board.satp_levels_shadow = told.satp_levels;
+    unsigned levels = told.satp_levels - found(CALD_MACHINE_APART);
+    board.satp_levels_shadow = levels < 4 ? 3 : 4;
     board.satp_levels = found(CALD_MACHINE_H) ? told.vs_levels : 3;
     if (error)
         return false;
@@ -154,8 +158,7 @@ void machine_describe_engines(char *text, size_t bytes)
         snprintf(h, sizeof(h), "h, %sSv%ux4, VMID %u bits", modes, 9 * high + 12, told.vmid_bits);
     }
     snprintf(text, bytes, "%s%sshadow, Sv%u%s; timer %s", h, *h ? "; " : "",
-             9u * (told.satp_levels < 4 ? 3 : 4) + 12,
-             told.asids < CALD_ASIDS ? ", without ASIDs" : "",
+             9u * board.satp_levels_shadow + 12, told.asids < CALD_ASIDS ? ", without ASIDs" : "",
              hart_has_sstc ? "Sstc" : "through firmware");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Caldarium's own address space: always Sv39, which every hart with an MMU has. All of it lies in
- * the upper half:
+ * Caldarium's own address space, in the largest mode that the boot hart has. With Sv39, which every
+ * hart with an MMU has, all of it lies in the upper half:
  *
  *   0xffffffc0_00000000  RAM that is Caldarium's to give, in windows (ram.h), DIRECT_BYTES in all
  *   0xfffffffc_00000000  the board's tree, r--
@@ -12,6 +12,10 @@
  *
  * and, only where engine shadow is used, its trampolines (lib/engine/shadow/trampoline.c): three in
  * the last GiB, one in the lower half.
+ *
+ * With Sv48 and Sv57 all of it lies lower by what one entry of the root is for (512 GiB, 256 TiB),
+ * behind the root's last but one entry: out of reach for guests of engine shadow, whose addresses
+ * have one level less (lib/engine/shadow/apart.c). paging.c does that; these are Sv39's.
  */
 #ifndef HOST_BARE_LAYOUT_H
 #define HOST_BARE_LAYOUT_H

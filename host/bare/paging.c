@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sv39 tables for Caldarium itself: W^X, RAM without the image, stacks with guards. */
+/* Tables for Caldarium itself: W^X, RAM without the image, stacks with guards. */
 #include "host/bare/paging.h"
 
 #include "host/bare/board.h"
@@ -11,6 +11,8 @@
 #include "riscv/thead.h"
 
 extern char image_start[], text_end[], rodata_end[], image_end[];
+extern const uint32_t relocations[],
+    relocations_end[]; /* of the image's pointers, from its start */
 
 #define GIB (1UL << 30)
 #define TREE_ROOM (BUNDLE_VA - TREE_VA)
@@ -23,10 +25,15 @@ extern char image_start[], text_end[], rodata_end[], image_end[];
 
 typedef uint64_t table[512] __attribute__((aligned(4096)));
 
-static table early_root, early_image, early_pages;
-static uint64_t *root;
+#define ROOT 2 /* the level of Sv39's root */
+#define LEVELS_MAX 5
+static table early_root, early_image, early_pages, early_above[LEVELS_MAX - ROOT - 1];
+static uint64_t *root; /* what Sv39 would have as its root: nothing of ours is outside it */
+static uint64_t satp;  /* of the final tables */
+static unsigned levels;
+static uint64_t lower; /* bytes that everything lies lower than layout.h says */
 static uint64_t load_pa;
-static uint64_t device_next = DEVICE_VA;
+static uint64_t device_next = DEVICE_VA; /* less `lower` */
 static struct ram_window windows[BOARD_RANGES];
 static unsigned window_count;
 static const uint8_t *bundle;
@@ -35,6 +42,11 @@ static struct page_attributes attributes; /* of every leaf, with its permissions
 static uint64_t pointer(uint64_t pa)
 {
     return pa >> 12 << PTE_PPN_SHIFT | PTE_V;
+}
+
+static unsigned shift_of(unsigned level)
+{
+    return 12 + 9 * level;
 }
 
 /* What the image's page at this offset may be used for. */
@@ -71,26 +83,78 @@ uint64_t host_page_attributes(bool device)
     return device ? attributes.device : attributes.memory;
 }
 
+static uint64_t satp_of(uint64_t top_pa)
+{
+    return (SATP_MODE_SV39 + levels - 3) << SATP_MODE_SHIFT | top_pa >> 12;
+}
+
+/*
+ * A write of a mode that the hart doesn't have has no effect at all (privileged manual, "satp");
+ * one that it has is in force at once, so a page as large as the root has leads this code's
+ * addresses, which are physical, to themselves.
+ */
+static void find_levels(uint64_t pa)
+{
+    uint64_t top = (uint64_t)early_above[0];
+    for (levels = LEVELS_MAX; levels > 3; levels--) {
+        unsigned shift = shift_of(levels - 1);
+        if (pa >> (shift + 8)) /* in no lower half */
+            continue;
+        uint64_t *entry = &early_above[0][pa >> shift];
+        *entry = pa >> shift << (shift - 12 + PTE_PPN_SHIFT) | RW | PTE_X | attributes.memory;
+        sfence_vma_all();
+        csr_write(CSR_SATP, satp_of(top));
+        bool taken = csr_read(CSR_SATP) == satp_of(top);
+        csr_write(CSR_SATP, 0);
+        sfence_vma_all();
+        *entry = 0;
+        if (taken)
+            break;
+    }
+    lower = levels > 3 ? 1UL << shift_of(levels - 1) : 0;
+}
+
+/* Where all of it is in a table above Sv39's root. */
+static unsigned index_above(unsigned level)
+{
+    return (DIRECT_VA - lower) >> shift_of(level) & 511;
+}
+
+static void relocate(void)
+{
+    for (const uint32_t *at = relocations; at < relocations_end; at++)
+        *(uint64_t *)(image_start + *at) -= lower;
+}
+
 /*
  * Runs before the MMU is on, so every address here is physical, and nothing may be used that holds
  * a link-time pointer. Maps the image where it belongs, and the board's tree, which may lie
  * anywhere: the GiB where it begins and the next one.
  */
-uint64_t early_tables(uint64_t pa, uint64_t tree)
+struct early early_tables(uint64_t pa, uint64_t tree)
 {
     load_pa = pa;
     find_attributes();
+    find_levels(pa);
+    relocate();
+    device_next -= lower;
     for (uint64_t offset = 0; offset < (uint64_t)(image_end - image_start); offset += 4096)
         early_pages[offset >> 12] =
             (pa + offset) >> 12 << PTE_PPN_SHIFT | image_flags(offset) | attributes.memory;
     early_image[IMAGE_VA >> 21 & 511] = pointer((uint64_t)early_pages);
     early_root[IMAGE_VA >> 30 & 511] = pointer((uint64_t)early_image);
     if (tree < RAM_LIMIT - TREE_ROOM) {
-        windows[0] = (struct ram_window){tree & ~(GIB - 1), TREE_VA, TREE_ROOM};
+        windows[0] = (struct ram_window){tree & ~(GIB - 1), TREE_VA - lower, TREE_ROOM};
         window_count = 1;
         map_early(&windows[0]);
     }
-    return SATP_MODE_SV39 << SATP_MODE_SHIFT | (uint64_t)early_root >> 12;
+    uint64_t top = (uint64_t)early_root;
+    for (unsigned level = ROOT + 1; level < levels; level++) {
+        uint64_t *next = early_above[level - ROOT - 1];
+        next[index_above(level)] = pointer(top);
+        top = (uint64_t)next;
+    }
+    return (struct early){satp_of(top), IMAGE_VA - lower};
 }
 
 uint64_t image_pa(void)
@@ -105,7 +169,7 @@ uint64_t image_size(void)
 
 uint64_t image_object_pa(const void *object)
 {
-    return (uint64_t)object - IMAGE_VA + load_pa;
+    return (uint64_t)object - (uint64_t)image_start + load_pa;
 }
 
 /* A board has one window, or few. */
@@ -133,7 +197,7 @@ void paging_reach(struct ram_range *ram, unsigned *count)
     uint64_t before = 0, after = 0;
     for (unsigned n = 0; n < *count; n++)
         before += ram[n].size;
-    window_count = ram_windows(ram, count, DIRECT_VA, DIRECT_BYTES, windows);
+    window_count = ram_windows(ram, count, DIRECT_VA - lower, DIRECT_BYTES, windows);
     for (unsigned n = 0; n < *count; n++)
         after += ram[n].size;
     for (unsigned n = 0; n < window_count; n++)
@@ -149,8 +213,8 @@ void paging_reach(struct ram_range *ram, unsigned *count)
 static bool map_page(uint64_t va, uint64_t pa, unsigned level, uint64_t flags)
 {
     uint64_t *at = root;
-    for (unsigned now = 2; now > level; now--) {
-        uint64_t *entry = &at[va >> (12 + 9 * now) & 511];
+    for (unsigned now = ROOT; now > level; now--) {
+        uint64_t *entry = &at[va >> shift_of(now) & 511];
         if (!*entry) {
             void *page = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
             if (!page)
@@ -159,7 +223,7 @@ static bool map_page(uint64_t va, uint64_t pa, unsigned level, uint64_t flags)
         }
         at = host_va(*entry >> PTE_PPN_SHIFT << 12);
     }
-    at[va >> (12 + 9 * level) & 511] = pa >> 12 << PTE_PPN_SHIFT | flags;
+    at[va >> shift_of(level) & 511] = pa >> 12 << PTE_PPN_SHIFT | flags;
     return true;
 }
 
@@ -235,6 +299,21 @@ bool host_table_share(uint64_t va, const uint64_t *shared)
     return true;
 }
 
+/* Of the tables above Sv39's root there is one entry each. */
+static bool make_satp(void)
+{
+    uint64_t *top = root;
+    for (unsigned level = ROOT + 1; level < levels; level++) {
+        uint64_t *next = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+        if (!next)
+            return false;
+        next[index_above(level)] = pointer(host_pa(top));
+        top = next;
+    }
+    satp = satp_of(host_pa(top));
+    return true;
+}
+
 /* start.S: copies the image and goes on in the copy, by the tables of that satp. */
 void image_move(void *to, const void *from, uint64_t bytes, uint64_t satp);
 
@@ -250,15 +329,15 @@ void paging_init(const struct paging_map *what)
     root = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
     bool ok = root != NULL;
     for (uint64_t offset = 0; ok && offset < image_size(); offset += HOST_PAGE_SIZE)
-        ok = map_page(IMAGE_VA + offset, load_pa + offset, 0,
+        ok = map_page((uint64_t)image_start + offset, load_pa + offset, 0,
                       image_flags(offset) | attributes.memory);
     for (unsigned n = 0; ok && n < what->ram_count; n++)
         ok = map_ram(what, &what->ram[n]);
-    ok = ok && map_data(TREE_VA, TREE_ROOM, &what->tree);
+    ok = ok && map_data(TREE_VA - lower, TREE_ROOM, &what->tree) && make_satp();
     if (!ok)
         panic("no memory for Caldarium's own page tables");
     if (what->bundle.size) {
-        bundle = map_data(BUNDLE_VA, BUNDLE_ROOM, &what->bundle);
+        bundle = map_data(BUNDLE_VA - lower, BUNDLE_ROOM, &what->bundle);
         if (!bundle)
             host_error("the bundle at %#lx can't be mapped: %lu MiB are more than %lu GiB, or no "
                        "memory is left",
@@ -272,9 +351,14 @@ void paging_init(const struct paging_map *what)
     sfence_vma_all();
 }
 
+bool paging_apart(void)
+{
+    return levels > 3;
+}
+
 uint64_t paging_satp(void)
 {
-    return SATP_MODE_SV39 << SATP_MODE_SHIFT | host_pa(root) >> 12;
+    return satp;
 }
 
 volatile void *paging_map_device(uint64_t pa, uint64_t bytes)
@@ -282,16 +366,21 @@ volatile void *paging_map_device(uint64_t pa, uint64_t bytes)
     uint64_t first = pa & ~(HOST_PAGE_SIZE - 1);
     uint64_t size = (pa + bytes - first + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
     uint64_t va = device_next;
-    if (size > STACK_VA - va || !map(va, first, size, RW | attributes.device))
+    if (size > STACK_VA - lower - va || !map(va, first, size, RW | attributes.device))
         return NULL;
     device_next = va + size;
     sfence_vma_all();
     return (volatile void *)(va + (pa - first));
 }
 
+uint64_t paging_stack_index(const void *inside)
+{
+    return ((uint64_t)inside - (STACK_VA - lower)) / STACK_STRIDE;
+}
+
 void *paging_map_stack(unsigned index)
 {
-    uint64_t top = STACK_VA + (uint64_t)(index + 1) * STACK_STRIDE;
+    uint64_t top = STACK_VA - lower + (uint64_t)(index + 1) * STACK_STRIDE;
     void *pages = host_pages_alloc(STACK_BYTES, HOST_PAGE_SIZE);
     if (!pages || !map(top - STACK_BYTES, host_pa(pages), STACK_BYTES, RW | attributes.memory))
         return NULL;

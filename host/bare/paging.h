@@ -35,12 +35,19 @@ struct paging_map {
 };
 void paging_init(const struct paging_map *what);
 
-/* start.S, before the MMU is on: tables for an image loaded at `pa`. Returns the satp value. */
-uint64_t early_tables(uint64_t pa, uint64_t tree);
+/* start.S, before the MMU is on: tables for an image loaded at `pa`, in the largest mode that this
+ * hart has, and the image's pointers as they are there. */
+struct early {
+    uint64_t satp, image_va;
+};
+struct early early_tables(uint64_t pa, uint64_t tree);
 
 /* The bundle's first byte. NULL: there is none, or it is larger than Caldarium maps, which was
  * said. */
 const void *paging_bundle(void);
+
+/* All is behind one entry of a root with 4 levels or more, out of a guest's reach. */
+bool paging_apart(void);
 
 /* satp for the other harts. */
 uint64_t paging_satp(void);
@@ -51,5 +58,7 @@ volatile void *paging_map_device(uint64_t pa, uint64_t bytes);
 
 /* Maps a stack for hart number `index`; returns its top, or NULL. */
 void *paging_map_stack(unsigned index);
+/* Which of them the address is in; of others, a number that no stack has. */
+uint64_t paging_stack_index(const void *inside);
 
 #endif

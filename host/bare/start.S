@@ -97,10 +97,9 @@ boot:
     lla     sp, boot_stack_top
     lla     a0, image_start             /* where we were loaded */
     mv      a1, s1                      /* and the tree */
-    call    early_tables                /* fills early_root; returns the satp value */
-    li      t0, IMAGE_VA                /* how far the virtual image is from the physical one */
+    call    early_tables                /* returns the satp value, and the image's virtual address */
     lla     t1, image_start
-    sub     t0, t0, t1
+    sub     t0, a1, t1                  /* how far the virtual image is from the physical one */
     lla     t2, boot_virtual
     add     t2, t2, t0
     add     sp, sp, t0
@@ -131,6 +130,7 @@ hart_start:
     csrw    CSR_STVEC, t1               /* same trick as above */
     sfence.vma
     csrw    CSR_SATP, t0
+    j       hart_lost                   /* nothing happened: a hart without the boot hart's mode */
     .balign 4
     .globl  hart_virtual
 hart_virtual:

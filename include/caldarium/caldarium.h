@@ -62,6 +62,11 @@ struct cald_machine;
  *   and host_table_share() is never called. host_va() reaches the host's tables then. The host's
  *   root may change what it has in its upper half while no vCPU is loaded on the hart; below the
  *   root at any time, but for the tables that lead to the last GiB;
+ * - APART: its root has 4 levels or more, and all that a run needs of it lies behind one entry of
+ *   the root, neither the first nor the last, for S-mode alone: the library, its data, stacks, what
+ *   host_*() use and return. That entry is the same in all its roots and stays. Then guests of
+ *   engine shadow have one level less, and host_table_share() is never called. From load to put the
+ *   root in force may be one of the library's, with that entry and a guest's;
  * - GLOBAL: its own address space has global entries (PTE.G): then each change of root flushes all.
  */
 #define CALD_MACHINE_H 0x001U
@@ -77,6 +82,7 @@ struct cald_machine;
 #define CALD_MACHINE_KICKS_ARE_OURS 0x400U
 #define CALD_MACHINE_PRIVATE_ROOT 0x800U
 #define CALD_MACHINE_GLOBAL 0x1000U
+#define CALD_MACHINE_APART 0x2000U
 
 #define CALD_ASIDS 31 /* so many tell all roots apart between which engine shadow changes */
 

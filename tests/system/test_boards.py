@@ -222,7 +222,7 @@ def test_satp_that_takes_an_unknown_mode_for_bare(tmp_path):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    with Machine(bundle(tmp_path, LOOP), smp=1, append="engine=shadow",
+    with Machine(bundle(tmp_path, LOOP), smp=1, append="engine=shadow", cpu="rv64,sv57=off,sv48=off",
                  extra=["-gdb", f"tcp:localhost:{port}", "-S"]) as machine:
         ask_until("ok", lambda: "ok" if socket.socket().connect_ex(("localhost", port)) == 0 else "")
         debugger = Debugger(port)

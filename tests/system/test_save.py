@@ -162,7 +162,7 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path):
         machine.check_minikernel()
 
 
-BOTH = "rv64,sv57=off" # what either engine can show a guest
+BOTH = "rv64,sv57=off,sv48=off" # what either engine can show a guest
 ENGINES = [("a", '"h"'), ("b", '"shadow"')]
 
 

@@ -29,6 +29,18 @@ void s_trap(void)
 {
 }
 
+void s_trap_here(void)
+{
+}
+
+void s_out_here_asid(void)
+{
+}
+
+void s_out_here_flush(void)
+{
+}
+
 void h_trap(void)
 {
 }
@@ -514,6 +526,32 @@ static void test_roots_of_our_own(void **state)
     refuse(params, "satp");
 }
 
+/* This process is no host that lies apart: its code, data and stack are far from each other, or all
+ * behind the first entry. A host that does is the Type-1 itself. */
+static void test_a_host_that_does_not_lie_apart(void **state)
+{
+    (void)state;
+    struct cald_machine_params params = told(1);
+    params.flags |= CALD_MACHINE_APART;
+    host_table_count = 0;
+    uint64_t *root = host_table();
+    for (unsigned n = 0; n < 512; n++)
+        root[n] = entry_of(host_tables[1]) | PTE_V;
+    for (unsigned levels = 3; levels <= 5; levels++) {
+        uint64_t mode = (SATP_MODE_SV39 + levels - 3) << SATP_MODE_SHIFT;
+        params.satp_levels = levels;
+        sim_csr[CSR_SATP] = mode | (uint64_t)root >> 12;
+        refuse(params, levels == 3 ? "satp" : "the library");
+        assert_non_null(strstr(sim_messages, levels == 3 ? "a root with 4 levels or more"
+                                                         : "behind one entry of the root"));
+        params.satp_levels = levels == 5 ? 4 : levels + 1;
+        refuse(params, "satp");
+    }
+    sim_csr[CSR_SATP] = 0;
+    params.satp_levels = 4;
+    refuse(params, "satp");
+}
+
 static void test_more_harts_than_a_board_has(void **state)
 {
     (void)state;
@@ -615,6 +653,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_hart_is_left_as_it_was_found, set_up),
         cmocka_unit_test_setup(test_two_machines_share_nothing, set_up),
         cmocka_unit_test_setup(test_roots_of_our_own, set_up),
+        cmocka_unit_test_setup(test_a_host_that_does_not_lie_apart, set_up),
         cmocka_unit_test_setup(test_more_harts_than_a_board_has, set_up),
         cmocka_unit_test_setup(test_no_memory_is_an_answer, set_up),
         cmocka_unit_test_setup(test_what_can_not_be_is_named, set_up),

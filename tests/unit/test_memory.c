@@ -97,6 +97,10 @@ static struct hart {
     struct tlb {
         uint64_t page, pa, flags; /* flags 0: empty */
     } tlb[TLB];
+    /* A hart may remember that there was nothing, at the leaf or above it (privileged manual,
+     * "Supervisor Memory-Management Fence Instruction"). 0: it doesn't. */
+    uint64_t nothing;
+    bool nothing_above;
     uint64_t satp;
 } harts[HARTS];
 static unsigned on; /* the hart that executes */
@@ -104,11 +108,14 @@ static unsigned on; /* the hart that executes */
 void sim_flush_all(void)
 {
     memset(harts[on].tlb, 0, sizeof(harts[on].tlb));
+    harts[on].nothing = 0;
 }
 
 void sim_flush_page(uint64_t address)
 {
     harts[on].tlb[address / 4096 % TLB].flags = 0;
+    if (harts[on].nothing == address / 4096 && !harts[on].nothing_above)
+        harts[on].nothing = 0;
 }
 
 void sim_flush_guest(void)
@@ -142,11 +149,31 @@ static uint64_t walk(const uint64_t *table, unsigned levels, unsigned first, uin
 
 static bool shadow; /* the engine at test; else h */
 
+/* Where the host lies apart, in the root's last entry but one: its levels, else 0. */
+static unsigned apart;
+#define HOSTS_ENTRY (0x123UL << PTE_PPN_SHIFT | PTE_V)
+
+static uint64_t shadow_leaf(uint64_t satp, uint64_t address, uint64_t *pa)
+{
+    unsigned levels = (unsigned)(satp >> SATP_MODE_SHIFT) - 8 + 3;
+    const uint64_t *root = host_va((satp & SATP_PPN_MASK) << 12);
+    assert_int_equal(levels, apart ? apart : 3);
+    if (apart) {
+        uint64_t none;
+        for (unsigned n = 1; n < 511; n++)
+            assert_int_equal(root[n], n == 510 ? HOSTS_ENTRY : 0);
+        for (unsigned bit = 38; bit < 12 + 9 * apart - 1;
+             bit++) /* what Sv39 has not, has nothing */
+            assert_int_equal(walk(root, levels, 511, address ^ 1UL << bit, &none), 0);
+    }
+    return walk(root, levels, 511, address, pa);
+}
+
 static uint64_t hart_leaf(const struct cald_vcpu *vcpu, uint64_t address, uint64_t *pa)
 {
     const struct gstage *stage = &vm.eng.h.gstage;
     if (shadow)
-        return walk(host_va((harts[vcpu->id].satp & SATP_PPN_MASK) << 12), 3, 511, address, pa);
+        return shadow_leaf(harts[vcpu->id].satp, address, pa);
     return walk(stage->root, stage->levels, 2047, address, pa);
 }
 
@@ -155,10 +182,18 @@ static uint64_t *hart_access(const struct cald_vcpu *vcpu, uint64_t address, uin
 {
     struct tlb *tlb = &harts[vcpu->id].tlb[address / 4096 % TLB];
     on = vcpu->id;
+    struct hart *hart = &harts[on];
+    if (hart->nothing == address / 4096)
+        return NULL;
     if (tlb->page != address / 4096 || (tlb->flags & needed) != needed) {
         uint64_t pa, pte = hart_leaf(vcpu, address, &pa);
-        if ((pte & (needed | PTE_U | PTE_A)) != (needed | PTE_U | PTE_A))
+        if ((pte & (needed | PTE_U | PTE_A)) != (needed | PTE_U | PTE_A)) {
+            if (shadow && !pte && !chance(4)) {
+                hart->nothing = address / 4096;
+                hart->nothing_above = chance(2);
+            }
             return NULL;
+        }
         *tlb = (struct tlb){address / 4096, pa, pte};
     }
     return (uint64_t *)((uint8_t *)host_va(tlb->pa) + address % 4096);
@@ -335,6 +370,18 @@ void s_trap(void)
 {
 }
 
+void s_trap_here(void)
+{
+}
+
+void s_out_here_asid(void)
+{
+}
+
+void s_out_here_flush(void)
+{
+}
+
 static void first_contents(void)
 {
     for (unsigned n = 0; n < PAGES; n++) {
@@ -375,6 +422,12 @@ static void set_up(bool engine_shadow, uint32_t flags)
     vm.eng.gpa_end = RAM + (1UL << 30);
     vm.eng.memory.owner = pages;
     vm.eng.machine = &machine;
+    memset(&machine.s, 0, sizeof(machine.s));
+    if (apart) {
+        machine.s.apart = (uint8_t)apart;
+        machine.s.way[0][apart - 1] = HOSTS_ENTRY;
+        machine.s.there = -(2UL << (12 + 9 * (apart - 1)));
+    }
     if (shadow) {
         vm.eng.s.adue = true;
         vm.eng.s.levels = 3;
@@ -429,10 +482,10 @@ static void compare_all(void)
 
 #define TAKES 1000000
 
-static void run_and_take(bool engine_shadow)
+static void run_and_take(bool engine_shadow, unsigned takes)
 {
     set_up(engine_shadow, 0);
-    while (taken < TAKES) {
+    while (taken < takes) {
         unsigned count = 1 + (unsigned)chance(8);
         take((unsigned)chance(PAGES - count + 1), count);
         for (unsigned n = 0; n < 6; n++)
@@ -445,13 +498,21 @@ static void run_and_take(bool engine_shadow)
 static void test_pages_come_and_go_under_engine_shadow(void **state)
 {
     (void)state;
-    run_and_take(true);
+    run_and_take(true, TAKES);
 }
 
 static void test_pages_come_and_go_under_engine_h(void **state)
 {
     (void)state;
-    run_and_take(false);
+    run_and_take(false, TAKES);
+}
+
+static void test_pages_come_and_go_where_the_host_lies_apart(void **state)
+{
+    (void)state;
+    for (apart = 4; apart <= 5; apart++)
+        run_and_take(true, TAKES / 20);
+    apart = 0;
 }
 
 static const uint64_t *now(unsigned n)
@@ -615,6 +676,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages_come_and_go_under_engine_shadow),
         cmocka_unit_test(test_pages_come_and_go_under_engine_h),
+        cmocka_unit_test(test_pages_come_and_go_where_the_host_lies_apart),
         cmocka_unit_test(test_no_write_is_missed_under_engine_shadow),
         cmocka_unit_test(test_no_write_is_missed_under_engine_h),
         cmocka_unit_test(test_slots_that_can_not_be),

@@ -29,7 +29,8 @@ static int vm_init(struct engine_vm *vm)
     s->has_vector = told->vector_bytes && !vm->isa_disable[ISA_V];
     s->adue = !vm->isa_disable[ISA_SVADU];
     s->has_senvcfg = machine_has(vm->machine, CALD_MACHINE_SENVCFG);
-    s->levels = told->satp_levels < 4 ? 3 : 4;
+    unsigned levels = told->satp_levels - machine_has(vm->machine, CALD_MACHINE_APART);
+    s->levels = levels < 4 ? 3 : 4;
     s->scounteren = told->scounteren;
     s->counters = told->counters;
     s->envcfg = told->user_senvcfg;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Into the guest and out of it, between two page-table roots.
+ * Into the guest and out of it, between two page-table roots or on one (apart.c).
  *
- * The guest runs in U-mode on a shadow root, which has nothing of Caldarium but the trampoline: this page of
+ * Where Caldarium lies apart from guests it is in every shadow root: traps come to s_trap_here, and
+ * satp is written on the way back alone, where the guest's view changes. Elsewhere the guest runs in U-mode on a shadow root, which has nothing of Caldarium but the trampoline: this page of
  * code and one page of data a hart (struct s_hart_page), both for S-mode alone. Caldarium's own root
  * has the same trampoline at the same address, so code in it goes on when satp changes.
  *
@@ -87,7 +88,36 @@ s_out_flush:
     jr      t0
 .endm
 
-/* A trap, from the trampoline. sp = the hart's page, t0 and t1 are free. */
+/* Where no root changes: stvec leads here, and s_hart_page.leave there. */
+.macro out_here fence
+    ld      t0, P_SHADOW_SATP(t1)
+    ld      sp, P_IN_FORCE(t1)
+    beq     t0, sp, 1f
+    csrw    CSR_SATP, t0
+    .if \fence
+    sfence.vma
+    .endif
+    sd      t0, P_IN_FORCE(t1)
+1:  ld      t0, P_T0(t1)
+    ld      sp, P_SP(t1)
+    ld      t1, P_T1(t1)
+    sret
+.endm
+    .globl  s_out_here_asid, s_out_here_flush, s_trap_here
+s_out_here_asid:
+    out_here 0
+s_out_here_flush:
+    out_here 1
+    .balign 4
+s_trap_here:
+    csrrw   sp, CSR_SSCRATCH, sp        /* as way_in */
+    sd      t0, P_T0(sp)
+    csrrw   t0, CSR_SSCRATCH, sp
+    sd      t0, P_SP(sp)
+    sd      t1, P_T1(sp)
+    /* goes on below */
+
+/* A trap, from the trampoline or from above. sp = the hart's page, t0 and t1 are free. */
     .globl  s_trap
     .balign 4
 s_trap:

@@ -186,7 +186,7 @@ static void fill(struct engine_vcpu *v, uint64_t gva, const struct s_found *foun
     struct s_leaf leaf = {gva,  place->pa, 12, found->shift, shadow_flags(v, found->pte, place),
                           false};
     if ((!found->pte || found->shift >= LARGE_SHIFT) && large_fits(slot, found->gpa) &&
-        gva >> LARGE_SHIFT != s_trampoline_va[v->s.trampoline] >> LARGE_SHIFT)
+        gva >> LARGE_SHIFT != v->s.hole >> LARGE_SHIFT)
         leaf.shift = LARGE_SHIFT;
     if (slot->code && !choose(v, found, slot, access, &leaf))
         return;
@@ -281,7 +281,7 @@ bool s_fault(struct engine_vcpu *v, struct exit *exit)
         return absent(exit, found.gpa, access == S_STORE);
     if (is == MEMORY_NOTHING || (access != S_LOAD && !(place.mask & needed[access])))
         return device(v, found.gpa, access, exit);
-    if (gva >> LARGE_SHIFT == s_trampoline_va[v->s.trampoline] >> LARGE_SHIFT)
+    if (gva >> LARGE_SHIFT == v->s.hole >> LARGE_SHIFT)
         move_trampoline(v);
     v->exits[EXIT_HOT_FILL]++;
     fill(v, gva, &found, slot, &place, access);

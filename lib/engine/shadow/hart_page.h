@@ -11,5 +11,6 @@
 #define P_T1 40
 #define P_SHADOW_SATP 48
 #define P_LEAVE 56
+#define P_IN_FORCE 64
 
 #endif

@@ -22,6 +22,7 @@ struct s_hart_page {
     struct engine_vcpu *vcpu;
     void (*trap)(void);
     uint64_t t1, shadow_satp, leave;
+    uint64_t in_force; /* apart.c: what satp holds */
 };
 #define S_HARTS 511 /* of a machine, at most: the trampoline has 512 pages, one is the code */
 int s_trampoline_build(struct cald_machine *machine);
@@ -33,6 +34,15 @@ void s_trampoline_next(struct engine_vcpu *v);
 void s_trampoline_load(struct engine_vcpu *v);
 /* Points this hart's stvec and sscratch into the vCPU's trampoline. */
 void s_trampoline_enter(struct engine_vcpu *v);
+
+/* apart.c: the host lies in every shadow root. Finds the entry that leads to it; an error: there is
+ * none, which was said. */
+int s_apart_find(struct cald_machine *machine);
+/* At load, while the host's root is in force; and puts that in force again. */
+void s_apart_load(struct engine_vcpu *v);
+void s_apart_home(const struct engine_vcpu *v);
+/* stvec and sscratch for a run. */
+void s_apart_enter(struct engine_vcpu *v);
 
 /* There are ASIDs for all roots, and nobody's entries are global: a change of root needs no flush.
  */
@@ -135,7 +145,8 @@ static inline void s_roots_unknown(struct s_vcpu *s)
 }
 int s_tables_init(struct engine_vcpu *v);
 void s_tables_fini(struct engine_vcpu *v);
-/* The root for the present satp, mode and SUM, as a satp value. */
+/* The root for the present satp, mode and SUM, as a satp value. It may take the root in force away;
+ * then the host's is in force. */
 uint64_t s_tables_satp(struct engine_vcpu *v);
 /* A leaf of the shadow tables, as it is entered. */
 struct s_leaf {

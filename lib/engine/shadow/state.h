@@ -30,6 +30,10 @@ struct s_hart_page;
  * each trampoline: level 1 is a table of 2 MiB entries. */
 struct s_machine {
     uint64_t way[S_TRAMPOLINES][S_LEVELS];
+    uint8_t
+        apart;      /* levels of the host's root, and of all, where the host lies apart from guests
+                       (apart.c); then the first way is the host's entry of the root. 0: it doesn't */
+    uint64_t there; /* an address behind that entry */
     uint64_t *last; /* the table of the pages themselves; NULL: there is none */
 };
 
@@ -86,7 +90,7 @@ struct s_space {
     uint64_t stamp; /* when it was chosen last; 0: free */
     struct {
         uint64_t satp;        /* for the hart; 0: not made yet */
-        uint64_t *root;       /* only where satp is not 0 */
+        uint64_t *half[2];    /* only where satp is not 0: see s_vcpu.shared */
         uint16_t first, last; /* its pages, linked through s_vcpu.next[] */
         struct s_made made;
     } view[S_VIEWS];
@@ -180,7 +184,9 @@ struct s_vcpu {
     uint64_t fence;     /* counts the full fences that flushed nothing, but compared */
     uint64_t old_fills; /* EXIT_HOT_FILL at the last flush of all tables */
     struct s_made shared_made;
-    uint64_t *shared;       /* a root with what all kernel views have in common */
+    /* The guest's root with what all kernel views have in common: the tables for the lower and the
+     * upper half of its addresses, by bit 63; the same one where roots have no more levels. */
+    uint64_t *shared[2];
     unsigned shared_levels; /* of that root; 0: it is not made yet */
     struct s_space *space;  /* S_SPACES of them, in a page of their own with fetch[] */
     struct s_space *current;
@@ -192,6 +198,8 @@ struct s_vcpu {
     uint8_t fetch_local;         /* of each, a bit: the guest has not mapped it as global */
     bool places_local;           /* nor the page of some place */
     unsigned trampoline;         /* which of the trampolines holds Caldarium's way in and out */
+    uint64_t hole;               /* where that is in its roots: no address of the guest's */
+    uint8_t apart;               /* its machine's */
     uint8_t usable;              /* while loaded: a set of the trampolines that its hart has */
     uint64_t own_root;           /* while loaded: satp for Caldarium in a run; 0: the host's own */
     const uint64_t *way;         /* that one's of s_machine.way[] */

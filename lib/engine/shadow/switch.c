@@ -68,6 +68,8 @@ void s_load(struct engine_vcpu *v)
 void s_put(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
+    if (s->apart)
+        s_apart_home(v);
     unit_state_put(v, &s->units, s->fp_dirty || (s->sstatus & SSTATUS_FS) == SSTATUS_FS,
                    s->vector_dirty || (s->sstatus & SSTATUS_VS) == SSTATUS_VS);
     csr_write(CSR_SCOUNTEREN, v->host_scounteren);

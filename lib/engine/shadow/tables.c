@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The shadow tables of one vCPU, from guest-virtual to machine addresses, in the mode (Sv39, Sv48)
- * of the guest's own. They are what the manual says a TLB may be: an entry appears when it is first
- * missed and may stay until the guest's fence ends it, whatever the guest writes into its tables
- * meanwhile.
+ * The shadow tables of one vCPU, from guest-virtual to machine addresses, with as many levels as
+ * the guest's own, or below a root of the host's mode (apart.c). They are what the manual says a
+ * TLB may be: an entry appears when it is first missed and may stay until the guest's fence ends
+ * it, whatever the guest writes into its tables meanwhile.
  *
  * One root for each guest address space and view. Entries that the guest calls global and that are
  * for its S-mode alone lie in tables which all kernel views of as many levels share: `shared` is a
@@ -117,6 +117,8 @@ static void reset(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
     s->old_fills = v->exits[EXIT_HOT_FILL];
+    if (s->apart && v->loaded) /* no page of a root in force may be used for something else */
+        s_apart_home(v);
     for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
         space->stamp = 0;
         for (enum s_view view = 0; view < S_VIEWS; view++)
@@ -262,11 +264,17 @@ static uint64_t root_asid(const struct s_vcpu *s, const struct s_space *space, e
     return s->first_asid ? s->first_asid + (uint64_t)(space - s->space) * S_VIEWS + view : 0;
 }
 
-static void flush_view(struct s_vcpu *s, struct s_space *space, enum s_view view)
+static void flush_view(struct engine_vcpu *v, struct s_space *space, enum s_view view)
 {
+    struct s_vcpu *s = &v->s;
     if (!space->view[view].satp)
         return;
     s->near.region = S_NO_REGION;
+    if (s->apart && v->loaded && s->page->in_force == space->view[view].satp) {
+        s_apart_home(v); /* as in reset() */
+        s_roots_unknown(s);
+        s_root_changed(s);
+    }
     s->next[space->view[view].last] = s->free;
     s->free = space->view[view].first;
     space->view[view].satp = 0;
@@ -274,10 +282,11 @@ static void flush_view(struct s_vcpu *s, struct s_space *space, enum s_view view
     sfence_vma_asid(root_asid(s, space, view));
 }
 
-static void flush_space(struct s_vcpu *s, struct s_space *space)
+static void flush_space(struct engine_vcpu *v, struct s_space *space)
 {
+    struct s_vcpu *s = &v->s;
     for (enum s_view view = 0; view < S_VIEWS; view++)
-        flush_view(s, space, view);
+        flush_view(v, space, view);
     space->stamp = 0;
     if (s->current == space) {
         s->current = NULL;
@@ -290,7 +299,7 @@ void s_tables_flush_asid(struct engine_vcpu *v, uint64_t asid)
 {
     for (struct s_space *space = v->s.space; space < v->s.space + S_SPACES; space++) {
         if (space->stamp && s_asid(space->satp) == asid)
-            flush_space(&v->s, space);
+            flush_space(v, space);
     }
     s_fetch_flush(&v->s, false);
 }
@@ -341,7 +350,7 @@ static void note_near(struct s_near *near, uint64_t *table)
 static enum cleared clear_below(const struct s_vcpu *s, uint64_t *entry, unsigned level,
                                 uint64_t gva, struct s_near *near)
 {
-    uint64_t trampoline = s_trampoline_va[s->trampoline];
+    uint64_t trampoline = s->hole;
     while (*entry && *entry != s->way[level]) {
         if (!s_is_table(*entry)) {
             near->region = S_NO_REGION;
@@ -372,15 +381,16 @@ static enum cleared clear_page(struct s_vcpu *s, uint64_t gva, bool any, uint64_
     uint64_t common = 0; /* what leads to tables that are done, where several roots share them */
     if (any && s->shared_levels) { /* where no root shows it just now, too */
         unsigned level = s->shared_levels - 1;
-        common = s->shared[index_at(gva, level)];
-        most = clear_below(s, &s->shared[index_at(gva, level)], level, gva, near);
+        uint64_t *entry = &s->shared[gva >> 63][index_at(gva, level)];
+        common = *entry;
+        most = clear_below(s, entry, level, gva, near);
     }
     for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
         if (!space->stamp || (!any && s_asid(space->satp) != asid))
             continue;
         unsigned level = levels_of(s, space->satp) - 1;
         for (enum s_view view = 0; view < S_VIEWS; view++) {
-            uint64_t *entry = &space->view[view].root[index_at(gva, level)];
+            uint64_t *entry = &space->view[view].half[gva >> 63][index_at(gva, level)];
             if (space->view[view].satp && *entry && *entry != common)
                 most = greater(most, clear_below(s, entry, level, gva, near));
         }
@@ -408,8 +418,9 @@ void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t
 
 /* The address space of the present satp: the one at hand, or in place of the one unused for
  * longest. */
-static void choose_space(struct s_vcpu *s)
+static void choose_space(struct engine_vcpu *v)
 {
+    struct s_vcpu *s = &v->s;
     struct s_space *oldest = s->space;
     for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
         if (space->stamp && space->satp == s->satp) {
@@ -420,7 +431,7 @@ static void choose_space(struct s_vcpu *s)
             oldest = space;
     }
     if (oldest->stamp && oldest->satp != s->satp)
-        flush_space(s, oldest);
+        flush_space(v, oldest);
     oldest->satp = s->satp;
     oldest->stamp = ++s->stamp;
     s->current = oldest;
@@ -429,36 +440,61 @@ static void choose_space(struct s_vcpu *s)
 /* The root that the kernel views of an address space with so many levels begin as. */
 static bool make_shared(struct s_vcpu *s, unsigned levels)
 {
-    s->shared = take_table(s, NULL, 0);
-    if (!s->shared)
+    s->shared[0] = take_table(s, NULL, 0);
+    s->shared[1] = s->apart ? take_table(s, NULL, 0) : s->shared[0];
+    if (!s->shared[0] || !s->shared[1])
         return false;
-    s->shared[index_at(s_trampoline_va[s->trampoline], levels - 1)] = s->way[levels - 1];
+    if (!s->apart)
+        s->shared[0][index_at(s->hole, levels - 1)] = s->way[levels - 1];
     s->shared_levels = levels;
     return true;
 }
 
+/* Below the root of a host that lies apart: the guest's own for that half of its addresses, with
+ * `levels`, at the lower or upper end of what each table on the way leads to. Of what lies between,
+ * which the guest calls not canonical, nothing is ever entered. */
+static uint64_t *make_half(struct s_vcpu *s, struct s_space *space, enum s_view view,
+                           uint64_t *table, unsigned levels, unsigned half)
+{
+    for (unsigned level = s->apart; table && level > levels; level--) {
+        uint64_t *next = take_table(s, space, view);
+        if (next)
+            table[half ? ENTRIES - 1 : 0] = s_table_entry(next);
+        table = next;
+    }
+    if (table && has_shared(s, space, view))
+        copy_table(table, s->shared[half]);
+    return table;
+}
+
+/* The pages of a root that can't be made whole are for a flush to free. */
 static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
 {
-    unsigned levels = levels_of(s, space->satp);
+    unsigned levels = levels_of(s, space->satp), all = s->apart ? s->apart : levels;
     bool paging = riscv_satp_levels(space->satp);
     if (view != S_USER && paging && !s->shared_levels && !make_shared(s, levels))
         return false;
     unsigned number = take(s);
     if (!number)
         return false;
-    uint64_t *root = s_tables_page(s, number);
     s->near.region = S_NO_REGION;
-    if (has_shared(s, space, view)) {
-        copy_table(root, s->shared);
+    s->next[number] = 0;
+    space->view[view].first = space->view[view].last = (uint16_t)number;
+    uint64_t *root = s_tables_page(s, number), **half = space->view[view].half;
+    if (!s->apart && has_shared(s, space, view)) {
+        copy_table(root, s->shared[0]);
     } else {
         clear_table(root);
-        root[index_at(s_trampoline_va[s->trampoline], levels - 1)] = s->way[levels - 1];
+        root[index_at(s->hole, all - 1)] = s->way[all - 1];
     }
-    s->next[number] = 0;
-    space->view[view].root = root;
-    space->view[view].first = space->view[view].last = (uint16_t)number;
+    half[0] = half[1] = root;
+    for (unsigned n = 0; s->apart && n < 2; n++) {
+        half[n] = make_half(s, space, view, root, levels, n);
+        if (!half[n])
+            return false;
+    }
     space->view[view].made = (struct s_made){.fence = s->fence};
-    space->view[view].satp = (SATP_MODE_SV39 + levels - 3) << SATP_MODE_SHIFT |
+    space->view[view].satp = (SATP_MODE_SV39 + all - 3) << SATP_MODE_SHIFT |
                              root_asid(s, space, view) << SATP_ASID_SHIFT | host_pa(root) >> 12;
     sfence_vma_asid(root_asid(s, space, view)); /* the hart sees the page as it is now */
     return true;
@@ -469,10 +505,10 @@ uint64_t s_tables_satp(struct engine_vcpu *v)
     struct s_vcpu *s = &v->s;
     enum s_view view = s_view(s);
     if (!s->current || s->current->satp != s->satp)
-        choose_space(s);
+        choose_space(v);
     if (!s->current->view[view].satp && !make_root(s, s->current, view)) {
         s_tables_flush(v);
-        choose_space(s);
+        choose_space(v);
         make_root(s, s->current, view); /* an empty pool has room for one */
     }
     bool differs = false;
@@ -497,7 +533,7 @@ static uint64_t *descend(struct s_vcpu *s, struct s_space *owner, enum s_view vi
         return NULL;
     if (*entry ==
         way) /* nothing but the way to the trampoline was here, the same table in all roots */
-        table[index_at(s_trampoline_va[s->trampoline], level - 1)] = s->way[level - 1];
+        table[index_at(s->hole, level - 1)] = s->way[level - 1];
     *entry = s_table_entry(table);
     return table;
 }
@@ -512,10 +548,11 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, const struct s_l
 {
     struct s_space *space = *owner;
     unsigned levels = levels_of(s, space->satp), level = levels - 1;
-    uint64_t *entry = &space->view[view].root[index_at(leaf->gva, level)];
+    unsigned half = leaf->gva >> 63, index = index_at(leaf->gva, level);
+    uint64_t *entry = &space->view[view].half[half][index];
     uint64_t way = s->way[level];
     if (has_shared(s, space, view)) {
-        uint64_t *common = &s->shared[index_at(leaf->gva, level)];
+        uint64_t *common = &s->shared[half][index];
         bool has_common = s_is_table(*common) && *common != way;
         bool same = has_common && same_table(*entry, *common);
         bool own = s_is_table(*entry) && *entry != way && !same;
@@ -530,9 +567,7 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, const struct s_l
         }
         if (same) {
             /* Leaves the common table; the hart may remember it. */
-            *entry = index_at(leaf->gva, level) == index_at(s_trampoline_va[s->trampoline], level)
-                         ? way
-                         : 0;
+            *entry = index == index_at(s->hole, level) ? way : 0;
             sfence_vma_asid(root_asid(s, space, view));
         }
     }

@@ -28,6 +28,7 @@ _Static_assert(offsetof(struct s_hart_page, trap) == P_TRAP, "entry.S");
 _Static_assert(offsetof(struct s_hart_page, t1) == P_T1, "entry.S");
 _Static_assert(offsetof(struct s_hart_page, shadow_satp) == P_SHADOW_SATP, "entry.S");
 _Static_assert(offsetof(struct s_hart_page, leave) == P_LEAVE, "entry.S");
+_Static_assert(offsetof(struct s_hart_page, in_force) == P_IN_FORCE, "entry.S");
 
 /* Page 0 of the trampoline is the code, page 1 + n hart n's data. */
 static uint64_t data_va(unsigned trampoline, unsigned hart)
@@ -106,8 +107,23 @@ static int share(struct cald_machine *machine)
     return ok ? CALD_OK : CALD_ENOMEM;
 }
 
+static int build_apart(struct cald_machine *machine)
+{
+    int error = s_apart_find(machine);
+    for (unsigned n = 0; !error && n < machine->told.harts; n++) {
+        machine->hart[n].s.page = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
+        if (!machine->hart[n].s.page)
+            error = CALD_ENOMEM;
+    }
+    if (error)
+        s_trampoline_free(machine);
+    return error;
+}
+
 int s_trampoline_build(struct cald_machine *machine)
 {
+    if (machine_has(machine, CALD_MACHINE_APART))
+        return build_apart(machine);
     bool ok = build_pages(machine);
     for (unsigned n = 0; ok && n < S_TRAMPOLINES; n++)
         ok = build_way(machine, n, root_levels(machine));
@@ -124,7 +140,7 @@ int s_trampoline_build(struct cald_machine *machine)
 void s_trampoline_free(struct cald_machine *machine)
 {
     struct s_machine *s = &machine->s;
-    for (unsigned n = 0; n < S_TRAMPOLINES; n++) {
+    for (unsigned n = 0; n < S_TRAMPOLINES && !machine_has(machine, CALD_MACHINE_APART); n++) {
         if (!machine_has(machine, CALD_MACHINE_PRIVATE_ROOT))
             host_table_share(s_trampoline_va[n], NULL);
         for (unsigned level = 2; level < S_LEVELS; level++) {
@@ -147,8 +163,11 @@ void s_trampoline_free(struct cald_machine *machine)
 
 void s_trampoline_choose(struct engine_vcpu *v, unsigned trampoline)
 {
+    const struct s_machine *s = &v->vm->machine->s;
     v->s.trampoline = trampoline;
-    v->s.way = v->vm->machine->s.way[trampoline];
+    v->s.way = s->way[trampoline];
+    v->s.apart = s->apart;
+    v->s.hole = s->apart ? s->there : s_trampoline_va[trampoline];
 }
 
 void s_trampoline_next(struct engine_vcpu *v)
@@ -166,6 +185,8 @@ void s_trampoline_load(struct engine_vcpu *v)
     v->s.page = machine->hart[v->hart].s.page;
     v->s.usable = (1U << S_TRAMPOLINES) - 1;
     v->s.own_root = 0;
+    if (v->s.apart)
+        s_apart_load(v);
     if (!machine_has(machine, CALD_MACHINE_PRIVATE_ROOT))
         return;
     v->s.usable = (uint8_t)s_root_copy(machine, v->hart, &v->s.own_root);
@@ -180,6 +201,10 @@ void s_trampoline_load(struct engine_vcpu *v)
 
 void s_trampoline_enter(struct engine_vcpu *v)
 {
+    if (v->s.apart) {
+        s_apart_enter(v);
+        return;
+    }
     struct s_hart_page *page = v->s.page;
     unsigned trampoline = v->s.trampoline;
     bool asids = v->s.first_asid;
