@@ -37,6 +37,10 @@ def test_exits_of_engine_shadow_stay_within_their_budgets():
     assert bench.shadow_table()
 
 
+def test_exits_of_engine_shadow_on_sv39_alone():
+    assert bench.shadow_table(bench.SV39)
+
+
 @needs_h
 def test_an_ipi_to_many_costs_one_call_to_the_firmware():
     assert bench.many_table()
