@@ -330,16 +330,20 @@ void show_map(struct vm *vm)
 void show_memory(struct vm *vm)
 {
     int width = show_name_width();
-    char ram[MONITOR_SIZE_TEXT], taken[MONITOR_SIZE_TEXT];
+    char ram[MONITOR_SIZE_TEXT], taken[MONITOR_SIZE_TEXT], one[MONITOR_SIZE_TEXT];
 
     (void)vm;
     monitor_host_memory();
     if (vm_count == 0)
         return;
-    monitor_print("%-*s  %10s  %10s", width, "VM", "ITS RAM", "TABLES");
+    monitor_print("%-*s  %10s  %10s  %10s  %8s", width, "VM", "ITS RAM", "TABLES", "A VCPU'S",
+                  "OF RAM");
     for (unsigned i = 0; i < vm_count; i++) {
-        monitor_print("%-*s  %10s  %10s", width, vms[i].config->name,
-                      monitor_size(ram, configured_memory(&vms[i])),
-                      monitor_size(taken, show_counter(&vms[i].table_bytes)));
+        uint64_t bytes = configured_memory(&vms[i]), tables = show_counter(&vms[i].table_bytes);
+        uint64_t share = tables / (vms[i].config->vcpus ? vms[i].config->vcpus : 1);
+        uint64_t tenths = bytes ? share * 1000 / bytes : 0;
+        monitor_print("%-*s  %10s  %10s  %10s  %4lu.%lu %%", width, vms[i].config->name,
+                      monitor_size(ram, bytes), monitor_size(taken, tables),
+                      monitor_size(one, share), tenths / 10, tenths % 10);
     }
 }

@@ -28,3 +28,17 @@ def test_same_as_bare(tmp_path, bare, cpu, option):
                  append=f"when-done=poweroff {option}") as machine:
         found = lines(machine.wait_end())
     assert found == bare
+
+
+@pytest.mark.parametrize("mib, vcpus", [(16, 1), (128, 2), (256, 1)])
+def test_memory_is_told_and_bounded(tmp_path, mib, vcpus):
+    """Tables, sources, places and copies of a vCPU take 2 % of its VM's RAM at most, or 2 MiB."""
+    unit = {"KiB": 1 << 10, "MiB": 1 << 20}
+    with Machine(bundle(tmp_path, vm("loop", kernel="loop", mib=mib, vcpus=vcpus)), smp=2, cpu="rv64,h=off",
+                 append="") as machine:
+        machine.expect("vm loop: started")
+        line = re.search(rf"(?m)loop +{mib} MiB +([\d.]+) (.iB) +([\d.]+) (.iB) +([\d.]+) %", machine.monitor("memory"))
+    tables, share = (float(line[n]) * unit[line[n + 1]] for n in (1, 3))
+    assert 0 < share <= max(mib * (1 << 20) / 50, 2 << 20)
+    assert abs(tables - vcpus * share) < vcpus * (1 << 17)  # as they are rounded
+    assert abs(float(line[5]) - share / (mib * (1 << 20)) * 100) < 0.1

@@ -74,13 +74,46 @@ static bool is_private(const struct slot *slot)
     return slot_size(slot) && slot->va && slot_flags(slot) & SLOT_PRIVATE;
 }
 
+static uint64_t in_pages(uint64_t bytes)
+{
+    return (bytes + HOST_PAGE_SIZE - 1) & ~(HOST_PAGE_SIZE - 1);
+}
+
+static uint64_t blocks_of(const struct slot *slot)
+{
+    return ((slot->gpa + slot_size(slot) - 1) >> BLOCK_SHIFT) - (slot->gpa >> BLOCK_SHIFT) + 1;
+}
+
+/* What is known of a slot's pages takes. */
+static uint64_t code_bytes(uint64_t pages, uint64_t blocks)
+{
+    return in_pages(sizeof(struct s_code)) + in_pages(pages * sizeof(uint32_t)) +
+           in_pages(blocks * sizeof(uint32_t));
+}
+
+static uint64_t use_bytes(unsigned count)
+{
+    return count * sizeof(struct s_copy_use);
+}
+
+/* By the VM's RAM, and by what its first vCPU and the rest leave of the budget. */
 static unsigned pool(const struct engine_vm *vm)
 {
-    uint64_t ram = 0;
-    for (unsigned n = 0; n < vm->memory.slots; n++)
-        ram += is_private(&vm->memory.slot[n]) ? slot_size(&vm->memory.slot[n]) : 0;
+    uint64_t ram = 0, rest = vm->s.table_pages * HOST_PAGE_SIZE, budget = s_budget(vm);
+    for (unsigned n = 0; n < vm->memory.slots; n++) {
+        const struct slot *slot = &vm->memory.slot[n];
+        if (!is_private(slot))
+            continue;
+        ram += slot_size(slot);
+        rest += code_bytes(slot_size(slot) / HOST_PAGE_SIZE, blocks_of(slot));
+    }
     uint64_t count = ram >> POOL_RAM_SHIFT;
-    return !ram ? 0 : count < POOL_MIN ? POOL_MIN : count > POOL_MAX ? POOL_MAX : (unsigned)count;
+    count = !ram ? 0 : count < POOL_MIN ? POOL_MIN : count > POOL_MAX ? POOL_MAX : count;
+    while (count > 1 && rest + in_pages(header_bytes((unsigned)count)) + count * HOST_PAGE_SIZE +
+                                in_pages(use_bytes((unsigned)count)) >
+                            budget)
+        count--;
+    return count > 1 ? (unsigned)count : 0;
 }
 
 static bool init_slot(struct s_copies *copies, struct slot *slot)
@@ -92,8 +125,7 @@ static bool init_slot(struct s_copies *copies, struct slot *slot)
     copies->code = code;
     code->pages = slot_size(slot) / HOST_PAGE_SIZE;
     code->before = slot->gpa / HOST_PAGE_SIZE % BLOCK_PAGES;
-    code->blocks =
-        ((slot->gpa + slot_size(slot) - 1) >> BLOCK_SHIFT) - (slot->gpa >> BLOCK_SHIFT) + 1;
+    code->blocks = blocks_of(slot);
     code->page = host_pages_alloc(code->pages * sizeof(*code->page), HOST_PAGE_SIZE);
     code->block = host_pages_alloc(code->blocks * sizeof(*code->block), HOST_PAGE_SIZE);
     slot->code = code;
@@ -133,11 +165,6 @@ static bool init(struct engine_vm *vm)
     return init_slots(vm);
 }
 
-static uint64_t use_bytes(const struct engine_vm *vm)
-{
-    return vm->s.copies ? vm->s.copies->count * sizeof(struct s_copy_use) : 0;
-}
-
 bool s_copies_take(struct engine_vcpu *v)
 {
     if (!v->vm->s.copies && !init(v->vm)) {
@@ -145,14 +172,16 @@ bool s_copies_take(struct engine_vcpu *v)
         return false;
     }
     if (v->vm->s.copies)
-        v->s.copy_use = host_pages_alloc(use_bytes(v->vm), HOST_PAGE_SIZE);
+        v->s.copy_use = host_pages_alloc(use_bytes(v->vm->s.copies->count), HOST_PAGE_SIZE);
+    if (v->s.copy_use)
+        v->vm->s.table_pages += in_pages(use_bytes(v->vm->s.copies->count)) / HOST_PAGE_SIZE;
     return !v->vm->s.copies || v->s.copy_use;
 }
 
 void s_copies_give(struct engine_vcpu *v)
 {
     if (v->s.copy_use)
-        host_pages_free(v->s.copy_use, use_bytes(v->vm));
+        host_pages_free(v->s.copy_use, use_bytes(v->vm->s.copies->count));
     v->s.copy_use = NULL;
 }
 
@@ -187,10 +216,9 @@ uint64_t s_copies_bytes(const struct engine_vm *vm)
     const struct s_copies *copies = vm->s.copies;
     if (!copies)
         return 0;
-    uint64_t bytes = header_bytes(copies->count) + copies->count * HOST_PAGE_SIZE;
+    uint64_t bytes = in_pages(header_bytes(copies->count)) + copies->count * HOST_PAGE_SIZE;
     for (const struct s_code *code = copies->code; code; code = code->next)
-        bytes +=
-            sizeof(*code) + code->pages * sizeof(*code->page) + code->blocks * sizeof(*code->block);
+        bytes += code_bytes(code->pages, code->blocks);
     return bytes;
 }
 

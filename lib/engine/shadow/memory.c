@@ -3,6 +3,16 @@
 #include "lib/engine/shadow/shadow.h"
 #include "caldarium/host.h"
 
+uint64_t s_ram_bytes(const struct engine_vm *vm)
+{
+    uint64_t ram = 0;
+    for (unsigned n = 0; n < vm->memory.slots; n++) {
+        const struct slot *slot = &vm->memory.slot[n];
+        ram += slot->va || slot_flags(slot) & SLOT_BY_PAGE ? slot_size(slot) : 0;
+    }
+    return ram;
+}
+
 static __attribute__((noinline)) uint8_t *single(struct engine_vm *vm, uint64_t gpa,
                                                  enum memory_how how)
 {

@@ -66,6 +66,13 @@ void s_root_leave(const struct engine_vcpu *v, uint64_t host);
 void s_enter(struct engine_vcpu *v);
 
 /* memory.c: guest-physical memory. */
+uint64_t s_ram_bytes(const struct engine_vm *vm);
+/* What tables, sources, places and copies of a VM with one vCPU take at most. */
+static inline uint64_t s_budget(const struct engine_vm *vm)
+{
+    uint64_t share = s_ram_bytes(vm) / S_BUDGET_SHARE;
+    return share > S_BUDGET_MIN ? share : S_BUDGET_MIN;
+}
 /* Where RAM at gpa is, up to the next page, for as long as the vCPU looks at no mail; NULL: there
  * is none, or its page is absent. */
 uint8_t *s_ram(struct engine_vm *vm, uint64_t gpa);

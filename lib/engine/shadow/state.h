@@ -13,6 +13,10 @@
 #define S_POOL_PAGES 1024 /* tables of a vCPU, at most */
 #define S_POOL_RUN 512    /* of these, as a page holds pointers to */
 #define S_SPACES 10       /* guest address spaces that a vCPU keeps tables for */
+/* All that engine shadow takes for a VM of one vCPU is a 50th of its RAM at most, or so many bytes.
+ */
+#define S_BUDGET_SHARE 50
+#define S_BUDGET_MIN (2UL << 20)
 #define S_FETCH_LINES 4
 #define S_NEAR 2        /* tables that a vCPU remembers for the next fence of an address nearby */
 #define S_NEIGHBOURS 16 /* entries filled around a missed one: a part of a table, aligned */

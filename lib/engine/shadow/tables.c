@@ -137,12 +137,7 @@ static void reset(struct engine_vcpu *v)
 
 static unsigned pool_pages(const struct engine_vm *vm)
 {
-    uint64_t ram = 0;
-    for (unsigned n = 0; n < vm->memory.slots; n++) {
-        const struct slot *slot = &vm->memory.slot[n];
-        ram += slot->va || slot_flags(slot) & SLOT_BY_PAGE ? slot_size(slot) : 0;
-    }
-    uint64_t pages = ram >> POOL_RAM_SHIFT;
+    uint64_t pages = s_ram_bytes(vm) >> POOL_RAM_SHIFT;
     return pages < POOL_MIN_PAGES   ? POOL_MIN_PAGES
            : pages > POOL_MAX_PAGES ? POOL_MAX_PAGES
                                     : (unsigned)pages;
@@ -184,13 +179,13 @@ int s_tables_init(struct engine_vcpu *v)
     s_trampoline_choose(v, s->trampoline);
     s->source = host_pages_alloc(SOURCE_BYTES, HOST_PAGE_SIZE);
     s->place = host_pages_alloc(PLACE_BYTES, HOST_PAGE_SIZE);
+    v->vm->s.table_pages += (SOURCE_BYTES - 1) / HOST_PAGE_SIZE + 1 + PLACE_BYTES / HOST_PAGE_SIZE;
     if (!s->source || !s->place || !(s->next = take_page(v)) || !(s->space = take_page(v)) ||
         !fill_pool(v, pool_pages(v->vm)) || !s_copies_take(v)) {
         s_tables_fini(v);
         return -1;
     }
     s->fetch = (struct s_fetch_line *)(s->space + S_SPACES);
-    v->vm->s.table_pages += (SOURCE_BYTES - 1) / HOST_PAGE_SIZE + 1 + PLACE_BYTES / HOST_PAGE_SIZE;
     reset(v);
     return 0;
 }
