@@ -10,6 +10,7 @@
 #include "appliance/watchdog.h"
 #include "appliance/print.h"
 #include "host/host.h"
+#include "riscv/sbi.h"
 
 static uint64_t larger(uint64_t a, uint64_t b)
 {
@@ -147,8 +148,6 @@ int vm_create(struct vm *vm)
 
 void vm_destroy(struct vm *vm)
 {
-    for (unsigned n = 0; n < vm->cald->vcpu_count; n++)
-        atomic_store(&vm->cald->vcpus[n].hsm, SBI_HSM_STOPPED);
     passthrough_detach(vm);
     shared_memory_detach(vm);
     memory_give_back(vm);

@@ -24,8 +24,8 @@ enum vm_request vm_request(struct vm *vm, enum vm_request request)
         atomic_store(&vm->request, request);
         if (request == VM_REQUEST_RESUME)
             atomic_store(&vm->faulted, 0);
-        for (unsigned n = 0; n < vm->cald->vcpu_count; n++)
-            cald_vcpu_request(&vm->cald->vcpus[n]);
+        for (unsigned n = 0; n < vm_vcpu_count(vm); n++)
+            cald_vcpu_request(cald_vm_vcpu(vm->cald, n));
     }
     lock_release(&vm->life);
     return doing;
@@ -93,7 +93,7 @@ static void roll_back(struct vm *vm)
 void vm_hurry(struct vm *vm)
 {
     atomic_store(&vm->hurried, true);
-    host_wake(&vm->cald->vcpus[0]);
+    host_wake(cald_vm_vcpu(vm->cald, 0));
 }
 
 static void follow(struct vm *vm, enum config_on what)
@@ -123,7 +123,8 @@ void vm_guest_fault(struct cald_vcpu *vcpu, const char *text)
     struct vm *vm = vm_of_vcpu(vcpu);
     if (atomic_exchange(&vm->faulted, 1))
         return; /* another vCPU was first */
-    vm_error(vm->config->name, "vCPU %u at pc %#lx: %s", vcpu->id, vcpu->eng.pc, text);
+    vm_error(vm->config->name, "vCPU %u at pc %#lx: %s", cald_vcpu_id(vcpu), cald_vcpu_pc(vcpu),
+             text);
     cald_vcpu_report(vcpu);
     vm->ended_by_fault = true;
     follow(vm, vm->config->on_fault);
@@ -132,9 +133,9 @@ void vm_guest_fault(struct cald_vcpu *vcpu, const char *text)
 void vm_report(struct vm *vm)
 {
     bool paused = atomic_load(&vm->state) == VM_PAUSED;
-    for (unsigned n = 0; n < (paused ? 1 : vm->cald->vcpu_count); n++) {
+    for (unsigned n = 0; n < (paused ? 1 : vm_vcpu_count(vm)); n++) {
         atomic_fetch_or(&vm->reports, 1ULL << n);
-        cald_vcpu_request(&vm->cald->vcpus[n]);
+        cald_vcpu_request(cald_vm_vcpu(vm->cald, n));
     }
 }
 
@@ -143,13 +144,13 @@ void vm_report(struct vm *vm)
 void vm_report_answer(struct cald_vcpu *vcpu, bool out)
 {
     struct vm *vm = vm_of_vcpu(vcpu);
-    const struct cald_vm *cald = vcpu->vm;
+    struct cald_vm *cald = cald_vcpu_vm(vcpu);
     if (!out) {
         cald_vcpu_report(vcpu);
         return;
     }
-    if (vcpu->id || !vm->taken || atomic_load(&vm->vcpus_out) != cald->vcpu_count)
+    if (cald_vcpu_id(vcpu) || !vm->taken || atomic_load(&vm->vcpus_out) != vm_vcpu_count(vm))
         return;
-    for (unsigned n = 0; n < cald->vcpu_count; n++)
-        cald_vcpu_report(&cald->vcpus[n]);
+    for (unsigned n = 0; n < vm_vcpu_count(vm); n++)
+        cald_vcpu_report(cald_vm_vcpu(cald, n));
 }

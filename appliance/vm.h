@@ -20,7 +20,8 @@
 #include "appliance/device/shared_memory.h"
 #include "appliance/map.h"
 #include "appliance/saved/saved.h"
-#include "lib/vm/vm.h"
+#include "caldarium/caldarium.h"
+#include "riscv/lock.h"
 
 enum vm_state {
     VM_DEFINED, /* described by the bundle, holds no memory */
@@ -99,18 +100,18 @@ extern unsigned vm_count;
 
 static inline struct vm *vm_of(const struct cald_vm *cald)
 {
-    return cald->owner;
+    return cald_vm_owner(cald);
 }
 
 /* None if the VM is refused. */
 static inline unsigned vm_vcpu_count(const struct vm *vm)
 {
-    return vm->cald ? vm->cald->vcpu_count : 0;
+    return vm->cald ? cald_vm_vcpus(vm->cald) : 0;
 }
 
 static inline struct vm *vm_of_vcpu(const struct cald_vcpu *vcpu)
 {
-    return vm_of(vcpu->vm);
+    return vm_of(cald_vcpu_vm(vcpu));
 }
 
 /* Has the library make the VM that the configuration describes, closed. Once, when all of that is

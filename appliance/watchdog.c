@@ -7,6 +7,7 @@
 
 #include "appliance/print.h"
 #include "host/host.h"
+#include "riscv/sbi.h"
 
 static uint64_t deadline_of(const struct vm *vm)
 {

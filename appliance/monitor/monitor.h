@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cald_vcpu;
 struct vm;
 
 /* Shows the prompt with what was typed so far: the console has come to the monitor. Any hart. */
@@ -37,7 +38,9 @@ void monitor_host_console(struct vm *vm);                 /* puts the VM's conso
 void monitor_host_write(const char *bytes, size_t count); /* raw echo to the person's terminal */
 int monitor_host_start(struct vm *vm); /* finds harts for it and starts; -1 after saying why */
 int monitor_host_start_from(struct vm *vm, struct vm *from); /* the same, from a saved state */
-uint64_t monitor_host_hart_id(unsigned index); /* vcpu->hart as the board's tree numbers it */
+unsigned monitor_host_home(const struct cald_vcpu *vcpu);    /* index of the hart that it is on */
+uint64_t monitor_host_hart_id(unsigned index); /* that hart as the board's tree numbers it */
+uint64_t monitor_host_idle(const struct cald_vcpu *vcpu); /* ticks that it slept, in all */
 
 uint64_t monitor_host_hart_idle(unsigned index); /* ticks that it had nobody to run */
 void monitor_host_tick(bool on); /* top_tick() is to be called each second, or no longer */

@@ -69,13 +69,12 @@ int show_name_width(void)
     return (int)width;
 }
 
-/* Its vCPUs while it has any, else NULL with a count of 0. */
-static const struct cald_vcpu *vcpus_of(const struct vm *vm, unsigned *count)
+/* How many vCPUs it has that do something: none unless it runs or is paused. */
+static unsigned vcpus_of(const struct vm *vm)
 {
     enum vm_state state = atomic_load(&vm->state);
 
-    *count = state == VM_RUNNING || state == VM_PAUSED ? vm_vcpu_count(vm) : 0;
-    return *count ? vm->cald->vcpus : NULL;
+    return state == VM_RUNNING || state == VM_PAUSED ? vm_vcpu_count(vm) : 0;
 }
 
 static uint64_t configured_memory(const struct vm *vm)
@@ -90,13 +89,12 @@ static uint64_t configured_memory(const struct vm *vm)
 /* The hart ids its vCPUs are placed on, in vCPU order: "0,1,4". */
 static void harts_text(const struct vm *vm, char *out, size_t size)
 {
-    unsigned count;
-    const struct cald_vcpu *vcpus = vcpus_of(vm, &count);
+    unsigned count = vcpus_of(vm);
     size_t used = 0;
 
     snprintf(out, size, "-");
     for (unsigned i = 0; i < count; i++) {
-        unsigned long id = monitor_host_hart_id(vcpus[i].hart);
+        unsigned long id = monitor_host_hart_id(monitor_host_home(cald_vm_vcpu(vm->cald, i)));
         int n = snprintf(out + used, size - used, "%s%lu", i ? "," : "", id);
         if (n < 0 || (size_t)n >= size - used) {
             memcpy(out + size - 4, "...", 4);
@@ -135,15 +133,9 @@ void show_list(struct vm *vm)
 }
 
 struct sums {
-    uint64_t guest, host, idle, exits, reasons[CALD_EXITS];
+    uint64_t guest, host, idle, exits, files, moved, reasons[CALD_EXITS];
+    unsigned with_file; /* vCPUs that have one now */
 };
-
-/* Of a vCPU that sleeps now, too. */
-static uint64_t idle_ticks(const struct cald_vcpu *vcpu)
-{
-    uint64_t since = show_counter(&vcpu->asleep_since), now = host_time();
-    return show_counter(&vcpu->ticks_idle) + (since && since < now ? now - since : 0);
-}
 
 static void add(struct sums *sums, const struct cald_vcpu *vcpu)
 {
@@ -151,7 +143,10 @@ static void add(struct sums *sums, const struct cald_vcpu *vcpu)
     cald_vcpu_stats(vcpu, &stats);
     sums->guest += stats.guest;
     sums->host += stats.host;
-    sums->idle += idle_ticks(vcpu);
+    sums->idle += monitor_host_idle(vcpu);
+    sums->files += stats.files;
+    sums->moved += stats.moved;
+    sums->with_file += stats.has_file;
     for (unsigned n = 0; n < CALD_EXITS; n++) {
         sums->exits += stats.exits[n];
         sums->reasons[n] += stats.exits[n];
@@ -164,6 +159,9 @@ static void join(struct sums *all, const struct sums *one)
     all->host += one->host;
     all->idle += one->idle;
     all->exits += one->exits;
+    all->files += one->files;
+    all->moved += one->moved;
+    all->with_file += one->with_file;
     for (unsigned n = 0; n < CALD_EXITS; n++)
         all->reasons[n] += one->reasons[n];
 }
@@ -199,18 +197,11 @@ static void stats_reasons(const struct sums *all)
     }
 }
 
-static void stats_files(const struct cald_vcpu *vcpus, unsigned count)
+static void stats_files(const struct sums *all, unsigned count)
 {
-    uint64_t had = 0, moved = 0;
-    unsigned now = 0;
-    for (unsigned i = 0; i < count; i++) {
-        had += show_counter(&vcpus[i].imsic.files_had);
-        moved += atomic_load(&vcpus[i].imsic.moved);
-        now += vcpus[i].imsic.file != 0;
-    }
     monitor_print("interrupt files of harts: %u of %u vCPUs have one now; taken %lu times, %lu "
                   "messages moved on",
-                  now, count, (unsigned long)had, (unsigned long)moved);
+                  all->with_file, count, (unsigned long)all->files, (unsigned long)all->moved);
 }
 
 void show_since_boot(uint64_t time)
@@ -221,26 +212,22 @@ void show_since_boot(uint64_t time)
 
 void show_stats(struct vm *vm)
 {
-    unsigned count;
-    const struct cald_vcpu *vcpus;
-
     if (!vm) {
         uint64_t time = host_time();
         int width = show_name_width();
         stats_head("NAME", width);
         for (unsigned i = 0; i < vm_count; i++) {
             struct sums sums = {0};
-            vcpus = vcpus_of(&vms[i], &count);
-            for (unsigned n = 0; n < count; n++)
-                add(&sums, &vcpus[n]);
+            for (unsigned n = 0; n < vcpus_of(&vms[i]); n++)
+                add(&sums, cald_vm_vcpu(vms[i].cald, n));
             stats_line(vms[i].config->name, width, &sums);
         }
         show_since_boot(time);
         return;
     }
 
-    vcpus = vcpus_of(vm, &count);
-    if (!vcpus) {
+    unsigned count = vcpus_of(vm);
+    if (!count) {
         monitor_print("%s is %s: there is nothing to count.", vm->config->name,
                       vm_state_name(atomic_load(&vm->state)));
         return;
@@ -250,7 +237,7 @@ void show_stats(struct vm *vm)
     for (unsigned i = 0; i < count; i++) {
         struct sums one = {0};
         char name[12];
-        add(&one, &vcpus[i]);
+        add(&one, cald_vm_vcpu(vm->cald, i));
         join(&all, &one);
         snprintf(name, sizeof(name), "%u", i);
         stats_line(name, 5, &one);
@@ -259,7 +246,7 @@ void show_stats(struct vm *vm)
         stats_line("all", 5, &all);
     stats_reasons(&all);
     if (vm->config->irqchip == IRQCHIP_IMSIC)
-        stats_files(vcpus, count);
+        stats_files(&all, count);
 }
 
 static void map_line(uint64_t base, uint64_t size, const char *what, uint64_t host, bool has_host)
@@ -300,8 +287,7 @@ static uint64_t map_size(const struct vm *vm, enum map_device device)
 
 void show_map(struct vm *vm)
 {
-    unsigned count;
-    bool alive = vcpus_of(vm, &count) != NULL;
+    bool alive = vcpus_of(vm) != 0;
 
     monitor_print("%-12s  %-12s  %10s  %s", "FIRST", "LAST", "SIZE", "WHAT");
     map_ram(vm, alive, 0, GUEST_PLIC_BASE);

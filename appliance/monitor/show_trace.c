@@ -20,24 +20,20 @@ struct reader {
 static void describe(const struct cald_trace_entry *e, char *out, size_t size)
 {
     unsigned long what = e->what;
-    switch (e->reason) {
-    case EXIT_SBI:
+    switch (cald_trace_what(e->reason)) {
+    case CALD_TRACE_CALL:
         snprintf(out, size, "extension 0x%lx function %u", what, e->more);
         break;
-    case EXIT_MMIO:
+    case CALD_TRACE_ACCESS:
         snprintf(out, size, "%s, %u bytes, at 0x%lx", e->store ? "store" : "load", e->more, what);
         break;
-    case EXIT_FETCH_FAULT:
-    case EXIT_UNDECODED:
-    case EXIT_BREAKPOINT:
+    case CALD_TRACE_ADDRESS:
         snprintf(out, size, "at 0x%lx", what);
         break;
-    case EXIT_CSR:
-    case EXIT_WFI:
-    case EXIT_ILLEGAL:
+    case CALD_TRACE_INSTRUCTION:
         snprintf(out, size, "instruction %08lx", what);
         break;
-    default:
+    case CALD_TRACE_CAUSE:
         snprintf(out, size, "scause 0x%lx", what);
     }
 }
@@ -61,7 +57,7 @@ static int oldest(const struct vm *vm, const struct reader *readers, uint32_t vc
         struct cald_trace_entry next;
         if (readers[n].next == readers[n].end)
             continue;
-        cald_vcpu_trace(&vm->cald->vcpus[n], readers[n].next, &next);
+        cald_vcpu_trace(cald_vm_vcpu(vm->cald, n), readers[n].next, &next);
         if (best < 0 || next.time < entry->time) {
             best = (int)n;
             *entry = next;
@@ -74,11 +70,11 @@ static void show(const struct vm *vm)
 {
     struct reader readers[VM_MAX_VCPUS] = {0};
     struct cald_trace_entry entry = {0};
-    uint32_t vcpus = vm->cald->vcpu_count;
+    uint32_t vcpus = vm_vcpu_count(vm);
     uint64_t total = 0;
     int vcpu;
     for (uint32_t n = 0; n < vcpus; n++) {
-        readers[n].end = cald_vcpu_traced(&vm->cald->vcpus[n]);
+        readers[n].end = cald_vcpu_traced(cald_vm_vcpu(vm->cald, n));
         readers[n].next = readers[n].end > READABLE ? readers[n].end - READABLE : 0;
         total += readers[n].end - readers[n].next;
     }

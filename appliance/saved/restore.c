@@ -133,7 +133,7 @@ static enum saved_result check_identity(struct vm *vm, const struct source *sour
     for (uint32_t n = 0; n < source->header.items; n++) {
         struct saved_item item = item_of(source, n);
         uint64_t now;
-        if (item.vcpu != SAVED_OF_VM && item.vcpu >= cald->vcpu_count)
+        if (item.vcpu != SAVED_OF_VM && item.vcpu >= vm_vcpu_count(vm))
             return refuse(vm, SAVED_REFUSED, "it has more vCPUs than this VM");
         int error = is_identity(&item) ? cald_vm_set(cald, item.item, item.value) : CALD_OK;
         if (error)
@@ -208,7 +208,7 @@ static enum saved_result write_items(struct vm *vm, const struct source *source)
         struct saved_item item = item_of(source, n);
         int error = item.vcpu == SAVED_OF_VM
                         ? cald_vm_set(cald, item.item, item.value)
-                        : cald_vcpu_set(&cald->vcpus[item.vcpu], item.item, item.value);
+                        : cald_vcpu_set(cald_vm_vcpu(cald, item.vcpu), item.item, item.value);
         if (error && !passed_over(&item, error))
             return wrong_item(vm, SAVED_BROKEN, &item, error);
     }

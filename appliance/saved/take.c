@@ -79,11 +79,12 @@ static void write_page(void *to, uint64_t gpa, const uint8_t *at)
     writer->pages += SAVED_PAGE;
 }
 
-static uint32_t count_items(struct cald_vm *cald)
+static uint32_t count_items(const struct vm *vm)
 {
+    struct cald_vm *cald = vm->cald;
     uint32_t count = cald_vm_items(cald, NULL, 0);
-    for (unsigned n = 0; n < cald->vcpu_count; n++)
-        count += cald_vcpu_items(&cald->vcpus[n], NULL, 0);
+    for (unsigned n = 0; n < vm_vcpu_count(vm); n++)
+        count += cald_vcpu_items(cald_vm_vcpu(cald, n), NULL, 0);
     return count;
 }
 
@@ -92,17 +93,18 @@ static struct saved_item *write_items(struct vm *vm, uint32_t vcpu, struct saved
 {
     struct cald_vm *cald = vm->cald;
     uint32_t *list = (uint32_t *)out;
-    uint32_t count = vcpu == SAVED_OF_VM ? cald_vm_items(cald, list, UINT32_MAX)
-                                         : cald_vcpu_items(&cald->vcpus[vcpu], list, UINT32_MAX);
+    uint32_t count = vcpu == SAVED_OF_VM
+                         ? cald_vm_items(cald, list, UINT32_MAX)
+                         : cald_vcpu_items(cald_vm_vcpu(cald, vcpu), list, UINT32_MAX);
     for (uint32_t n = count; n-- > 0;) {
         uint32_t item = list[n];
         struct saved_item it = {vcpu, item, 0};
         if (vcpu == SAVED_OF_VM)
             cald_vm_get(cald, item, &it.value);
         else
-            cald_vcpu_get(&cald->vcpus[vcpu], item, &it.value);
+            cald_vcpu_get(cald_vm_vcpu(cald, vcpu), item, &it.value);
         if (item == CALD_VM + CALD_VM_TIME && vcpu == SAVED_OF_VM && vm->stopped_at)
-            it.value = vm->stopped_at + cald->eng.time_delta;
+            it.value = cald_vm_time(cald, vm->stopped_at);
         out[n] = it;
     }
     return out + count;
@@ -156,9 +158,9 @@ static enum saved_result take(struct vm *vm)
     struct saved *saved = &vm->saved;
     struct saved_header header = {.version = SAVED_VERSION,
                                   .header_bytes = sizeof(header),
-                                  .vcpus = vm->cald->vcpu_count,
+                                  .vcpus = vm_vcpu_count(vm),
                                   .ranges = vm->config->memory_ranges,
-                                  .items = count_items(vm->cald)};
+                                  .items = count_items(vm)};
     struct saved_parts parts;
     memcpy(header.magic, SAVED_MAGIC, sizeof(header.magic));
     memcpy(header.name, vm->config->name, sizeof(header.name));

@@ -5,6 +5,7 @@
 #include "host/bare/hart.h"
 #include "host/bare/layout.h"
 #include "host/bare/paging.h"
+#include "host/bare/sched.h"
 #include "host/host.h"
 #include "riscv/asm.h"
 
@@ -61,7 +62,7 @@ bool builder_run(struct vm *vm, void (*work)(struct vm *vm))
         builder->work = work;
         builder->busy = true;
     }
-    builder->hart = &harts[atomic_load(&vm->cald->vcpus[0].hart)];
+    builder->hart = &harts[atomic_load(&sched_entity(cald_vm_vcpu(vm->cald, 0))->home)];
     builder_switch(&builder->harts_sp, builder->sp);
     return !builder->busy;
 }

@@ -229,7 +229,7 @@ static void send_front(uint16_t key)
     unsigned to = out_front();
 
     if (to == OUT_MONITOR) {
-        if (key != NS16550A_BREAK)
+        if (key != CALD_UART_BREAK)
             monitor_key((uint8_t)key);
         return;
     }
@@ -348,7 +348,7 @@ void console_key(uint16_t key)
     if (!begun)
         return;
     atomic_store(&key_hart, hart_this());
-    if (key == NS16550A_BREAK) {
+    if (key == CALD_UART_BREAK) {
         send_front(key); /* no choice, even after Ctrl-A */
     } else if (choosing) {
         choose((uint8_t)key);
@@ -370,7 +370,7 @@ static uint64_t read_keys(void)
     for (unsigned i = 0; i < KEYS_PER_POLL && byte >= 0 && !holds(); i++) {
         byte = port->driver->get(port);
         if (byte >= 0)
-            console_key(byte == UART_BREAK ? NS16550A_BREAK : (uint8_t)byte);
+            console_key(byte == UART_BREAK ? CALD_UART_BREAK : (uint8_t)byte);
     }
     if (byte < 0)
         tell_lost();

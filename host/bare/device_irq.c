@@ -19,6 +19,7 @@
 #include "host/bare/irqchip.h"
 #include "host/bare/paging.h"
 #include "host/bare/pci.h"
+#include "host/bare/sched.h"
 #include "host/host.h"
 
 static struct lock lock; /* enable registers hold 32 sources each, identities are given out */
@@ -125,7 +126,7 @@ void host_irq_complete(struct cald_vm *vm, unsigned source)
 void host_irq_attach(struct cald_vm *vm, unsigned source, unsigned type)
 {
     /* To the hart where the VM's first vCPU is: most kernels take device interrupts there. */
-    const struct hart *hart = &harts[atomic_load(&vm->vcpus[0].hart)];
+    const struct hart *hart = &harts[atomic_load(&sched_entity(cald_vm_vcpu(vm, 0))->home)];
     struct forward *forward = forward_of(source);
     if (!forward || hart->irq_context < 0)
         return;

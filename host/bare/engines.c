@@ -81,8 +81,8 @@ bool machine_find_engines(void)
     if (error)
         host_error("the harts can't run guests (error %d)", error);
     const struct imsic_layout *imsic = &board_tree.imsic;
-    bool fits = imsic->guest_ids % 64 == 63 && imsic->guest_ids < IMSIC_MAX_IDS;
-    board.imsic_ids = fits ? imsic->guest_ids : IMSIC_MAX_IDS;
+    bool fits = imsic->guest_ids % 64 == 63 && imsic->guest_ids < CALD_MAX_IMSIC_IDS;
+    board.imsic_ids = fits ? imsic->guest_ids : CALD_MAX_IMSIC_IDS;
     unsigned levels = told.satp_levels - found(CALD_MACHINE_APART);
     board.satp_levels_shadow = levels < 4 ? 3 : 4;
     board.satp_levels = found(CALD_MACHINE_H) ? told.vs_levels : 3;

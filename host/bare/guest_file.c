@@ -16,6 +16,7 @@
 
 #include "caldarium/devices.h"
 #include "appliance/vm.h"
+#include "lib/vm/vm.h"
 #include "drivers/imsic/file.h"
 #include "drivers/mmio.h"
 #include "host/bare/board.h"

@@ -5,6 +5,7 @@
 #include "caldarium/caldarium.h"
 #include "appliance/monitor/top.h"
 #include "appliance/vm.h"
+#include "lib/vm/vm.h"
 #include "appliance/watchdog.h"
 #include "drivers/mmio.h"
 #include "host/bare/console.h"

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/vcpu/vcpu.h"
+#include "caldarium/caldarium.h"
 #include "host/bare/board.h"
 #include "host/bare/runqueue.h"
 

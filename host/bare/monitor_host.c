@@ -26,8 +26,8 @@ void monitor_host_harts(void)
         char runs[60] = "idle", rest[60] = "";
         lock_take(&rq->lock); /* the current one may end while its name is read */
         if (rq->current)
-            snprintf(runs, sizeof(runs), "vm %s, vCPU %u", rq->current->vcpu->vm->name,
-                     rq->current->vcpu->id);
+            snprintf(runs, sizeof(runs), "vm %s, vCPU %u",
+                     vm_of_vcpu(rq->current->vcpu)->config->name, cald_vcpu_id(rq->current->vcpu));
         if (atomic_load(&rq->owner))
             snprintf(rest, sizeof(rest), "; kept for %s", atomic_load(&rq->owner)->config->name);
         else if (rq->entities)
@@ -43,14 +43,28 @@ void monitor_host_memory(void)
 {
     monitor_print("for VMs    %lu KiB", host_pages_total() >> 10);
     monitor_print("free       %lu KiB", host_pages_available() >> 10);
-    monitor_print("a vCPU     %lu bytes, and %lu for its vector registers",
-                  sizeof(struct cald_vcpu), 32 * machine_vlenb);
+    monitor_print("a vCPU     %lu bytes, and %lu for its vector registers", cald_vcpu_bytes(),
+                  32 * machine_vlenb);
     monitor_print("image      %lu KiB at %#lx", image_size() >> 10, image_pa());
 }
 
 void monitor_host_poweroff(void)
 {
     machine_poweroff();
+}
+
+unsigned monitor_host_home(const struct cald_vcpu *vcpu)
+{
+    return atomic_load(&sched_entity(vcpu)->home);
+}
+
+/* With the time that one has slept by now. */
+uint64_t monitor_host_idle(const struct cald_vcpu *vcpu)
+{
+    const struct sched_entity *entity = sched_entity(vcpu);
+    uint64_t since = __atomic_load_n(&entity->asleep_since, __ATOMIC_RELAXED), now = host_time();
+    uint64_t idle = __atomic_load_n(&entity->idle, __ATOMIC_RELAXED);
+    return idle + (since && since < now ? now - since : 0);
 }
 
 uint64_t monitor_host_hart_idle(unsigned index)
@@ -70,7 +84,7 @@ void monitor_host_tick(bool on)
 
 bool monitor_host_share(const struct vm *vm, struct monitor_share *share)
 {
-    const struct sched_entity *entity = sched_entity(&vm->cald->vcpus[0]);
+    const struct sched_entity *entity = sched_entity(cald_vm_vcpu(vm->cald, 0));
     uint64_t hz = host_timebase();
     if (vm->config->schedule == SCHEDULE_PINNED)
         return false;

@@ -41,9 +41,9 @@ static struct {
 /* What the IOMMU has left for a vCPU, into its own file in memory. True: there was something. */
 static bool move(struct cald_vcpu *vcpu)
 {
-    struct mrif *from = &vm_msi[vm_of_vcpu(vcpu)->index].files[vcpu->id];
+    struct mrif *from = &vm_msi[vm_of_vcpu(vcpu)->index].files[cald_vcpu_id(vcpu)];
     bool some = false;
-    for (unsigned w = 0; w < IMSIC_WORDS; w++) {
+    for (unsigned w = 0; w < (CALD_MAX_IMSIC_IDS + 1) / 64; w++) {
         uint64_t bits =
             atomic_load(&from->pair[w].pending) ? atomic_exchange(&from->pair[w].pending, 0) : 0;
         for (; bits; bits &= bits - 1)
@@ -57,9 +57,9 @@ static void on_notice(void *owner)
     (void)owner;
     lock_take(&lock);
     for (unsigned n = 0; n < vm_count; n++) {
-        for (unsigned v = 0; vm_msi[n].table && v < vms[n].cald->vcpu_count; v++) {
-            if (move(&vms[n].cald->vcpus[v]))
-                cald_vcpu_messages(&vms[n].cald->vcpus[v]);
+        for (unsigned v = 0; vm_msi[n].table && v < vm_vcpu_count(&vms[n]); v++) {
+            if (move(cald_vm_vcpu(vms[n].cald, v)))
+                cald_vcpu_messages(cald_vm_vcpu(vms[n].cald, v));
         }
     }
     lock_release(&lock);
@@ -76,12 +76,12 @@ uint64_t msi_table(struct vm *vm)
 {
     if (vm_msi[vm->index].table)
         return host_pa(vm_msi[vm->index].table);
-    uint64_t bytes = TABLE_BYTES + (uint64_t)vm->cald->vcpu_count * sizeof(struct mrif);
+    uint64_t bytes = TABLE_BYTES + (uint64_t)vm_vcpu_count(vm) * sizeof(struct mrif);
     uint64_t *table = notices ? host_pages_alloc(bytes, HOST_PAGE_SIZE) : NULL;
     if (!table)
         return 0;
     struct mrif *files = (struct mrif *)((uint8_t *)table + TABLE_BYTES);
-    for (unsigned v = 0; v < vm->cald->vcpu_count; v++) {
+    for (unsigned v = 0; v < vm_vcpu_count(vm); v++) {
         for (unsigned w = 0; w < IOMMU_MRIF_PAIRS; w++)
             atomic_store(&files[v].pair[w].enable, UINT64_MAX); /* a notice for each */
         table[IOMMU_MSI_ENTRY_WORDS * v] = iommu_msi_memory(host_pa(&files[v]));
@@ -115,9 +115,10 @@ void host_msi_retarget(struct cald_vcpu *vcpu, uint64_t file_pa)
         return;
     }
     uint64_t entry =
-        file_pa ? iommu_msi_file(file_pa)
-                : iommu_msi_memory(host_pa(&vm_msi[vm_of_vcpu(vcpu)->index].files[vcpu->id]));
-    *(volatile uint64_t *)&table[IOMMU_MSI_ENTRY_WORDS * vcpu->id] = entry;
+        file_pa
+            ? iommu_msi_file(file_pa)
+            : iommu_msi_memory(host_pa(&vm_msi[vm_of_vcpu(vcpu)->index].files[cald_vcpu_id(vcpu)]));
+    *(volatile uint64_t *)&table[IOMMU_MSI_ENTRY_WORDS * cald_vcpu_id(vcpu)] = entry;
     mmio_fence();
     iommu_flush(vm_of_vcpu(vcpu));
     move(vcpu);

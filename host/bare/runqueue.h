@@ -49,6 +49,8 @@ struct sched_entity {
     uint64_t ready_since, woken, arrived; /* arrived: at this home */
     uint64_t steal;                       /* ticks that it was ready and did not run */
     uint64_t switches;                    /* how often it got the hart */
+    uint64_t idle;                        /* ticks that it had given its hart away to wait */
+    uint64_t asleep_since;                /* host time when it did so last; 0: it is awake */
     struct sched_entity *next, *prev;     /* in its level's row */
     struct heap_node node; /* READY with a reservation: by deadline; else in `timers` */
     bool in_timers;

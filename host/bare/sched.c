@@ -152,9 +152,9 @@ static void step_up(struct hart *hart, uint64_t now)
     entity->state = ENTITY_RUNNING;
     entity->charged = now;
     entity->switches++;
-    if (vcpu->asleep_since && entity->woken > vcpu->asleep_since)
-        vcpu->ticks_idle += entity->woken - vcpu->asleep_since;
-    vcpu->asleep_since = 0;
+    if (entity->asleep_since && entity->woken > entity->asleep_since)
+        entity->idle += entity->woken - entity->asleep_since;
+    entity->asleep_since = 0;
     if (now > entity->ready_since) {
         entity->steal += now - entity->ready_since;
         cald_vcpu_steal(vcpu, entity->steal);
@@ -310,7 +310,7 @@ static void evict(struct hart *hart)
         if (&vms[n] == owner)
             continue;
         for (unsigned id = 0; id < vm_vcpu_count(&vms[n]); id++) {
-            struct sched_entity *entity = sched_entity(&vms[n].cald->vcpus[id]);
+            struct sched_entity *entity = sched_entity(cald_vm_vcpu(vms[n].cald, id));
             if (atomic_load(&entity->home) != hart->index)
                 continue;
             struct hart *to = refuge(entity);
@@ -391,7 +391,7 @@ static void sleep(struct cald_vcpu *vcpu, uint64_t until, bool off_hart,
         return;
     }
     entity->urgent = false;
-    vcpu->asleep_since = now;
+    entity->asleep_since = now;
     rq->current = NULL;
     if (off_hart)
         hart->loaded = NULL; /* its VM may end, and start on other harts */

@@ -18,7 +18,7 @@
 /* The vCPU's entity, made with the vCPU. */
 static inline struct sched_entity *sched_entity(const struct cald_vcpu *vcpu)
 {
-    return vcpu->host;
+    return cald_vcpu_owner(vcpu);
 }
 
 /* Finds a home for each vCPU of a VM that is on no hart, all of them asleep. False after one line

@@ -47,13 +47,14 @@ static bool others_can_go(const struct vm *vm, uint64_t taken)
     for (unsigned n = 0; n < vm_count; n++) {
         const struct vm *other = &vms[n];
         if (other == vm || other->config->schedule != SCHEDULE_SHARED || !other->cald ||
-            sched_entity(&other->cald->vcpus[0])->state == ENTITY_OFF)
+            sched_entity(cald_vm_vcpu(other->cald, 0))->state == ENTITY_OFF)
             continue;
-        uint64_t left = without_owned(sched_entity(&other->cald->vcpus[0])->allowed) & ~taken;
+        uint64_t left = without_owned(sched_entity(cald_vm_vcpu(other->cald, 0))->allowed) & ~taken;
         if (!left || other->config->budget_us) {
             bool there = false;
-            for (unsigned id = 0; id < other->cald->vcpu_count; id++)
-                there |= taken >> atomic_load(&sched_entity(&other->cald->vcpus[id])->home) & 1;
+            for (unsigned id = 0; id < vm_vcpu_count(other); id++)
+                there |=
+                    taken >> atomic_load(&sched_entity(cald_vm_vcpu(other->cald, id))->home) & 1;
             if (!left || there) {
                 vm_error(vm->config->name,
                          "property harts: VM %s is on them and can't go elsewhere",
@@ -72,7 +73,7 @@ static void place_entity(struct cald_vcpu *vcpu, struct hart *hart, uint64_t all
     entity->allowed = allowed;
     entity->urgent = entity->in_timers = false;
     entity->budget = entity->budget_left = entity->deadline = 0;
-    entity->steal = entity->switches = 0;
+    entity->steal = entity->switches = entity->idle = entity->asleep_since = 0;
     entity->credit = 0;
     entity->in_turn = false;
     entity->arrived = host_time();
@@ -81,7 +82,6 @@ static void place_entity(struct cald_vcpu *vcpu, struct hart *hart, uint64_t all
     entity->period = host_timebase() * config->period_us / 1000000;
     entity->reserved_ppm =
         config->budget_us ? config->budget_us * 1000000UL / config->period_us : 0;
-    atomic_store(&vcpu->hart, hart->index);
     lock_take(&hart->rq.lock);
     atomic_store(&entity->home, hart->index);
     entity->state = ENTITY_BLOCKED;
@@ -113,7 +113,7 @@ static bool place_pinned(struct vm *vm)
         atomic_store(&chosen[n]->rq.owner, vm);
         atomic_store(&chosen[n]->evict, 1);
         sched_nudge(chosen[n]);
-        place_entity(&vm->cald->vcpus[n], chosen[n], 1ULL << chosen[n]->index);
+        place_entity(cald_vm_vcpu(vm->cald, n), chosen[n], 1ULL << chosen[n]->index);
     }
     return true;
 }
@@ -162,7 +162,7 @@ static bool place_shared(struct vm *vm, uint64_t allowed)
         left &= ~(1ULL << chosen[n]->index);
     }
     for (unsigned n = 0; n < config->vcpus; n++)
-        place_entity(&vm->cald->vcpus[n], chosen[n], allowed);
+        place_entity(cald_vm_vcpu(vm->cald, n), chosen[n], allowed);
     return true;
 }
 
@@ -176,8 +176,8 @@ bool sched_place(struct vm *vm)
 
 void sched_remove(struct vm *vm)
 {
-    for (unsigned n = 0; n < vm->cald->vcpu_count; n++) {
-        struct sched_entity *entity = sched_entity(&vm->cald->vcpus[n]);
+    for (unsigned n = 0; n < vm_vcpu_count(vm); n++) {
+        struct sched_entity *entity = sched_entity(cald_vm_vcpu(vm->cald, n));
         struct hart *hart = sched_lock_home(entity);
         struct runqueue *rq = &hart->rq;
         if (entity->state == ENTITY_READY)
@@ -216,8 +216,8 @@ static bool share_fits(const struct vm *vm, uint64_t ppm)
 {
     for (unsigned n = 0; n < hart_count; n++) {
         uint64_t reserved = harts[n].rq.reserved_ppm;
-        for (unsigned id = 0; id < vm->cald->vcpu_count; id++) {
-            const struct sched_entity *entity = sched_entity(&vm->cald->vcpus[id]);
+        for (unsigned id = 0; id < vm_vcpu_count(vm); id++) {
+            const struct sched_entity *entity = sched_entity(cald_vm_vcpu(vm->cald, id));
             if (entity->state != ENTITY_OFF && atomic_load(&entity->home) == n)
                 reserved += ppm - entity->reserved_ppm;
         }
@@ -260,8 +260,8 @@ bool sched_change(struct vm *vm, const struct sched_share *share)
         ppm = (uint64_t)((unsigned __int128)share->budget * 1000000 / share->period);
     lock_all();
     bool fits = share_fits(vm, ppm);
-    for (unsigned n = 0; fits && n < vm->cald->vcpu_count; n++) {
-        struct sched_entity *entity = sched_entity(&vm->cald->vcpus[n]);
+    for (unsigned n = 0; fits && n < vm_vcpu_count(vm); n++) {
+        struct sched_entity *entity = sched_entity(cald_vm_vcpu(vm->cald, n));
         if (entity->state != ENTITY_OFF)
             change_share(entity, share, ppm);
     }

@@ -119,10 +119,10 @@ static int start(struct vm *vm, enum vm_request request)
         atomic_store(&vm->hurried, false);
         vm->ended_by_fault = false;
         atomic_store(&vm->out, UINT64_MAX);
-        atomic_store(&vm->vcpus_out, vm->cald->vcpu_count);
+        atomic_store(&vm->vcpus_out, vm_vcpu_count(vm));
         atomic_store(&vm->request, request);
         atomic_store(&vm->state, VM_RUNNING);
-        host_wake(&vm->cald->vcpus[0]);
+        host_wake(cald_vm_vcpu(vm->cald, 0));
     }
     lock_release(&placement);
     return placed ? 0 : -1;
@@ -191,8 +191,8 @@ static void admit(struct vm *vm)
     watchdog_arm(vm);
     atomic_store(&vm->vcpus_out, 0);
     atomic_store(&vm->out, 0);
-    for (unsigned n = 0; n < vm->cald->vcpu_count; n++) {
-        host_wake(&vm->cald->vcpus[n]);
+    for (unsigned n = 0; n < vm_vcpu_count(vm); n++) {
+        host_wake(cald_vm_vcpu(vm->cald, n));
     }
 }
 
@@ -327,23 +327,23 @@ static void carry_out(struct vm *vm)
 
 static bool is_out(const struct cald_vcpu *vcpu)
 {
-    return atomic_load(&vm_of_vcpu(vcpu)->out) >> vcpu->id & 1;
+    return atomic_load(&vm_of_vcpu(vcpu)->out) >> cald_vcpu_id(vcpu) & 1;
 }
 
 /* Whether a vCPU that is out has nothing to do: what ends that is written before host_wake(). */
 static bool stays_out(const struct cald_vcpu *vcpu)
 {
     const struct vm *vm = vm_of_vcpu(vcpu);
-    if (!is_out(vcpu) || atomic_load(&vm->reports) >> vcpu->id & 1)
+    if (!is_out(vcpu) || atomic_load(&vm->reports) >> cald_vcpu_id(vcpu) & 1)
         return false;
-    return vcpu->id || atomic_load(&vm->request) == VM_REQUEST_NONE ||
-           atomic_load(&vm->vcpus_out) != vm->cald->vcpu_count;
+    return cald_vcpu_id(vcpu) || atomic_load(&vm->request) == VM_REQUEST_NONE ||
+           atomic_load(&vm->vcpus_out) != vm_vcpu_count(vm);
 }
 
 void vms_report(struct cald_vcpu *vcpu)
 {
     struct vm *vm = vm_of_vcpu(vcpu);
-    uint64_t bit = 1ULL << vcpu->id;
+    uint64_t bit = 1ULL << cald_vcpu_id(vcpu);
     if (!(atomic_load_explicit(&vm->reports, memory_order_relaxed) & bit))
         return;
     atomic_fetch_and(&vm->reports, ~bit); /* whoever asks from now on gets another one */
@@ -359,20 +359,20 @@ bool vms_leave(struct cald_vcpu *vcpu)
 {
     struct vm *vm = vm_of_vcpu(vcpu);
     enum vm_request request = atomic_load(&vm->request);
-    bool out = is_out(vcpu), leader = !vcpu->id;
+    bool out = is_out(vcpu), leader = !cald_vcpu_id(vcpu);
     if (!out && request == VM_REQUEST_NONE)
         return false;
     if (!out) {
         cald_vcpu_put(vcpu);
-        atomic_fetch_or(&vm->out, 1ULL << vcpu->id);
+        atomic_fetch_or(&vm->out, 1ULL << cald_vcpu_id(vcpu));
         if (leader)
             atomic_fetch_add(&vm->vcpus_out, 1);
     }
     if (!leader) {
         sched_stay(vcpu, out ? stays_out : NULL);
-        if (!out && atomic_fetch_add(&vm->vcpus_out, 1) + 1 == vm->cald->vcpu_count)
-            host_wake(&vm->cald->vcpus[0]);
-    } else if (request != VM_REQUEST_NONE && atomic_load(&vm->vcpus_out) == vm->cald->vcpu_count) {
+        if (!out && atomic_fetch_add(&vm->vcpus_out, 1) + 1 == vm_vcpu_count(vm))
+            host_wake(cald_vm_vcpu(vm->cald, 0));
+    } else if (request != VM_REQUEST_NONE && atomic_load(&vm->vcpus_out) == vm_vcpu_count(vm)) {
         carry_out(vm); /* there may be more to do: the next turn looks again */
     } else {
         sched_stay(vcpu, stays_out);

@@ -197,7 +197,9 @@ enum cald_irqchip {
 #define CALD_APLIC_SIZE 0x8000UL
 #define CALD_IMSIC_PAGE 0x1000UL /* vCPU n's interrupt file: the n-th page */
 #define CALD_UART_SIZE 0x100UL
-#define CALD_MAX_SOURCES 1023 /* what a PLIC or an APLIC can number */
+#define CALD_UART_BREAK 0x100U /* received instead of a byte: a break on the line */
+#define CALD_MAX_SOURCES 1023  /* what a PLIC or an APLIC can number */
+#define CALD_MAX_IMSIC_IDS 255 /* identities of an interrupt file, at most */
 
 #define CALD_SBI_IDS 8 /* extensions of a host's own, at most */
 
@@ -258,11 +260,17 @@ int cald_vm_start(struct cald_vm *vm, uint64_t pc, uint64_t opaque);
 
 void *cald_vm_owner(const struct cald_vm *vm);
 
+/* How many vCPUs it has. */
+uint32_t cald_vm_vcpus(const struct cald_vm *vm);
+
 /* vCPU `id`, for as long as the VM exists; NULL: there is none of that number. Back: its VM, and
  * its number. */
 struct cald_vcpu *cald_vm_vcpu(struct cald_vm *vm, uint32_t id);
 struct cald_vm *cald_vcpu_vm(const struct cald_vcpu *vcpu);
 uint32_t cald_vcpu_id(const struct cald_vcpu *vcpu);
+
+/* Where its guest goes on. On its hart between two runs, or on any while it is loaded on none. */
+uint64_t cald_vcpu_pc(const struct cald_vcpu *vcpu);
 
 /* A pointer of the host's own for each vCPU. */
 void cald_vcpu_set_owner(struct cald_vcpu *vcpu, void *owner);
@@ -282,6 +290,9 @@ int cald_vm_msi(struct cald_vm *vm, uint64_t gpa, uint32_t data);
  * engine, less isa_hidden. Returns the text's length, `bytes` or more if it did not fit. */
 uint32_t cald_vm_isa(const struct cald_vm *vm, char *text, uint32_t bytes);
 
+/* Bytes of the host's memory that a vCPU takes, beside its vector registers. */
+uint64_t cald_vcpu_bytes(void);
+
 /* Bytes of the host's memory that the VM's page tables take. */
 uint64_t cald_vm_table_bytes(const struct cald_vm *vm);
 
@@ -289,7 +300,7 @@ uint64_t cald_vm_table_bytes(const struct cald_vm *vm);
 void cald_vm_irq_pulse(struct cald_vm *vm, uint32_t source);
 
 /*
- * A key for the VM's serial port: a byte, or 0x100 for a break. False: it has no room, and
+ * A key for the VM's serial port: a byte, or CALD_UART_BREAK. False: it has no room, and
  * host_console_taken() tells when there is some. Any thread, but not from within the port's own
  * calls.
  */
@@ -303,6 +314,9 @@ void cald_vm_uart_ready(struct cald_vm *vm);
  * many ticks of the host's. Every vCPU is put. */
 bool cald_vm_time_can_stand(const struct cald_vm *vm);
 void cald_vm_time_stood(struct cald_vm *vm, uint64_t ticks);
+
+/* What the guest's `time` is when the host's clock shows `host`. */
+uint64_t cald_vm_time(const struct cald_vm *vm, uint64_t host);
 
 /*
  * A device's registers. Called on the hart of the vCPU that makes the access, with the `device`
@@ -437,21 +451,35 @@ struct cald_stats {
     /* Ticks: in its guest, with the exits that an engine answers itself; in the others; and
      * what cald_vcpu_steal() said last. */
     uint64_t guest, host, steal;
+    /* Interrupt files of harts (caldarium/devices.h): how often it got one, messages that came into
+     * one as it was leaving and were moved on, and whether it has one now. */
+    uint64_t files, moved;
+    bool has_file;
     uint64_t exits[CALD_EXITS]; /* by number: cald_exit_name() */
 };
 
 /* Any thread; while the vCPU runs, each number is one of these moments, not all of the same. */
 void cald_vcpu_stats(const struct cald_vcpu *vcpu, struct cald_stats *stats);
 
+/* What `what` and `more` of an exit of that number are in a trace. */
+enum cald_trace_what {
+    CALD_TRACE_CAUSE,       /* scause */
+    CALD_TRACE_CALL,        /* an SBI call's extension, and its function */
+    CALD_TRACE_ACCESS,      /* a guest-physical address, and the access's bytes */
+    CALD_TRACE_ADDRESS,     /* an address */
+    CALD_TRACE_INSTRUCTION, /* an instruction */
+};
+enum cald_trace_what cald_trace_what(uint32_t reason);
+
 /* What an exit of that number is called; "?": there is none. */
 const char *cald_exit_name(uint32_t reason);
 
 /* An exit as a trace notes it. */
 struct cald_trace_entry {
-    uint64_t time;  /* host time when the guest was left */
-    uint64_t pc;    /* the guest's, then */
-    uint64_t what;  /* SBI: extension; MMIO, faults: address; else the instruction, or scause */
-    uint32_t more;  /* SBI: function; MMIO: width in bytes */
+    uint64_t time; /* host time when the guest was left */
+    uint64_t pc;   /* the guest's, then */
+    uint64_t what; /* cald_trace_what() */
+    uint32_t more;
     uint16_t cost;  /* host ticks in the handler, at most 65535 */
     uint8_t reason; /* cald_exit_name() */
     bool store;

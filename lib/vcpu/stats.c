@@ -51,7 +51,29 @@ void cald_vcpu_stats(const struct cald_vcpu *vcpu, struct cald_stats *stats)
         .guest = counter(&vcpu->ticks_guest) + (entered && entered < now ? now - entered : 0),
         .host = counter(&vcpu->ticks_host),
         .steal = counter(&vcpu->steal_ticks),
+        .files = counter(&vcpu->imsic.files_had),
+        .moved = atomic_load(&vcpu->imsic.moved),
+        .has_file = vcpu->imsic.file != 0,
     };
     for (unsigned n = 0; n < EXIT_REASONS; n++)
         stats->exits[n] = counter(&vcpu->eng.exits[n]);
+}
+
+enum cald_trace_what cald_trace_what(uint32_t reason)
+{
+    switch (reason) {
+    case EXIT_SBI:
+        return CALD_TRACE_CALL;
+    case EXIT_MMIO:
+        return CALD_TRACE_ACCESS;
+    case EXIT_FETCH_FAULT:
+    case EXIT_UNDECODED:
+    case EXIT_BREAKPOINT:
+        return CALD_TRACE_ADDRESS;
+    case EXIT_CSR:
+    case EXIT_WFI:
+    case EXIT_ILLEGAL:
+        return CALD_TRACE_INSTRUCTION;
+    }
+    return CALD_TRACE_CAUSE;
 }

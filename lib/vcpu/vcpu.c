@@ -23,7 +23,7 @@ void vcpu_init(struct cald_vcpu *vcpu, struct cald_vm *vm, unsigned id)
         vcpu->eng.attention = &nobody_waits;
     memset(vcpu->eng.exits, 0, sizeof(vcpu->eng.exits));
     memset(vcpu->fw_count, 0, sizeof(vcpu->fw_count));
-    vcpu->ticks_guest = vcpu->ticks_host = vcpu->ticks_idle = vcpu->asleep_since = 0;
+    vcpu->ticks_guest = vcpu->ticks_host = 0;
     pending_drop(&vcpu->pending);
     atomic_store(&vcpu->mode, VCPU_AWAY);
     atomic_store(&vcpu->mailbox, 0);

@@ -118,9 +118,8 @@ struct cald_vcpu {
 
     /* Ticks of the host's clock, for `stats`: in the guest (with its hot exits) and in slow exits.
      */
-    uint64_t ticks_guest, ticks_host, ticks_idle;
-    uint64_t asleep_since; /* host time when it gave its hart away to wait; 0: it is awake */
-    uint64_t entered;      /* host time when it went into the guest; 0: it is not in there */
+    uint64_t ticks_guest, ticks_host;
+    uint64_t entered; /* host time when it went into the guest; 0: it is not in there */
 
     bool leaves; /* its host may do something else after each run: nobody waits for it then */
 

@@ -291,9 +291,24 @@ uint32_t cald_vm_isa(const struct cald_vm *vm, char *text, uint32_t bytes)
     return (uint32_t)isa_format_string(&isa, text, bytes);
 }
 
+uint64_t cald_vcpu_bytes(void)
+{
+    return sizeof(struct cald_vcpu);
+}
+
+uint64_t cald_vcpu_pc(const struct cald_vcpu *vcpu)
+{
+    return vcpu->eng.pc;
+}
+
 void *cald_vm_owner(const struct cald_vm *vm)
 {
     return vm->owner;
+}
+
+uint32_t cald_vm_vcpus(const struct cald_vm *vm)
+{
+    return vm->vcpu_count;
 }
 
 struct cald_vcpu *cald_vm_vcpu(struct cald_vm *vm, uint32_t id)

@@ -113,6 +113,11 @@ void cald_vm_time_stood(struct cald_vm *vm, uint64_t ticks)
         vm->eng.ops->time_stood(&vm->vcpus[n].eng, ticks);
 }
 
+uint64_t cald_vm_time(const struct cald_vm *vm, uint64_t host)
+{
+    return host + vm->eng.time_delta;
+}
+
 void vcpu_fault(struct cald_vcpu *vcpu, const char *format, ...)
 {
     va_list args;

@@ -8,6 +8,7 @@
 
 #include "appliance/memory.h"
 #include "appliance/vm.h"
+#include "lib/vm/vm.h"
 #include "lib/machine/machine.h"
 #include "lib/sbi/sbi.h"
 #include "host/host.h"

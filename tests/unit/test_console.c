@@ -14,6 +14,7 @@
 #include "appliance/monitor/monitor.h"
 #include "host/bare/console.h"
 #include "host/bare/console_line.h"
+#include "lib/vm/vm.h"
 #include "host/host.h"
 #include "host/sim/sim.h"
 

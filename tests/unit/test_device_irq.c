@@ -8,6 +8,8 @@
 #include "host/bare/console.h"
 #include "host/bare/device_irq.h"
 #include "host/bare/irqchip.h"
+#include "host/bare/sched.h"
+#include "lib/vm/vm.h"
 #include "host/host.h"
 
 #define SOURCES 512
@@ -94,6 +96,8 @@ bool iommu_owns(uint64_t base)
     return base == UINT64_MAX;
 }
 
+static struct sched_entity entity; /* its home: hart 0 */
+
 static int set_up(void **state)
 {
     (void)state;
@@ -106,6 +110,7 @@ static int set_up(void **state)
     vm.irq_sources = SOURCES;
     vm.vcpus = &vcpu;
     vcpu.vm = &vm;
+    vcpu.host = &entity;
     vm.vcpu_count = 1;
     vm.forwards = true;
     assert_true(vm_irq_define(&vm));

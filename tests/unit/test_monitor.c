@@ -16,6 +16,7 @@
 #include "appliance/monitor/top.h"
 #include "lib/vcpu/trace.h"
 #include "appliance/vm.h"
+#include "lib/vm/vm.h"
 #include "host/host.h"
 #include "host/sim/sim.h"
 
@@ -154,6 +155,16 @@ int monitor_host_start(struct vm *vm)
     return 0;
 }
 
+unsigned monitor_host_home(const struct cald_vcpu *vcpu)
+{
+    return atomic_load(&vcpu->hart);
+}
+
+uint64_t monitor_host_idle(const struct cald_vcpu *vcpu)
+{
+    return vcpu == &web_vcpus[1] ? 123000 : 0;
+}
+
 uint64_t monitor_host_hart_id(unsigned index)
 {
     return index + 10;
@@ -223,7 +234,6 @@ static int setup(void **state)
     web_vcpus[0].eng.exits[EXIT_MMIO] = 30;
     web_vcpus[1].eng.exits[EXIT_SBI] = 10;
     web_vcpus[0].ticks_guest = 25000000;
-    web_vcpus[1].ticks_idle = 123000;
     vms[0].cald->vcpus = web_vcpus;
     vms[0].cald->vcpu_count = 2;
     out_used = 0;

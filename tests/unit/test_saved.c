@@ -5,6 +5,7 @@
 
 #include "appliance/saved/format.h"
 #include "appliance/saved/saved.h"
+#include "lib/vm/vm.h"
 
 static int set_up(void **state)
 {

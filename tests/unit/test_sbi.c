@@ -3,6 +3,7 @@
 #include "tests/unit/guests.h"
 
 #include "appliance/watchdog.h"
+#include "lib/vm/vm.h"
 #include "lib/vcpu/pending.h"
 
 #include "caldarium/caldarium.h"

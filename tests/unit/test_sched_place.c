@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include "host/bare/sched.h"
+#include "lib/vm/vm.h"
 
 #define HARTS 3
 #define VCPUS 2
