@@ -35,6 +35,7 @@ enum alias arena_for_code(bool user);
 
 /* mixed.c: ordinary and privileged instructions in turn. */
 void mixed_reset(void);
+uint64_t mixed_place(void); /* arena_code(), and what lay there is not run again */
 void mixed_step(bool user); /* new code, run at one or two addresses */
 void again_step(void);      /* what was written before, as it was or with an instruction changed */
 void handler_step(bool user); /* traps of one code, handled by another */

@@ -17,7 +17,8 @@ static struct {
     uint16_t *from;
     unsigned items;
 } branch[BRANCHES];
-static uint16_t *loop; /* the beginning of the loop at hand */
+static uint16_t *loop; /* the beginning of the piece's loop */
+static bool looped;    /* its end was written, too */
 
 static bool is_kept(const struct piece *of, unsigned reg)
 {
@@ -225,12 +226,12 @@ static void loop_step(void)
     if (!loop) {
         code_put(i_type(0x13, 0, piece->counter, 0, 2 + below(4)));
         loop = code_here();
-    } else {
+    } else if (!looped) {
         code_put(i_type(0x13, 0, piece->counter, piece->counter, 0xfff));
         uint16_t *from = code_here();
         code_put(b_type(1, piece->counter, 0));
         reach(from, loop);
-        loop = arena_pointer(0); /* no more */
+        looped = true;
     }
 }
 
@@ -327,6 +328,7 @@ void piece_fill(struct piece *of, unsigned items, bool plain)
     piece = of;
     plain_only = plain;
     loop = 0;
+    looped = false;
     uint16_t *limit = arena_pointer(of->offset) + CODE_BYTES / 2 - (plain ? 60 : 20);
     for (; items && code_here() < limit; items--) {
         unsigned die = below(100);

@@ -14,10 +14,11 @@ void mixed_reset(void)
 {
     for (unsigned n = 0; n < REMEMBERED; n++)
         pieces[n].count = 0;
+    next = 0;
 }
 
 /* A place for new code, and what lay there is forgotten. */
-static uint64_t place(void)
+uint64_t mixed_place(void)
 {
     uint64_t offset = arena_code();
     for (unsigned n = 0; n < REMEMBERED; n++) {
@@ -50,7 +51,7 @@ static void run(const char *what, const struct piece *piece)
 void mixed_step(bool user)
 {
     struct piece *piece = &pieces[next++ % REMEMBERED];
-    piece_start(piece, place(), user, 0);
+    piece_start(piece, mixed_place(), user, 0);
     piece_fill(piece, 4 + below(16), false);
     piece_end(piece);
     fence_i();
@@ -138,7 +139,7 @@ static void write_handler(const struct piece *other)
 void handler_step(bool user)
 {
     struct piece *piece = &pieces[next++ % REMEMBERED];
-    uint64_t offset = place() & ~3UL;
+    uint64_t offset = mixed_place() & ~3UL;
     piece_start(piece, offset, user, 0);
     piece_fill(piece, 4 + below(10), true);
     const uint16_t *last = code_here();
@@ -146,7 +147,7 @@ void handler_step(bool user)
     jumps_back(last);
     uint64_t other;
     do
-        other = place() & ~3UL;
+        other = mixed_place() & ~3UL;
     while (other < offset + 256 && offset < other + 256);
     piece_start(&handler, other, false, piece);
     write_handler(piece);

@@ -61,7 +61,7 @@ static void run(bool user, uint64_t offset, unsigned reg, bool fenced, uint64_t 
  */
 static void patched_by_program(bool user, unsigned reg)
 {
-    uint64_t offset = arena_code();
+    uint64_t offset = mixed_place();
     bool immediate = chance(50), fenced = chance(60);
     struct known old = known(reg, user, immediate, 0),
                  new = known(reg, user, fenced ? chance(50) : immediate, 1);
@@ -92,7 +92,7 @@ static void patched_by_program(bool user, unsigned reg)
 /* The code does so itself, ahead of where it is. */
 static void patched_by_itself(bool user, unsigned reg)
 {
-    uint64_t offset = arena_code();
+    uint64_t offset = mixed_place();
     bool immediate = chance(50), fenced = chance(60);
     struct known old = known(reg, user, immediate, 0), new = known(reg, user, immediate, 1);
     new.insn = (new.insn & 0xfff00000) | (old.insn & 0xfffff);

@@ -160,7 +160,7 @@ static void meanwhile(uint64_t offset, uint64_t at)
 
 void second_step(void)
 {
-    uint64_t offset = arena_code();
+    uint64_t offset = mixed_place();
     box.sscratch = random_word();
     csr_write(CSR_SSCRATCH, random_word());
     code_start_at(arena_pointer(offset));
