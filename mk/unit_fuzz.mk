@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# `make fuzz`: libFuzzer's targets, tests/fuzz/fuzz_*.c, one after the other, each TIME seconds, under ASan and UBSan.
+# docs/fuzzing.md tells what each one looks at. Read after mk/unit.mk, for
+# its sources, that clang builds here.
+#   make fuzz TIME=600 FUZZ=plic     only that one
+
+TIME ?= 3
+FUZZ ?= *
+FUZZ_CC ?= clang
+FUZZ_DIR := $(BUILD)/fuzz
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZ_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -Werror -ffunction-sections -fdata-sections $(FUZZ_SAN) \
+	-fsanitize=fuzzer-no-link -Ihost/sim -I. -Iinclude -isystem $(LIBFDT) -MMD -MP
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_$(FUZZ).c)))
+FUZZ_BINS := $(addprefix $(FUZZ_DIR)/fuzz_,$(FUZZ_TARGETS))
+# Without what needs a real hart: the fuzzer's marks keep each function, so no linker drops what has no caller.
+FUZZ_OBJS := $(patsubst %.c,$(FUZZ_DIR)/%.o,$(filter-out host/bare/%,$(UNIT_SRCS)))
+FUZZ_FDT_OBJS := $(patsubst $(LIBFDT)/%.c,$(FUZZ_DIR)/libfdt/%.o,$(sort $(wildcard $(LIBFDT)/fdt*.c)))
+
+.PHONY: fuzz fuzz-build fuzz-planted
+fuzz-build: $(FUZZ_BINS)
+
+# What is new and worth keeping goes to build/fuzz/corpus; a finding to build/fuzz/NAME-crash-*.
+fuzz: fuzz-build ## libFuzzer's targets, TIME= seconds each (FUZZ=name: that one)
+	@test -n "$(FUZZ_TARGETS)" || { echo "fuzz: no target is named $(FUZZ)" >&2; exit 1; }
+	@for name in $(FUZZ_TARGETS); do \
+		mkdir -p $(FUZZ_DIR)/corpus/$$name; \
+		UBSAN_OPTIONS=print_stacktrace=1 nice $(FUZZ_DIR)/fuzz_$$name -max_total_time=$(TIME) -timeout=10 \
+			-max_len=8192 -artifact_prefix=$(FUZZ_DIR)/$$name- $(FUZZ_DIR)/corpus/$$name \
+			$$(ls -d tests/fuzz/corpus/$$name 2>/dev/null) >$(FUZZ_DIR)/$$name.log 2>&1 || \
+			{ tail -60 $(FUZZ_DIR)/$$name.log; echo "fuzz: $$name: a finding, or it did not start" >&2; exit 1; }; \
+		echo "fuzz: $$name: $$(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' $(FUZZ_DIR)/$$name.log) runs, no finding"; \
+	done
+
+fuzz-planted: ## each target finds the bug that tests/fuzz/planted has for it
+	@tests/fuzz/planted.sh
+
+$(FUZZ_DIR)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FUZZ_CC) $(FUZZ_CFLAGS)' | cmp -s - $@ || echo '$(FUZZ_CC) $(FUZZ_CFLAGS)' >$@
+$(FUZZ_OBJS) $(FUZZ_FDT_OBJS): $(FUZZ_DIR)/flags
+
+$(FUZZ_DIR)/libfuzz.a: $(FUZZ_OBJS) $(FUZZ_FDT_OBJS)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(FUZZ_DIR)/libfdt/%.o: $(LIBFDT)/%.c
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) -std=gnu17 -O1 -g -w $(FUZZ_SAN) -fsanitize=fuzzer-no-link -I$(LIBFDT) -c $< -o $@
+
+$(FUZZ_DIR)/%.o: %.c
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) -c $< -o $@
+
+$(FUZZ_BINS): $(FUZZ_DIR)/%: $(FUZZ_DIR)/tests/fuzz/%.o $(FUZZ_DIR)/libfuzz.a
+	@echo "  FUZZ  $@"
+	@$(FUZZ_CC) $(FUZZ_SAN) -fsanitize=fuzzer -pthread -Wl,--gc-sections $^ -o $@
+
+.SECONDARY: $(patsubst %,$(FUZZ_DIR)/tests/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
+-include $(FUZZ_OBJS:.o=.d) $(patsubst %,$(FUZZ_DIR)/tests/fuzz/fuzz_%.d,$(FUZZ_TARGETS))
