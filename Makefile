@@ -88,7 +88,7 @@ test: setup-test ## everything: both compilers, lint, the library, unit tests, s
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory lib lib-test
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory fuzz
+	@$(MAKE) --no-print-directory fuzz SEED=1
 	@$(MAKE) --no-print-directory system
 
 clang:

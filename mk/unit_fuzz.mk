@@ -3,8 +3,10 @@
 # docs/fuzzing.md tells what each one looks at. Read after mk/unit.mk, for
 # its sources, that clang builds here.
 #   make fuzz TIME=600 FUZZ=plic     only that one
+#   make fuzz SEED=1                 the same inputs each time; 0: others
 
 TIME ?= 3
+SEED ?= 0
 FUZZ ?= *
 FUZZ_CC ?= clang
 FUZZ_DIR := $(BUILD)/fuzz
@@ -25,7 +27,7 @@ fuzz: fuzz-build ## libFuzzer's targets, TIME= seconds each (FUZZ=name: that one
 	@test -n "$(FUZZ_TARGETS)" || { echo "fuzz: no target is named $(FUZZ)" >&2; exit 1; }
 	@for name in $(FUZZ_TARGETS); do \
 		mkdir -p $(FUZZ_DIR)/corpus/$$name; \
-		UBSAN_OPTIONS=print_stacktrace=1 nice $(FUZZ_DIR)/fuzz_$$name -max_total_time=$(TIME) -timeout=10 \
+		UBSAN_OPTIONS=print_stacktrace=1 nice $(FUZZ_DIR)/fuzz_$$name -max_total_time=$(TIME) -seed=$(SEED) -timeout=60 \
 			-max_len=8192 -artifact_prefix=$(FUZZ_DIR)/$$name- $(FUZZ_DIR)/corpus/$$name \
 			$$(ls -d tests/fuzz/corpus/$$name 2>/dev/null) >$(FUZZ_DIR)/$$name.log 2>&1 || \
 			{ tail -60 $(FUZZ_DIR)/$$name.log; echo "fuzz: $$name: a finding, or it did not start" >&2; exit 1; }; \
