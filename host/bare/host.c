@@ -10,6 +10,7 @@
 #include "host/bare/firmware.h"
 #include "host/bare/hart.h"
 #include "host/bare/machine.h"
+#include "host/bare/paging.h"
 #include "riscv/asm.h"
 
 uint64_t host_time(void)
@@ -95,8 +96,9 @@ _Noreturn void host_trap_report(void);
 
 void host_trap_report(void)
 {
-    panic("trap in the hypervisor: scause %#lx sepc %#lx stval %#lx", csr_read(CSR_SCAUSE),
-          csr_read(CSR_SEPC), csr_read(CSR_STVAL));
+    uint64_t sepc = csr_read(CSR_SEPC);
+    panic("trap in the hypervisor: scause %#lx sepc %#lx (caldarium.elf has it at %#lx) stval %#lx",
+          csr_read(CSR_SCAUSE), sepc, paging_linked(sepc), csr_read(CSR_STVAL));
 }
 
 /* All guest memory of this host is there as long as its VM. */

@@ -351,6 +351,11 @@ void paging_init(const struct paging_map *what)
     sfence_vma_all();
 }
 
+uint64_t paging_linked(uint64_t va)
+{
+    return va - (uint64_t)image_start + IMAGE_VA;
+}
+
 bool paging_apart(void)
 {
     return levels > 3;

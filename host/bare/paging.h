@@ -49,6 +49,9 @@ const void *paging_bundle(void);
 /* All is behind one entry of a root with 4 levels or more, out of a guest's reach. */
 bool paging_apart(void);
 
+/* Where caldarium.elf has what the image has at `va`: it is linked for Sv39 and may lie lower. */
+uint64_t paging_linked(uint64_t va);
+
 /* satp for the other harts. */
 uint64_t paging_satp(void);
 
