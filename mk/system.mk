@@ -6,10 +6,9 @@ TESTS ?= tests/system
 # With them all, these run once more on harts without the H extension.
 ON_SHADOW := $(addprefix tests/system/test_,two.py minikernel.py requests.py save.py faults.py hostile.py \
 	seed_defects.py shared_memory.py uboot.py vm_life.py)
-# And these on the newest SBI firmware there is, first with the H extension, then without.
+# And these on the newest SBI firmware there is; without the H extension all of ON_SHADOW.
 NEWEST_FIRMWARE := $(CALDARIUM_CACHE)/firmware/opensbi.bin
 ON_FIRMWARE := $(addprefix tests/system/test_,minikernel.py two.py faults.py)
-ON_FIRMWARE_SHADOW := tests/system/test_minikernel.py
 # Five busy systems, of which Linux must not stall: it needs the build machine to itself.
 ALONE := tests/system/test_five.py
 JOBS ?= $(shell nproc)
@@ -24,7 +23,7 @@ ifeq ($(TESTS),tests/system)
 	@CALDARIUM_ENGINE=shadow $(PYTEST) $(AT_ONCE) $(ON_SHADOW)
 	@echo "  with $(NEWEST_FIRMWARE):"
 	@CALDARIUM_FIRMWARE=$(NEWEST_FIRMWARE) $(PYTEST) $(AT_ONCE) $(ON_FIRMWARE)
-	@CALDARIUM_FIRMWARE=$(NEWEST_FIRMWARE) CALDARIUM_ENGINE=shadow $(PYTEST) $(AT_ONCE) $(ON_FIRMWARE_SHADOW)
+	@CALDARIUM_FIRMWARE=$(NEWEST_FIRMWARE) CALDARIUM_ENGINE=shadow $(PYTEST) $(AT_ONCE) $(ON_SHADOW)
 else
 	@$(PYTEST) $(TESTS)
 endif

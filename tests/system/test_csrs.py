@@ -125,8 +125,19 @@ def test_newer_firmware_prints_for_each_instruction(tmp_path):
                                               ("shadow", None, 0, 0)):
         path = bundle(tmp_path, vm("fences", kernel="fences", mib=32, engine=f'"{engine}"'),
                       images=image)
-        with Machine(path, smp=1, memory="256M", machine="virt", cpu="rv64,h=on", firmware=firmware) as machine:
+        with Machine(path, smp=1, memory="256M", machine="virt", cpu="rv64,h=on", firmware=firmware,
+                     firmware_prints=True) as machine:
             output = machine.wait_end()
         assert "fences: powered off" in output
         assert len(re.findall(says, output)) == warned
         assert len(re.findall(PRINTS + "(?! \\.\\.\\.)", output)) == printed
+
+
+def test_newer_firmware_is_quiet_beside_linux(tmp_path):
+    """On engine shadow firmware meets each privileged instruction once at most (docs/shadow.md). Two Linux
+    VMs of two vCPUs, as in `make demo`, until they have powered off."""
+    path = bundle(tmp_path, *[vm(name, vcpus=2, run="true") for name in ("web", "db")])
+    with Machine(path, machine="virt", cpu="rv64,h=off", firmware=guest_image("opensbi.bin"),
+                 firmware_prints=True) as machine:
+        output = machine.wait_end()
+    assert len(re.findall(PRINTS, output)) < 30, output
