@@ -9,11 +9,12 @@
 #   tools/setup.sh guest   Debian's riscv64 kernel and busybox, for the guests (and its device trees)
 #   tools/setup.sh firmware  Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64, for the tests
 #   tools/setup.sh qemu    the newest QEMU that Debian has, beside this machine's own, for make machines
+#   tools/setup.sh proofs  CBMC, a bounded model checker, beside this machine's packages, for make proofs
 #   tools/setup.sh test    cmocka, pytest, pexpect, clang and its tools, cppcheck, the device trees of Debian's riscv64 kernel
 #   tools/setup.sh all     all of these
 #
 # Tools become packages of this machine. libfdt, the guests' files, the
-# firmware and the newest QEMU are only unpacked, into the cache: ${CALDARIUM_CACHE:-~/.cache/caldarium}. apt's own
+# firmware, the newest QEMU and CBMC are only unpacked, into the cache: ${CALDARIUM_CACHE:-~/.cache/caldarium}. apt's own
 # source files stay as they are: what this script adds (backports, riscv64,
 # other suites) lives in a private apt configuration that derives its servers
 # and keys from them. When nothing is missing it touches no network.
@@ -29,6 +30,7 @@ qemu_major=10
 guest_suites=(forky sid trixie trixie-backports)
 firmware_suites=(forky sid trixie)
 qemu_suites=(forky sid)
+cbmc_suites=(trixie forky sid)
 libfdt_suites=(trixie forky sid bookworm)
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -76,12 +78,18 @@ cppcheck                      cppcheck
 lld                           ld.lld
 libclang-rt-dev               /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
 '
+needs_proofs='
+make                          make
+gcc                           gcc
+libc6-dev                     /usr/include/stdio.h
+'
 why_build='the cross compiler, its C library, the device tree compiler'
 why_run="QEMU $qemu_major or later and its firmware, to run in"
 why_guest='to pack the initramfs and the bundles'
 why_firmware=
 needs_qemu=''
 why_qemu=
+why_proofs='the preprocessor of what is proved'
 why_test='unit tests, sanitizers, lint, system tests'
 }
 
@@ -121,6 +129,7 @@ has_libfdt() { [ -e "$cache/libfdt/libfdt.h" ]; }
 has_guest() { [ -e "$cache/guest/Image" ] && [ -e "$cache/guest/busybox" ]; }
 has_boards() { [ -e "$cache/boards/VERSION" ]; }
 has_newest_qemu() { [ -e "$cache/qemu/VERSION" ]; }
+has_cbmc() { [ -e "$cache/cbmc/VERSION" ]; }
 has_firmware() { [ -e "$cache/firmware/VERSION" ]; }
 
 # Package, the file in it, and its name in the cache. All are for riscv64, whatever this machine is.
@@ -541,7 +550,41 @@ fetch_firmware() { # CONF SUITE
 	end_unpacking firmware
 }
 
-# A program of another Debian release runs here with that release's own libraries and their loader.
+# Programs of another Debian release run here with that release's own libraries and their loader.
+fetch_cbmc() { # CONF SUITE
+	local conf=$1 suite=$2 folder=${1%/*}/download package version program
+	mkdir "$folder"
+	chmod 777 "$folder"
+	if ! (cd "$folder" && logged apt-get -c "$conf" -q download cbmc minisat libc6 libstdc++6 libgcc-s1 zlib1g); then
+		note_failure "$suite" "$(last_error)"
+		return 1
+	fi
+	begin_unpacking cbmc
+	for package in "$folder"/*.deb; do
+		if ! quietly dpkg-deb -x "$package" "$unpacking"; then
+			note_failure "$suite" "${package##*/} cannot be unpacked"
+			return 1
+		fi
+	done
+	version=$(dpkg-deb -f "$folder"/cbmc_*.deb Version)
+	for program in cbmc goto-cc goto-instrument; do
+		cat >"$unpacking/$program" <<-EOF
+			#!/bin/sh
+			# CBMC $version of Debian $suite; made by tools/setup.sh
+			root=\$(dirname "\$(readlink -f "\$0")")
+			exec "\$root"/usr/lib*/ld-linux*.so.* --argv0 $program --library-path "\$(echo "\$root"/usr/lib/*-linux-gnu):\$root/usr/lib" \\
+			    "\$root/usr/bin/$program" "\$@"
+		EOF
+		chmod 755 "$unpacking/$program"
+		if ! quietly "$unpacking/$program" --version; then
+			note_failure "$suite" "its $program does not run here"
+			return 1
+		fi
+	done
+	printf 'CBMC %s, from Debian %s\n' "$version" "$suite" >"$unpacking/VERSION"
+	end_unpacking cbmc
+}
+
 fetch_qemu() { # CONF SUITE
 	local conf=$1 suite=$2 root=${1%/*} package loader libraries version
 	if ! logged apt-get -c "$conf" -q -y --download-only --no-install-recommends \
@@ -587,15 +630,15 @@ usage() {
 }
 
 main() {
-	local step packages=() plan=() libfdt="" guest="" boards="" firmware="" qemu="" list
+	local step packages=() plan=() libfdt="" guest="" boards="" firmware="" qemu="" cbmc="" list
 	local -a steps=()
 	[ $# -gt 0 ] || { usage >&2; exit 2; }
 	for step in "$@"; do
 		case $step in
-		build | run | guest | firmware | qemu | test) steps+=("$step") ;;
+		build | run | guest | firmware | qemu | proofs | test) steps+=("$step") ;;
 		all) steps+=(build run guest firmware test) ;;
 		-h | --help | help) usage; exit 0 ;;
-		*) die "there is no step '$step'; the steps are build, run, guest, firmware, qemu, test and all (all but qemu)" ;;
+		*) die "there is no step '$step'; the steps are build, run, guest, firmware, qemu, proofs, test and all (all but qemu and proofs)" ;;
 		esac
 	done
 
@@ -608,7 +651,7 @@ main() {
 	fi
 
 	# What a run that was killed may have left.
-	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.* "$cache"/.qemu.* "$cache"/.boards.*
+	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.* "$cache"/.qemu.* "$cache"/.boards.* "$cache"/.cbmc.*
 
 	for step in "${steps[@]}"; do
 		list=$(missing_packages "$step" | tr '\n' ' ')
@@ -623,6 +666,7 @@ main() {
 		guest) has_guest || { guest=1; plan+=("for 'guest', into $cache: Debian's riscv64 kernel and busybox (about 130 MB to fetch) - what the VMs run"); } ;;
 		test) has_boards || { boards=1; plan+=("for 'test', into $cache: the device trees of Debian's riscv64 kernel (less than 1 MB to fetch) - what boards are like"); } ;;
 		qemu) has_newest_qemu || { qemu=1; plan+=("for 'qemu', into $cache: Debian's newest QEMU for riscv64 and its libraries (about 45 MB to fetch) - what make machines runs"); } ;;
+		proofs) has_cbmc || { cbmc=1; plan+=("for 'proofs', into $cache: CBMC and its libraries (about 27 MB to fetch, 100 MB unpacked) - what make proofs runs"); } ;;
 		firmware) has_firmware || { firmware=1; plan+=("for 'firmware', into $cache: Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64 (about 20 MB to fetch) - what tests start Caldarium with"); } ;;
 		esac
 	done
@@ -668,6 +712,12 @@ main() {
 		from_suites deb "$(dpkg --print-architecture)" fetch_qemu "${qemu_suites[@]}" ||
 			die "a newer QEMU could not be had from $archive_uri ($tried; see $log)"
 		say "have $(cat "$cache/qemu/VERSION")"
+	fi
+	if [ -n "$cbmc" ]; then
+		say "fetching CBMC"
+		from_suites deb "$(dpkg --print-architecture)" fetch_cbmc "${cbmc_suites[@]}" ||
+			die "CBMC could not be had from $archive_uri ($tried; see $log)"
+		say "have $(cat "$cache/cbmc/VERSION")"
 	fi
 }
 
