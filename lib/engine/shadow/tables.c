@@ -15,6 +15,8 @@
  *
  * Levels are numbered from the last one up: entries at level 0 are 4 KiB, at level 1 2 MiB.
  */
+#include <stdatomic.h>
+
 #include "lib/engine/shadow/copy.h"
 #include "lib/engine/shadow/shadow.h"
 #include "host/host.h"
@@ -236,7 +238,10 @@ void s_tables_flush(struct engine_vcpu *v)
  * Forgetting everything is right, and cheap where it is rare. A kernel that does it at each trap
  * would fault on all of its own pages each time: where few entries were made since everything was
  * forgotten last, from now on what they were made from is noted, and a fence only looks whether it
- * is still so, in each view when it is shown next (s_tables_satp()). The hart forgets in any case.
+ * is still so, in each view when it is shown next (s_tables_satp()). What the hart remembers is in
+ * its root, and goes where something differs. That look has to come after whatever the guest has
+ * seen before its fence, as its own walks would (privileged manual, "Supervisor Memory-Management
+ * Fence Instruction"): another hart's entry behind a flag of that one's.
  */
 void s_tables_fence(struct engine_vcpu *v)
 {
@@ -250,7 +255,7 @@ void s_tables_fence(struct engine_vcpu *v)
     s_roots_unknown(s);
     s_fetch_flush(s, true);
     s_root_changed(s);
-    sfence_vma_all();
+    atomic_thread_fence(memory_order_acquire);
 }
 
 /* The ASID that the hart knows a root by; 0 where there are none. */
