@@ -562,6 +562,14 @@ int cald_vm_read(struct cald_vm *vm, uint64_t gpa, void *to, uint64_t bytes);
 int cald_vm_write(struct cald_vm *vm, uint64_t gpa, const void *from, uint64_t bytes);
 
 /*
+ * One load or store of 2, 4 or 8 bytes, aligned, of what the guest's vCPUs write and read
+ * meanwhile: the indices of a ring. The load has acquire semantics, the store release semantics.
+ * Errors and threads as above; CALD_EINVAL: of another width, or misaligned.
+ */
+int cald_vm_load(struct cald_vm *vm, uint64_t gpa, uint32_t width, uint64_t *value);
+int cald_vm_store(struct cald_vm *vm, uint64_t gpa, uint32_t width, uint64_t value);
+
+/*
  * For a host that fills much of it, without a copy: a pointer to [gpa, gpa+bytes), to be written at
  * once, where that is one run of the host's memory that guests may write to; else NULL.
  * What is written there counts as written by this call: the dirty log has it from now on, and

@@ -324,6 +324,47 @@ int cald_vm_write(struct cald_vm *vm, uint64_t gpa, const void *from, uint64_t b
     return answer(copy(vm, gpa, (uint8_t *)from, bytes, MEMORY_WRITE, &where));
 }
 
+static int reach_word(struct cald_vm *vm, uint64_t gpa, uint32_t width, enum memory_how how,
+                      uint8_t **va)
+{
+    uint64_t run;
+    if ((width != 2 && width != 4 && width != 8) || gpa & (width - 1))
+        return CALD_EINVAL;
+    return answer(memory_reach(&vm->eng.memory, gpa, how, va, &run)); /* no page ends in a word */
+}
+
+int cald_vm_load(struct cald_vm *vm, uint64_t gpa, uint32_t width, uint64_t *value)
+{
+    uint8_t *va;
+    int error = reach_word(vm, gpa, width, MEMORY_READ, &va);
+    if (error)
+        return error;
+    if (width == 2)
+        *value = __atomic_load_n((uint16_t *)va, __ATOMIC_ACQUIRE);
+    else if (width == 4)
+        *value = __atomic_load_n((uint32_t *)va, __ATOMIC_ACQUIRE);
+    else
+        *value = __atomic_load_n((uint64_t *)va, __ATOMIC_ACQUIRE);
+    return CALD_OK;
+}
+
+int cald_vm_store(struct cald_vm *vm, uint64_t gpa, uint32_t width, uint64_t value)
+{
+    uint8_t *va;
+    int error = reach_word(vm, gpa, width, MEMORY_WRITE, &va);
+    if (error)
+        return error;
+    if (width == 2)
+        __atomic_store_n((uint16_t *)va, (uint16_t)value, __ATOMIC_RELEASE);
+    else if (width == 4)
+        __atomic_store_n((uint32_t *)va, (uint32_t)value, __ATOMIC_RELEASE);
+    else
+        __atomic_store_n((uint64_t *)va, value, __ATOMIC_RELEASE);
+    memory_wrote(&vm->eng.memory, gpa, width);
+    tell_engine(vm, gpa, width);
+    return CALD_OK;
+}
+
 bool vm_read(struct cald_vm *vm, uint64_t gpa, void *to, uint64_t bytes)
 {
     return cald_vm_read(vm, gpa, to, bytes) == CALD_OK;
