@@ -36,7 +36,7 @@ TEXT_BUDGET = 188 * 1024
 LINUX_BUDGETS = {"boot to init": 1.01, "getppid": 1.01, "read": 1.01, "signal": 1.01,
                  "map-touch-unmap": 1.01, "switch": 1.01, "pipe": 1.03, "socket": 1.01,
                  "fork-exit": 1.01, "fork-exec": 1.01}
-LINUX_SHADOW_BUDGETS = {"boot to init": 1.25, "getppid": 3, "read": 2.5, "signal": 2.8,
+LINUX_SHADOW_BUDGETS = {"boot to init": 1.15, "getppid": 3, "read": 2.5, "signal": 2.8,
                         "map-touch-unmap": 1.8, "switch": 2.6, "pipe": 2.2, "socket": 1.9, "fork-exit": 2,
                         "fork-exec": 1.8}
 MANY_OVER_BARE = 1.5 # an IPI to seven harts

@@ -78,9 +78,18 @@ struct exit {
 /* Interrupts that a guest hart can be shown, by their number in sip. */
 enum guest_irq { GUEST_IRQ_SOFT = 1, GUEST_IRQ_TIMER = 5, GUEST_IRQ_EXTERNAL = 9 };
 
-/* A fence that another vCPU asked for (SBI RFENCE) or that the host owes. The last two are an
- * engine's own: the copy numbered `start` goes; all that was made from the guest's tables goes. */
-enum fence_kind { FENCE_I, FENCE_VMA, FENCE_VMA_ASID, FENCE_ALL, FENCE_COPY, FENCE_TABLES };
+/* A fence that another vCPU asked for (SBI RFENCE) or that the host owes. The last three
+ * are an engine's own: the copy numbered `start` goes; the page of code that `start` tells is not
+ * writable any more; all that was made from the guest's tables goes. */
+enum fence_kind {
+    FENCE_I,
+    FENCE_VMA,
+    FENCE_VMA_ASID,
+    FENCE_ALL,
+    FENCE_COPY,
+    FENCE_POKED,
+    FENCE_TABLES
+};
 struct fence {
     enum fence_kind kind;
     uint64_t start, size, asid; /* guest virtual range; size UINT64_MAX or 0 with start 0: all */

@@ -29,6 +29,8 @@ void hot_fence(struct engine_vcpu *vcpu, const struct fence *fence)
         others();
     if (fence->kind == FENCE_TABLES)
         resets++;
+    else if (fence->kind == FENCE_POKED)
+        s_copy_unpoke(vcpu, fence->start);
     else
         s_copy_drop(vcpu, fence->start);
     fenced = fence->start;
@@ -40,9 +42,9 @@ void s_tables_flush(struct engine_vcpu *vcpu)
     resets++;
 }
 
-void s_tables_flush_page(struct engine_vcpu *vcpu, uint64_t gva, bool any, uint64_t asid)
+void s_tables_forget_entry(struct engine_vcpu *vcpu, uint64_t gva)
 {
-    (void)vcpu, (void)gva, (void)any, (void)asid;
+    (void)vcpu, (void)gva;
 }
 
 static uint64_t at(unsigned page)
@@ -134,21 +136,83 @@ static void test_a_store_ends_it_first(void **state)
     s_copy_entered(&v, &entry);
     assert_false(s_copy_may_write(&vm.memory.slot[0], at(3)));
     uint64_t mark = v.s.place_mark;
-    lines[0].page = 1;
+    lines[0] = (struct s_fetch_line){.page = 1, .copy = 1};
+    lines[1] = (struct s_fetch_line){.page = 2, .copy = 2};
+    v.s.copy_use[1].places = UINT64_MAX;
     assert_int_equal(s_copy_write(&v, &vm.memory.slot[0], at(3)), S_COPY_AGAIN);
     assert_int_equal(entry, 0);
     assert_int_not_equal(v.s.place_mark, mark); /* nor is anything done by what was there */
     assert_int_equal(lines[0].page, UINT64_MAX);
-    assert_int_equal(s_copy_write(&v, &vm.memory.slot[0], at(3)), S_COPY_NONE);
+    assert_int_equal(lines[1].page, 2);
+    assert_int_equal(s_copy_write(&v, &vm.memory.slot[0], at(3)), S_COPY_SHOWN);
+    entry = s_tables_entry(PA + 3 * 4096, PTE_V | PTE_R | PTE_W);
+    s_copy_poked(&v, at(3), &entry);
     /* And now nobody may keep it writable. */
     memory[3][0] = C_RET;
     memory[3][1] = C_RET;
-    assert_int_equal(resets, 0);
     assert_int_equal(fetch_until(3), S_COPY_NONE);
+    assert_int_not_equal(entry, 0); /* but for whom there is nothing to replace */
     memory[3][0] = CSRR & 0xffff;
     memory[3][1] = CSRR >> 16;
     assert_int_equal(fetch_until(3), S_COPY_SHOWN);
-    assert_int_equal(resets, 1);
+    assert_int_equal(entry, 0);
+    assert_int_equal(resets, 0);
+}
+
+static uint64_t poke(unsigned page, uint64_t *entry)
+{
+    const struct slot *slot = &vm.memory.slot[0];
+    assert_int_equal(s_copy_write(&v, slot, at(page)), S_COPY_AGAIN);
+    assert_int_equal(s_copy_write(&v, slot, at(page)), S_COPY_SHOWN);
+    *entry = s_tables_entry(PA + page * 4096UL, PTE_V | PTE_R | PTE_W);
+    s_copy_poked(&v, at(page), entry);
+    return *entry;
+}
+
+/* A second entry by which it can be written, whoever has it: all tables go. */
+static void test_pokes_that_are_not_alone(void **state)
+{
+    (void)state;
+    const struct slot *slot = &vm.memory.slot[0];
+    uint64_t entry = 0, more = 0;
+    for (unsigned n = 0; n < 4; n++) {
+        resets = 0;
+        assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+        assert_int_equal(fetch_until(4), S_COPY_SHOWN);
+        poke(3, &entry);
+        if (n == 0) /* the same entry, which the guest's fence has ended: no second one */
+            entry = 0;
+        if (n < 2)
+            assert_int_equal(s_copy_write(&v, slot, at(3)), n ? S_COPY_NONE : S_COPY_SHOWN);
+        if (n == 2)
+            assert_true(s_copy_may_write(slot, at(3))); /* another vCPU, or a neighbour */
+        if (n == 3)
+            poke(4, &more); /* of another page, while this is there */
+        assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+        assert_int_equal(resets, n > 0);
+        sim_time += host_timebase() + 1;
+    }
+    /* A large one has it too. */
+    assert_true(s_copy_may_be_large(slot, at(600), true));
+    assert_int_equal(fetch_until(600), S_COPY_SHOWN);
+    resets = 0;
+    poke(600, &entry);
+    uint64_t mark = entry;
+    assert_false(s_copy_may_be_large(slot, at(600), true));
+    assert_int_equal(fetch_until(600), S_COPY_SHOWN);
+    assert_int_equal(resets, 0);
+    assert_int_not_equal(entry, mark);
+    /* One of two pokes is over before the second: neither needs more. */
+    assert_int_equal(fetch_until(4), S_COPY_SHOWN);
+    resets = 0;
+    poke(3, &entry);
+    entry = 0;
+    poke(4, &more);
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_not_equal(more, 0);
+    assert_int_equal(fetch_until(4), S_COPY_SHOWN);
+    assert_int_equal(more, 0);
+    assert_int_equal(resets, 0);
 }
 
 static void test_more_places_than_are_noted(void **state)
@@ -242,7 +306,7 @@ static void test_turns(void **state)
     for (unsigned n = 0; n < 9; n++) {
         assert_int_equal(fetch_until(3), S_COPY_SHOWN);
         s_copy_write(&v, &vm.memory.slot[0], at(3));
-        assert_int_equal(s_copy_write(&v, &vm.memory.slot[0], at(3)), S_COPY_NONE);
+        assert_int_equal(s_copy_write(&v, &vm.memory.slot[0], at(3)), S_COPY_SHOWN);
     }
     assert_int_equal(fetch_until(3), S_COPY_NONE);
     assert_int_equal(fetch_until(4), S_COPY_SHOWN);
@@ -329,6 +393,7 @@ int main(void)
         T(test_shown_with_its_replacement),
         T(test_nothing_to_replace),
         T(test_a_store_ends_it_first),
+        T(test_pokes_that_are_not_alone),
         T(test_more_places_than_are_noted),
         T(test_large_entries),
         T(test_what_others_write),

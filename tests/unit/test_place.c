@@ -26,11 +26,12 @@ static _Alignas(PAGE) uint8_t code[PAGE];
 static struct engine_vcpu v;
 static struct s_fetch_line lines[S_FETCH_LINES];
 static struct s_place places[S_PLACES];
+static struct s_copy_use uses[3];
 
-bool s_copy_has(const struct slot *slot, uint64_t gpa)
+unsigned s_copy_of(const struct slot *slot, uint64_t gpa)
 {
     (void)slot, (void)gpa;
-    return false;
+    return 0;
 }
 
 static int set_up(void **state)
@@ -40,9 +41,11 @@ static int set_up(void **state)
     memset(code, 0, sizeof(code));
     memset(places, 0, sizeof(places));
     v.s.fetch = lines;
+    memset(uses, 0, sizeof(uses));
     v.s.place = places;
+    v.s.copy_use = uses;
     s_fetch_flush(&v.s, true);
-    *s_fetch_line(&v.s, VA) = (struct s_fetch_line){VA >> 12, code, true};
+    *s_fetch_line(&v.s, VA) = (struct s_fetch_line){VA >> 12, code, 1};
     v.pc = VA;
     return 0;
 }
@@ -162,10 +165,10 @@ static void only_of_a_copy(void **state)
 {
     (void)state;
     put32(0, INSN_SRET);
-    s_fetch_line(&v.s, VA)->copied = false;
+    s_fetch_line(&v.s, VA)->copy = 0;
     s_place_note(&v);
     assert_null(place_at(VA));
-    s_fetch_line(&v.s, VA)->copied = true;
+    s_fetch_line(&v.s, VA)->copy = 1;
     s_place_note(&v);
     assert_non_null(place_at(VA));
     /* What is noted once is not read again. */
@@ -205,6 +208,35 @@ static void fences(void **state)
     assert_null(place_at(VA));
 }
 
+/* A copy takes its own places with it, and no others; and those of one address more all of them. */
+static void copy_goes(void **state)
+{
+    (void)state;
+    const uint64_t other = VA + 5 * PAGE; /* another line and another place */
+    put32(0, INSN_SRET);
+    put32(0x10, INSN_SRET);
+    *s_fetch_line(&v.s, other) = (struct s_fetch_line){other >> 12, code, 2};
+    s_place_note(&v);
+    v.pc = other + 0x10;
+    s_place_note(&v);
+    assert_non_null(place_at(VA));
+    assert_non_null(place_at(v.pc));
+    s_places_drop(&v.s, 1);
+    assert_null(place_at(VA));
+    assert_int_equal(s_fetch_line(&v.s, VA)->page, UINT64_MAX);
+    assert_non_null(place_at(v.pc));
+    assert_int_equal(s_fetch_line(&v.s, other)->page, other >> 12);
+    s_places_drop(&v.s, 1); /* it has none any more */
+    assert_non_null(place_at(v.pc));
+
+    *s_fetch_line(&v.s, VA) = (struct s_fetch_line){VA >> 12, code, 2};
+    v.pc = VA;
+    s_place_note(&v); /* the same copy, at its second address */
+    s_places_drop(&v.s, 2);
+    assert_null(place_at(VA));
+    assert_null(place_at(other + 0x10));
+}
+
 /* Nothing comes back when marks begin anew. */
 static void marks(void **state)
 {
@@ -225,7 +257,7 @@ int main(void)
         cmocka_unit_test_setup(trap_csrs, set_up),      cmocka_unit_test_setup(status, set_up),
         cmocka_unit_test_setup(others, set_up),         cmocka_unit_test_setup(goes_on, set_up),
         cmocka_unit_test_setup(only_of_a_copy, set_up), cmocka_unit_test_setup(fences, set_up),
-        cmocka_unit_test_setup(marks, set_up),
+        cmocka_unit_test_setup(marks, set_up),          cmocka_unit_test_setup(copy_goes, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,10 +33,10 @@ void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t
     fence_asid = asid;
 }
 
-bool s_copy_has(const struct slot *slot, uint64_t gpa)
+unsigned s_copy_of(const struct slot *slot, uint64_t gpa)
 {
     (void)slot, (void)gpa;
-    return false;
+    return 0;
 }
 
 void s_places_flush(struct s_vcpu *s)

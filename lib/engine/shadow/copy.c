@@ -16,6 +16,7 @@
 #define GOING 0x2000u    /* that copy is being dropped */
 #define PLAIN 0x4000u    /* holds nothing to replace, as it was when nobody could write it */
 #define WRITABLE 0x8000u /* a vCPU may have it writable */
+#define POKED 0x10000u   /* besides: who has it writable has one entry, which is in its s_poke */
 
 /* And of 2 MiB of them: struct s_code.block. */
 #define HAS_CODE 1u       /* the kernel executes here: no large entries for it */
@@ -26,7 +27,7 @@
 #define PAGES_AT_ONCE 32 /* taken between two calls of host_may_yield() */
 #define BLOCK_SHIFT 21
 #define BLOCK_PAGES 512
-#define POOL_RAM_SHIFT 19 /* a copy for 512 KiB of RAM, within bounds */
+#define POOL_RAM_SHIFT 18 /* a copy for 256 KiB of RAM, within bounds */
 #define POOL_MIN 128
 #define POOL_MAX S_COPIES
 
@@ -304,7 +305,7 @@ void s_copy_drop(struct engine_vcpu *v, uint64_t number)
             *use->entry[n] = 0;
         use->entry[n] = NULL;
     }
-    s_fetch_flush(s, true); /* nobody goes by what was there */
+    s_places_drop(s, (unsigned)number); /* nobody goes by what was there */
     if (use->more)
         s_tables_flush(v);
     else
@@ -321,10 +322,10 @@ uint64_t s_copy_entry(const struct engine_vcpu *v, const struct slot *slot, uint
     return s_tables_entry(v->vm->s.copies->copy[now & SLOT].pa, flags & ~(PTE_R | PTE_W));
 }
 
-bool s_copy_has(const struct slot *slot, uint64_t gpa)
+unsigned s_copy_of(const struct slot *slot, uint64_t gpa)
 {
     uint32_t now = slot && slot->code ? atomic_load(word_of(slot, gpa)) : 0;
-    return now & SLOT && !(now & GOING);
+    return now & GOING ? 0 : now & SLOT;
 }
 
 void s_copy_entered(struct engine_vcpu *v, uint64_t *entry)
@@ -359,6 +360,54 @@ bool s_copy_may_write(const struct slot *slot, uint64_t gpa)
     return true;
 }
 
+/*
+ * Kernels patch their own code in a page of which nothing else is writable, and go on executing it:
+ * that is not worth forgetting all tables. A store to a page that has a copy is remembered, the
+ * copy goes, and the store comes back.
+ */
+static bool poke_lives(const struct s_poke *poke)
+{
+    return poke->entry && (*poke->entry & (PPN | PTE_W)) == (poke->leads | PTE_W);
+}
+
+static void will_poke(struct engine_vcpu *v, _Atomic uint32_t *page)
+{
+    struct s_poke *poke = &v->s.poke;
+    uint32_t poked = WRITABLE | POKED;
+    if (poke->page && poke_lives(poke)) /* it is not to be found by that any more */
+        atomic_compare_exchange_strong(poke->page, &poked, WRITABLE);
+    *poke = (struct s_poke){.page = page};
+}
+
+/* The store of before, and nobody has the page writable but by such entries. */
+static bool is_poke(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa)
+{
+    const struct s_poke *poke = &v->s.poke;
+    _Atomic uint32_t *page = word_of(slot, gpa);
+    uint32_t before = atomic_load(page);
+    if (poke->page != page || poke_lives(poke) || (before && before != (WRITABLE | POKED)) ||
+        !atomic_compare_exchange_strong(page, &before, WRITABLE | POKED))
+        return false;
+    atomic_fetch_or(block_of(slot, gpa), SOME_WRITABLE);
+    return true;
+}
+
+void s_copy_poked(struct engine_vcpu *v, uint64_t gva, uint64_t *entry)
+{
+    v->s.poke.entry = entry;
+    v->s.poke.leads = *entry & PPN;
+    v->s.poke.gva = gva;
+}
+
+void s_copy_unpoke(struct engine_vcpu *v, uint64_t page)
+{
+    struct s_poke *poke = &v->s.poke;
+    if ((uint64_t)poke->page != page || !poke_lives(poke))
+        return;
+    *poke->entry = 0;
+    sfence_vma_address(poke->gva);
+}
+
 /* The page's copy goes, if it has one: its use has changed. The lock is held. */
 static void drop_in_turn(struct engine_vcpu *v, _Atomic uint32_t *page)
 {
@@ -381,8 +430,11 @@ static void drop_of(struct engine_vcpu *v, _Atomic uint32_t *page)
 
 enum s_copy_show s_copy_write(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa)
 {
+    if (is_poke(v, slot, gpa))
+        return S_COPY_SHOWN;
     if (s_copy_may_write(slot, gpa))
         return S_COPY_NONE;
+    will_poke(v, word_of(slot, gpa));
     drop_of(v, word_of(slot, gpa));
     return S_COPY_AGAIN;
 }
@@ -406,7 +458,7 @@ static void tidy_block(const struct s_code *code, uint64_t block)
         end = code->pages;
     for (uint64_t i = first; i < end; i++) {
         if (atomic_load_explicit(&code->page[i], memory_order_relaxed) & WRITABLE)
-            atomic_fetch_and(&code->page[i], ~WRITABLE);
+            atomic_fetch_and(&code->page[i], ~(WRITABLE | POKED));
     }
 }
 
@@ -498,7 +550,12 @@ static void make(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa, u
     before = atomic_fetch_and(page, ~STALE) & ~STALE; /* who writes from now on leaves it again */
     if (before & WRITABLE || atomic_load(block_of(slot, gpa)) & WRITABLE_LARGE) {
         note_turn(copies, page); /* whoever writes to it may do so again before we are back */
-        tidy(v);
+        if (before & POKED && !(atomic_load(block_of(slot, gpa)) & WRITABLE_LARGE)) {
+            atomic_fetch_and(page, ~(WRITABLE | POKED)); /* in tidy()'s order */
+            hot_fence(v, &(struct fence){.kind = FENCE_POKED, .start = (uint64_t)page});
+        } else {
+            tidy(v);
+        }
         return;
     }
     uint16_t *code = copies->copy[0].code;
@@ -608,7 +665,8 @@ void s_copy_missed(struct engine_vcpu *v)
         note_turn(copies, page);
         atomic_fetch_and(page, ~PLAIN);
     }
-    s_tables_flush_page(v, v->pc - inside, true, 0); /* it may be the page itself that is shown */
+    s_tables_forget_entry(v, v->pc - inside);      /* it may be the page itself that is shown */
+    s_fetch_line(&v->s, v->pc)->page = UINT64_MAX; /* which may say that it has no copy */
     lock_release(&copies->lock);
 }
 

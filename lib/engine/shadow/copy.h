@@ -41,14 +41,17 @@ enum s_copy_show s_copy_fetch(struct engine_vcpu *v, const struct slot *slot, ui
 uint64_t s_copy_entry(const struct engine_vcpu *v, const struct slot *slot, uint64_t gpa,
                       uint64_t flags);
 
-/* The page has one, and no vCPU can have it writable. */
-bool s_copy_has(const struct slot *slot, uint64_t gpa);
+/* The number of the page's copy, if it has one and no vCPU can have it writable; or 0. */
+unsigned s_copy_of(const struct slot *slot, uint64_t gpa);
 
 /* Where it has been entered. */
 void s_copy_entered(struct engine_vcpu *v, uint64_t *entry);
 
-/* The page at gpa is about to become writable. NONE: it may. */
+/* The page at gpa is about to become writable. NONE: it may. SHOWN: the same, and s_copy_poked() is
+ * told where it was entered. */
 enum s_copy_show s_copy_write(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa);
+
+void s_copy_poked(struct engine_vcpu *v, uint64_t gva, uint64_t *entry);
 
 /* The same, asked of a neighbour: false: not now. */
 bool s_copy_may_write(const struct slot *slot, uint64_t gpa);
@@ -67,5 +70,8 @@ void s_copy_wrong(struct engine_vcpu *v);
 
 /* FENCE_COPY: this vCPU's entries of the copy with that number go. */
 void s_copy_drop(struct engine_vcpu *v, uint64_t number);
+
+/* FENCE_POKED: so does what it has writable of the page whose word is there. */
+void s_copy_unpoke(struct engine_vcpu *v, uint64_t page);
 
 #endif

@@ -100,6 +100,10 @@ static void fence(struct engine_vcpu *v, const struct fence *f)
         s_copy_drop(v, f->start);
         return;
     }
+    if (f->kind == FENCE_POKED) {
+        s_copy_unpoke(v, f->start);
+        return;
+    }
     if (f->kind == FENCE_TABLES) {
         s_tables_flush(v);
         return;

@@ -169,11 +169,16 @@ static bool choose(struct engine_vcpu *v, const struct s_found *found, const str
         if (access == S_LOAD)
             s_copy_read(v, slot, found->gpa);
     }
-    if (access == S_STORE && s_copy_write(v, slot, found->gpa) == S_COPY_AGAIN)
-        return false;
+    if (access == S_STORE) {
+        enum s_copy_show show = s_copy_write(v, slot, found->gpa);
+        leaf->poked = show == S_COPY_SHOWN;
+        if (show == S_COPY_AGAIN)
+            return false;
+    }
     if (leaf->shift == LARGE_SHIFT && !s_copy_may_be_large(slot, found->gpa, leaf->flags & PTE_W))
         leaf->shift = 12;
-    if (leaf->shift == 12 && leaf->flags & PTE_W && !s_copy_may_write(slot, found->gpa))
+    if (leaf->shift == 12 && leaf->flags & PTE_W && !leaf->poked &&
+        !s_copy_may_write(slot, found->gpa))
         leaf->flags &= ~PTE_W;
     return true;
 }
@@ -183,8 +188,8 @@ static void fill(struct engine_vcpu *v, uint64_t gva, const struct s_found *foun
 {
     uint64_t seen[S_NEIGHBOURS];
     unsigned count = 1;
-    struct s_leaf leaf = {gva,  place->pa, 12, found->shift, shadow_flags(v, found->pte, place),
-                          false};
+    struct s_leaf leaf = {gva,   place->pa, 12, found->shift, shadow_flags(v, found->pte, place),
+                          false, false};
     if ((!found->pte || found->shift >= LARGE_SHIFT) && large_fits(slot, found->gpa) &&
         gva >> LARGE_SHIFT != v->s.hole >> LARGE_SHIFT)
         leaf.shift = LARGE_SHIFT;
@@ -197,6 +202,8 @@ static void fill(struct engine_vcpu *v, uint64_t gva, const struct s_found *foun
     uint64_t *entry = s_tables_fill(v, &leaf, &made);
     if (leaf.copy)
         s_copy_entered(v, entry);
+    if (leaf.poked)
+        s_copy_poked(v, leaf.gva, entry);
     seen[0] = found->pte;
     if (found->pte && found->shift == 12 &&
         fill_neighbours(v, found, made == &v->s.shared_made, entry, seen)) {

@@ -142,6 +142,24 @@ void s_places_flush(struct s_vcpu *s)
     }
 }
 
+void s_places_drop(struct s_vcpu *s, unsigned copy)
+{
+    uint64_t page = s->copy_use[copy].places;
+    s->copy_use[copy].places = 0;
+    for (unsigned n = 0; n < S_FETCH_LINES; n++) {
+        if (s->fetch[n].copy == copy)
+            s->fetch[n].page = UINT64_MAX;
+    }
+    if (page == UINT64_MAX) {
+        s_places_flush(s);
+    } else if (page) {
+        for (struct s_place *place = s->place; place < s->place + S_PLACES; place++) {
+            if ((place->tag ^ s->place_mark) - page < HOST_PAGE_SIZE)
+                place->tag = 0;
+        }
+    }
+}
+
 static uint64_t stub(const char *stubs, unsigned n)
 {
     return (uint64_t)stubs + n * STUB_BYTES;
@@ -167,11 +185,14 @@ void s_place_note(struct engine_vcpu *v)
     if (place->tag == (v->pc ^ s->place_mark))
         return;
     s_fetch_note(v);
-    if (!s_fetch_next(v, &insn) || !line->copied)
+    if (!s_fetch_next(v, &insn) || !line->copy)
         return;
     enum does what = s_scan_privileged(insn) ? does(insn) : NOTHING;
     if (what == NOTHING)
         return;
+    uint64_t page = v->pc & ~(HOST_PAGE_SIZE - 1);
+    struct s_copy_use *use = &s->copy_use[line->copy];
+    use->places = !use->places || use->places == page ? page : UINT64_MAX;
     s->places_local |= s->fetch_local >> (line - s->fetch) & 1;
     bool sie = what == STATUS_SET || what == STATUS_CLEAR ? insn >> 14 & 1 : false;
     bool then = then_place(line, v->pc & 0xfff, index);

@@ -30,23 +30,21 @@ static uint32_t insn_at(const uint16_t *code, unsigned half)
     return code[half] | (uint32_t)(half + 1 < S_SCAN_HALVES ? code[half + 1] : 0) << 16;
 }
 
-#define AT_ONCE 16 /* halves looked at together */
+#define AT_ONCE 32 /* halves looked at together */
 
-/* The page has SYSTEM's opcode in one of these halves, or (seldom) only seems to. */
-static bool may_have_system(const uint16_t *code)
+/* One of these halves has SYSTEM's opcode. */
+static bool has_system(const uint16_t *code)
 {
-    const uint64_t ones = 0x0001000100010001, low = OPCODE_MASK * ones;
+    const uint64_t ones = 0x0001000100010001, low = OPCODE_MASK * ones, above = low + ones;
     const uint16_t *at = __builtin_assume_aligned(code, sizeof(uint64_t));
-    uint64_t found = 0;
-#pragma GCC unroll 4
+    uint64_t none = above;
+#pragma GCC unroll 8
     for (unsigned n = 0; n < AT_ONCE; n += 4) {
         uint64_t four;
         __builtin_memcpy(&four, at + n, sizeof(four));
-        /* Zero where the opcode is; a half whose subtraction borrows was zero, or follows one. */
-        four = (four & low) ^ OPCODE_SYSTEM * ones;
-        found |= (four - ones) & ~four;
+        none &= ((four & low) ^ OPCODE_SYSTEM * ones) + low; /* bit 7: another opcode */
     }
-    return found & ones << 15;
+    return none != above;
 }
 
 /* The first half from `at` on where such an instruction would be, if one starts there, and all of
@@ -54,9 +52,11 @@ static bool may_have_system(const uint16_t *code)
 static unsigned next_possible(const uint16_t *code, unsigned at)
 {
     while (at < S_SCAN_HALVES - 1) {
-        if (!(at % AT_ONCE) && !may_have_system(code + at)) {
-            at += AT_ONCE;
-            continue;
+        if (!(at % AT_ONCE)) {
+            while (at < S_SCAN_HALVES && !has_system(code + at))
+                at += AT_ONCE;
+            if (at == S_SCAN_HALVES)
+                break;
         }
         if ((code[at] & OPCODE_MASK) == OPCODE_SYSTEM && s_scan_privileged(insn_at(code, at)))
             return at;
@@ -88,22 +88,23 @@ static bool exists(uint16_t half)
     return kinds[half >> 2 & 31] >> (half >> 12 & 7) & 1;
 }
 
-/* The hart never goes on behind what is in that half: an unconditional jump, or a return. */
-static bool ends(const uint16_t *code, unsigned at)
+static __attribute__((noinline)) bool system_ends(uint32_t insn)
 {
-    uint16_t half = code[at];
-    switch (half & 3) {
-    case 1: /* c.j */
-        return half >> 13 == 5;
-    case 2: /* c.jr, c.ebreak */
-        return half >> 13 == 4 && ((half & 0x107f) == 2 ? half & 0x0f80 : half == INSN_C_EBREAK);
-    case 3: /* jal and jalr that link nothing */
-        if ((half & 0xff7) == 0x067)
-            return true;
-        uint32_t insn = half == OPCODE_SYSTEM ? insn_at(code, at) : 0;
-        return insn == INSN_SRET || insn == INSN_MRET || insn == INSN_EBREAK;
+    return insn == INSN_SRET || insn == INSN_MRET || insn == INSN_EBREAK;
+}
+
+/* The hart never goes on behind what is in that half: an unconditional jump, or a return. */
+static inline bool ends(const uint16_t *code, unsigned at)
+{
+    uint32_t half = code[at];
+    if ((half & 3) == 3) { /* jal and jalr that link nothing */
+        uint32_t rest = half & 0xfff;
+        return rest == 0x06f || rest == 0x067 ||
+               (half == OPCODE_SYSTEM && system_ends(insn_at(code, at)));
     }
-    return false;
+    if ((half & 0xe001) == 0x8000) /* c.jr, c.ebreak */
+        return (half & 0x107f) == 2 ? half & 0x0f80 : half == INSN_C_EBREAK;
+    return (half & 0xe003) == 0xa001; /* c.j */
 }
 
 void s_scan_replace_one(uint16_t *code, unsigned at)

@@ -135,6 +135,8 @@ void s_fetch_flush_page(struct s_vcpu *s, uint64_t gva, bool global);
  * copy. */
 void s_place_note(struct engine_vcpu *v);
 void s_places_flush(struct s_vcpu *s);
+/* Those of one copy go, and nobody fetches by that copy's page. */
+void s_places_drop(struct s_vcpu *s, unsigned copy);
 
 /* tables.c: the shadow tables of one vCPU. */
 static inline enum s_view s_view(const struct s_vcpu *s)
@@ -163,6 +165,7 @@ struct s_leaf {
     uint64_t flags; /* PTE_* permissions and the region's attributes; with PTE_G it is for all roots
                        of the kernel's views */
     bool copy;      /* of a page of code: copy.h */
+    bool poked;     /* the same */
 };
 /* Enters it in the present root, with the fence that the hart needs. Returns where the entry is,
  * and in `made` what its table belongs to. */
@@ -186,6 +189,8 @@ static inline uint64_t *s_tables_page(const struct s_vcpu *s, unsigned number)
 void s_tables_flush(struct engine_vcpu *v);
 void s_tables_flush_asid(struct engine_vcpu *v, uint64_t asid);
 void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t asid);
+/* What an address leads to is to be entered in another way: no fence of the guest's. */
+void s_tables_forget_entry(struct engine_vcpu *v, uint64_t gva);
 /* The guest's full fence: flushes all tables, or looks at what has changed in the guest's own. */
 void s_tables_fence(struct engine_vcpu *v);
 

@@ -60,10 +60,19 @@ struct s_vm {
     bool has_devices; /* that may write to its memory */
 };
 
-/* Where a vCPU's tables show a copy of a page of code; `more`: in other places besides. */
+/* Where a vCPU's tables show a copy of a page of code; `more`: in other places besides. `places`:
+ * the guest's page that struct s_place of it are noted for; 0: none; UINT64_MAX: several. */
 struct s_copy_use {
     uint64_t *entry[S_COPY_USES];
+    uint64_t places;
     bool more;
+};
+
+/* A page of code that the vCPU writes to, and the entry by which it can, if it still leads there:
+ * copy.c. */
+struct s_poke {
+    _Atomic uint32_t *page; /* its word; NULL: none */
+    uint64_t *entry, leads, gva;
 };
 
 /* What a run of shadow entries was made from: source.c. */
@@ -106,7 +115,7 @@ _Static_assert(S_ASIDS + 1 == CALD_ASIDS, "one more for a host's own root");
 struct s_fetch_line {
     uint64_t page; /* guest-virtual address >> 12; UINT64_MAX: none */
     const uint8_t *va;
-    bool copied; /* it had a copy when it was noted, and has had it since */
+    uint16_t copy; /* the number of the one it had when it was noted, and has had since; 0: none */
 };
 
 /* A place in the guest kernel's text where a privileged instruction was executed from a copy, and
@@ -199,15 +208,16 @@ struct s_vcpu {
     struct s_fetch_line *fetch;  /* S_FETCH_LINES */
     struct s_copy_use *copy_use; /* of each copy */
     uint16_t copy_shown;         /* the one that is being entered */
-    uint8_t fetch_local;         /* of each, a bit: the guest has not mapped it as global */
-    bool places_local;           /* nor the page of some place */
-    unsigned trampoline;         /* which of the trampolines holds Caldarium's way in and out */
-    uint64_t hole;               /* where that is in its roots: no address of the guest's */
-    uint8_t apart;               /* its machine's */
-    uint8_t usable;              /* while loaded: a set of the trampolines that its hart has */
-    uint64_t own_root;           /* while loaded: satp for Caldarium in a run; 0: the host's own */
-    const uint64_t *way;         /* that one's of s_machine.way[] */
-    uint8_t levels;              /* of roots for the guest without paging: its VM's */
+    struct s_poke poke;
+    uint8_t fetch_local; /* of each, a bit: the guest has not mapped it as global */
+    bool places_local;   /* nor the page of some place */
+    unsigned trampoline; /* which of the trampolines holds Caldarium's way in and out */
+    uint64_t hole;       /* where that is in its roots: no address of the guest's */
+    uint8_t apart;       /* its machine's */
+    uint8_t usable;      /* while loaded: a set of the trampolines that its hart has */
+    uint64_t own_root;   /* while loaded: satp for Caldarium in a run; 0: the host's own */
+    const uint64_t *way; /* that one's of s_machine.way[] */
+    uint8_t levels;      /* of roots for the guest without paging: its VM's */
     uint16_t first_asid; /* of those that its roots have; 0: none, each change of root flushes */
     struct s_hart_page *page; /* while loaded: its hart's */
     unsigned last_hart;       /* where it ran last, and one; 0: nowhere since its start */

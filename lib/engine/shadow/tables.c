@@ -337,6 +337,8 @@ static enum cleared greater(enum cleared a, enum cleared b)
 
 static void note_near(struct s_near *near, uint64_t *table)
 {
+    if (!near)
+        return;
     if (!near->table[0])
         near->table[0] = near->table[1] = table;
     else if (near->table[0] == near->table[1])
@@ -345,19 +347,26 @@ static void note_near(struct s_near *near, uint64_t *table)
         near->region = S_NO_REGION;
 }
 
-/* Forgets what translates an address below an entry at `level`. What else a fence of an address
- * nearby would have to look at is noted in `near`. */
+static void note_far(struct s_near *near)
+{
+    if (near)
+        near->region = S_NO_REGION;
+}
+
+/* Forgets what translates an address below an entry at `level`, with all pieces of the guest's page
+ * that it may be one of. What else a fence of an address nearby would have to look at is noted in
+ * `near`; with none, it is no fence of the guest's, and other pieces stay. */
 static enum cleared clear_below(const struct s_vcpu *s, uint64_t *entry, unsigned level,
                                 uint64_t gva, struct s_near *near)
 {
     uint64_t trampoline = s->hole;
     while (*entry && *entry != s->way[level]) {
         if (!s_is_table(*entry)) {
-            near->region = S_NO_REGION;
+            note_far(near);
             return clear_entry(entry);
         }
         uint64_t *table = behind(*entry);
-        if (*entry & PIECES) {
+        if (near && *entry & PIECES) {
             clear_table(table); /* tables below it stay in their view's list */
             if ((gva ^ trampoline) >> (12 + 9 * level) == 0)
                 table[index_at(trampoline, level - 1)] = s->way[level - 1];
@@ -414,6 +423,12 @@ void s_tables_flush_page(struct engine_vcpu *v, uint64_t gva, bool any, uint64_t
         sfence_vma_all();
     else if (most == CLEARED_ONE)
         sfence_vma_address(gva);
+}
+
+void s_tables_forget_entry(struct engine_vcpu *v, uint64_t gva)
+{
+    clear_page(&v->s, gva, true, 0, NULL);
+    sfence_vma_address(gva);
 }
 
 /* The address space of the present satp: the one at hand, or in place of the one unused for

@@ -141,7 +141,7 @@ void s_fetch_note(struct engine_vcpu *v)
     if (!page)
         return;
     const struct slot *slot = memory_slot(&v->vm->memory, found.gpa);
-    *line = (struct s_fetch_line){v->pc >> 12, page, s_copy_has(slot, found.gpa)};
+    *line = (struct s_fetch_line){v->pc >> 12, page, (uint16_t)s_copy_of(slot, found.gpa)};
     uint64_t inside = (1UL << (found.pte ? found.shift : 12)) - 1;
     uint64_t low = v->pc & ~inside, end = v->pc | inside;
     if (low < v->s.code_low || end > v->s.code_end)
