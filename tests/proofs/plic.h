@@ -6,8 +6,10 @@
 #include "lib/irq/plic.h"
 #include "tests/proofs/proof.h"
 
+#ifndef SOURCES
 #define SOURCES 5
-#define SOURCE_BITS 0x3eU
+#endif
+#define SOURCE_BITS ((2U << SOURCES) - 2)
 #define CONTEXTS 2
 #define PLIC_CLAIM(context) (0x201004U + (context)*0x2000U) /* of its S-mode */
 
