@@ -41,6 +41,17 @@ struct config_image {
     size_t size;
 };
 
+/* A virtio device: a node below the VM's. */
+enum config_virtio_kind { CONFIG_VIRTIO_BLOCK };
+struct config_virtio {
+    const char *name; /* the node's */
+    enum config_virtio_kind kind;
+    struct config_image image; /* what the disk has at first */
+    bool read_only;
+    uint64_t copy_on_write; /* in its place: bytes of what is written that are kept */
+};
+#define VM_MAX_VIRTIO 8
+
 enum config_on { ON_STOP, ON_RESTART, ON_PAUSE, ON_ROLLBACK };
 enum config_schedule { SCHEDULE_SHARED, SCHEDULE_PINNED };
 #define PRIORITY_MAX 31
@@ -79,6 +90,8 @@ struct vm_config {
     bool unprotected_dma;        /* devices that no IOMMU confines are accepted */
     struct config_shared shared[VM_MAX_SHARED];
     unsigned shared_count;
+    struct config_virtio virtio[VM_MAX_VIRTIO];
+    unsigned virtio_count;
     bool autostart;
     enum config_on on_fault, on_reset;
     unsigned watchdog_ms;   /* 0: none */

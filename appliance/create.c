@@ -65,7 +65,7 @@ static const enum cald_irqchip chips[] = {[IRQCHIP_PLIC] = CALD_IRQCHIP_PLIC,
 /* The bus stays as it is from one life to the next. */
 static int add_regions(struct vm *vm)
 {
-    if (!passthrough_add(vm) || !shared_memory_add(vm))
+    if (!passthrough_add(vm) || !shared_memory_add(vm) || !virtio_add(vm))
         return CALD_EBUSY;
     virtio_slots_begin(vm->cald, GUEST_SLOTS_BASE, GUEST_SLOTS_SIZE);
     return CALD_OK;
@@ -139,6 +139,7 @@ int vm_create(struct vm *vm)
         vm_destroy(vm);
         return -1;
     }
+    virtio_attach(vm);
     vm->table_bytes = cald_vm_table_bytes(cald);
     vm->taken = vm->table_bytes;
     for (unsigned n = 0; n < vm->ram_chunks; n++)
@@ -150,6 +151,7 @@ void vm_destroy(struct vm *vm)
 {
     passthrough_detach(vm);
     shared_memory_detach(vm);
+    virtio_detach(vm);
     memory_give_back(vm);
     cald_vm_close(vm->cald);
     vm->taken = vm->table_bytes = 0;

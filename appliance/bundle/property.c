@@ -14,13 +14,6 @@
 /* Physical addresses have 56 bits. What an engine reaches is looked at when that is chosen. */
 #define GPA_LIMIT (1UL << 56)
 
-struct property {
-    const void *fdt;
-    const char *name;
-    const char *data;
-    int bytes;
-};
-
 void property_refuse(struct vm_config *config, const char *format, ...)
 {
     va_list args;
@@ -31,7 +24,7 @@ void property_refuse(struct vm_config *config, const char *format, ...)
     vm_error(config->name, "%s; it is refused", config->reason);
 }
 
-static bool wrong(struct vm_config *config, const struct property *p, const char *expected)
+bool property_wrong(struct vm_config *config, const struct property *p, const char *expected)
 {
     property_refuse(config, "property %s: %s is expected", p->name, expected);
     return false;
@@ -66,10 +59,18 @@ static bool number(struct vm_config *config, const struct property *p, uint64_t 
     return false;
 }
 
+bool property_bytes(struct vm_config *config, const struct property *p, uint64_t *out)
+{
+    if (p->bytes != 4 && p->bytes != 8)
+        return property_wrong(config, p, "a number of bytes, of one or two cells");
+    *out = p->bytes == 4 ? cell(p, 0) : two_cells(p, 0);
+    return true;
+}
+
 static bool address(struct vm_config *config, const struct property *p, uint64_t *out, bool *has)
 {
     if (p->bytes != 4 && p->bytes != 8)
-        return wrong(config, p, "an address of one or two cells");
+        return property_wrong(config, p, "an address of one or two cells");
     *out = p->bytes == 4 ? cell(p, 0) : two_cells(p, 0);
     *has = true;
     return true;
@@ -111,7 +112,7 @@ static bool check_range(struct vm_config *config, const struct property *p, unsi
 static bool memory(struct vm_config *config, const struct property *p)
 {
     if (p->bytes < 16 || p->bytes % 16 || p->bytes / 16 > VM_MAX_RANGES)
-        return wrong(config, p, "1 to 16 pairs of base and size, two cells each");
+        return property_wrong(config, p, "1 to 16 pairs of base and size, two cells each");
     config->memory_ranges = (unsigned)p->bytes / 16;
     for (unsigned n = 0; n < config->memory_ranges; n++) {
         config->memory[n] = (struct config_range){two_cells(p, 4 * n), two_cells(p, 4 * n + 2)};
@@ -127,14 +128,14 @@ static bool vcpus(struct vm_config *config, const struct property *p)
 }
 
 /* A reference to a node below /images. */
-static bool image(struct vm_config *config, const struct property *p, struct config_image *out)
+bool property_image(struct vm_config *config, const struct property *p, struct config_image *out)
 {
     if (p->bytes != 4)
-        return wrong(config, p, "one reference to a node of /images");
+        return property_wrong(config, p, "one reference to a node of /images");
     int node = fdt_node_offset_by_phandle(p->fdt, (uint32_t)cell(p, 0));
     int parent = node < 0 ? node : fdt_parent_offset(p->fdt, node);
     if (parent < 0 || parent != fdt_path_offset(p->fdt, "/images"))
-        return wrong(config, p, "a reference to a node of /images");
+        return property_wrong(config, p, "a reference to a node of /images");
     int bytes;
     out->name = fdt_get_name(p->fdt, node, NULL);
     out->data = fdt_getprop(p->fdt, node, "data", &bytes);
@@ -149,22 +150,22 @@ static bool image(struct vm_config *config, const struct property *p, struct con
 
 static bool kernel(struct vm_config *config, const struct property *p)
 {
-    return image(config, p, &config->kernel);
+    return property_image(config, p, &config->kernel);
 }
 
 static bool state(struct vm_config *config, const struct property *p)
 {
-    return image(config, p, &config->state);
+    return property_image(config, p, &config->state);
 }
 
 static bool ramdisk(struct vm_config *config, const struct property *p)
 {
-    return image(config, p, &config->ramdisk);
+    return property_image(config, p, &config->ramdisk);
 }
 
 static bool fdt_image(struct vm_config *config, const struct property *p)
 {
-    return image(config, p, &config->fdt);
+    return property_image(config, p, &config->fdt);
 }
 
 static bool load_address(struct vm_config *config, const struct property *p)
@@ -180,19 +181,19 @@ static bool entry(struct vm_config *config, const struct property *p)
 static bool bootargs(struct vm_config *config, const struct property *p)
 {
     config->bootargs = string(p);
-    return config->bootargs || wrong(config, p, "one string");
+    return config->bootargs || property_wrong(config, p, "one string");
 }
 
 static bool harts(struct vm_config *config, const struct property *p)
 {
     if (p->bytes < 4 || p->bytes % 4 || p->bytes / 4 > VM_MAX_VCPUS)
-        return wrong(config, p, "1 to 64 hart ids");
+        return property_wrong(config, p, "1 to 64 hart ids");
     config->hart_count = (unsigned)p->bytes / 4;
     for (unsigned n = 0; n < config->hart_count; n++) {
         config->harts[n] = cell(p, n);
         for (unsigned other = 0; other < n; other++) {
             if (config->harts[other] == config->harts[n])
-                return wrong(config, p, "each hart id once");
+                return property_wrong(config, p, "each hart id once");
         }
     }
     return true;
@@ -314,7 +315,7 @@ static bool autostart(struct vm_config *config, const struct property *p)
     else if (text && !strcmp(text, "false"))
         config->autostart = false;
     else
-        return wrong(config, p, "<0>, <1>, \"true\" or \"false\"");
+        return property_wrong(config, p, "<0>, <1>, \"true\" or \"false\"");
     return true;
 }
 
@@ -332,7 +333,7 @@ static bool isa_disable(struct vm_config *config, const struct property *p)
 {
     const char *at = p->data, *end = p->data + p->bytes;
     if (p->bytes < 2 || end[-1])
-        return wrong(config, p, "a list of extension names");
+        return property_wrong(config, p, "a list of extension names");
     for (; at < end; at += strlen(at) + 1) {
         enum riscv_ext ext = isa_find(at, strlen(at));
         if (ext == ISA_EXT_COUNT) {
@@ -347,27 +348,27 @@ static bool isa_disable(struct vm_config *config, const struct property *p)
 static bool passthrough(struct vm_config *config, const struct property *p)
 {
     if (p->bytes < 2 || p->data[p->bytes - 1] || !*p->data)
-        return wrong(config, p, "a list of paths or aliases of the board's tree");
+        return property_wrong(config, p, "a list of paths or aliases of the board's tree");
     config->passthrough = p->data;
     config->passthrough_bytes = (size_t)p->bytes;
     return true;
 }
 
 /* A property that says something by being there. */
-static bool flag(struct vm_config *config, const struct property *p, bool *out)
+bool property_flag(struct vm_config *config, const struct property *p, bool *out)
 {
     *out = true;
-    return !p->bytes || wrong(config, p, "no value");
+    return !p->bytes || property_wrong(config, p, "no value");
 }
 
 static bool direct_map(struct vm_config *config, const struct property *p)
 {
-    return flag(config, p, &config->direct_map);
+    return property_flag(config, p, &config->direct_map);
 }
 
 static bool unprotected_dma(struct vm_config *config, const struct property *p)
 {
-    return flag(config, p, &config->unprotected_dma);
+    return property_flag(config, p, &config->unprotected_dma);
 }
 
 /* Entries of a name, then five cells: base and size of two each, and the interrupt. */
@@ -377,10 +378,10 @@ static bool shared_memory(struct vm_config *config, const struct property *p)
     while (at < end) {
         size_t name = strnlen(at, (size_t)(end - at)) + 1;
         if (name == 1 || at + name + 20 > end)
-            return wrong(config, p,
-                         "\"NAME\", <base size interrupt> with base and size of two cells");
+            return property_wrong(
+                config, p, "\"NAME\", <base size interrupt> with base and size of two cells");
         if (config->shared_count == VM_MAX_SHARED)
-            return wrong(config, p, "at most 4 regions");
+            return property_wrong(config, p, "at most 4 regions");
         struct config_shared *shared = &config->shared[config->shared_count++];
         struct property cells = {.data = at + name};
         *shared = (struct config_shared){
@@ -401,7 +402,7 @@ static bool shared_memory(struct vm_config *config, const struct property *p)
         }
         at += name + 20;
     }
-    return config->shared_count || wrong(config, p, "at least one region");
+    return config->shared_count || property_wrong(config, p, "at least one region");
 }
 
 static bool nothing(struct vm_config *config, const struct property *p)
@@ -479,11 +480,14 @@ void property_read_all(const void *fdt, int node, struct vm_config *config)
         if (!p.data || !read_one(config, &p))
             return;
     }
-    int child = fdt_first_subnode(fdt, node);
-    if (child >= 0)
-        property_refuse(config, "node %.40s is unknown: a VM has properties only",
-                        fdt_get_name(fdt, child, NULL));
-    else if (!config->memory_ranges)
+    int child;
+    fdt_for_each_subnode(child, fdt, node)
+    {
+        property_read_device(fdt, child, config);
+        if (config->refused)
+            return;
+    }
+    if (!config->memory_ranges)
         property_refuse(config, "property memory is missing");
     else if (!config->kernel.size && !config->state.size)
         property_refuse(config, "property kernel is missing");
@@ -492,6 +496,8 @@ void property_read_all(const void *fdt, int node, struct vm_config *config)
         property_refuse(config, "property state: kernel, ramdisk and fdt are in it already");
     else if (config->state.size && config->passthrough)
         property_refuse(config, "property state: no device of the board goes with it");
+    else if (config->state.size && config->virtio_count)
+        property_refuse(config, "property state: no virtio device goes with it yet");
     else if (config->schedule == SCHEDULE_PINNED && config->hart_count < config->vcpus)
         property_refuse(config, "property schedule: \"pinned\" expects %u harts in property harts",
                         config->vcpus);

@@ -5,6 +5,24 @@
 
 #include "appliance/config.h"
 
+struct property {
+    const void *fdt;
+    const char *name;
+    const char *data;
+    int bytes;
+};
+
+/* For the parsers of a VM's properties and of the nodes below it: what is wrong refuses the VM,
+ * and the answer is false. `name` is what messages call the property. */
+bool property_wrong(struct vm_config *config, const struct property *p, const char *expected);
+bool property_image(struct vm_config *config, const struct property *p, struct config_image *out);
+bool property_flag(struct vm_config *config, const struct property *p, bool *out);
+/* A number of one or two cells. */
+bool property_bytes(struct vm_config *config, const struct property *p, uint64_t *out);
+
+/* A node below the VM's: a device, device.c. */
+void property_read_device(const void *fdt, int node, struct vm_config *config);
+
 void property_defaults(struct vm_config *config);
 
 /* Reads every property of the VM's node. What is wrong is said once; the VM is refused then. */

@@ -302,6 +302,12 @@ void show_map(struct vm *vm)
             map_line(device->regs[r].base, device->regs[r].size, device->path, device->regs[r].base,
                      true);
     }
+    for (unsigned n = 0; n < vm->virtio_count; n++) {
+        const struct virtio_device *device = vm->virtio[n];
+        char what[64];
+        snprintf(what, sizeof(what), "virtio %s %.40s", device->kind->name, device->name);
+        map_line(device->base, VIRTIO_MMIO_SIZE, what, 0, false);
+    }
     for (unsigned n = 0; n < vm->shared_count; n++) {
         const struct shared_window *window = &vm->shared[n];
         char what[64];

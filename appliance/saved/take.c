@@ -14,7 +14,9 @@ _Static_assert(SAVED_PAGE == HOST_PAGE_SIZE, "what is saved are the guest's page
 
 const char *saved_hindrance(const struct vm *vm)
 {
-    return vm->device_count ? "it has devices of the board, whose state can't be saved" : NULL;
+    if (vm->device_count)
+        return "it has devices of the board, whose state can't be saved";
+    return vm->virtio_count ? "it has virtio devices, whose state can't be saved yet" : NULL;
 }
 
 uint64_t saved_bytes(const struct vm *vm)

@@ -48,6 +48,7 @@ void tree_wire_irqchip(struct tree *t);
 
 void tree_add_devices(struct tree *t, int soc);
 void tree_add_shared(struct tree *t, int soc);
+void tree_add_virtio(struct tree *t, int soc);
 void tree_add_reserved(struct tree *t);
 void tree_add_cpus(struct tree *t);
 void tree_add_memory(struct tree *t);

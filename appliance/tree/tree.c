@@ -72,6 +72,7 @@ static void add_soc(struct tree *t)
         add_uart(t, soc);
     tree_add_devices(t, soc);
     tree_add_shared(t, soc);
+    tree_add_virtio(t, soc);
 }
 
 static void add_cpu_map(struct tree *t, int cpus)

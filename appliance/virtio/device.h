@@ -71,7 +71,7 @@ struct virtio_device {
     _Atomic uint32_t status;
     _Atomic uint32_t isr; /* InterruptStatus: 1 used buffers, 2 configuration */
     _Atomic uint32_t generation;
-    _Atomic bool said; /* what was wrong, in this life of the VM */
+    _Atomic uint32_t said; /* what was wrong, in this life of the VM */
 
     struct virtio_queue queue[VIRTIO_QUEUES];
 };

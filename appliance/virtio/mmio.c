@@ -74,7 +74,7 @@ void virtio_config_changed(struct virtio_device *device)
 /* 2.1.2: the driver hears of it only if it has set DRIVER_OK. */
 static void needs_reset(struct virtio_device *device, unsigned queue, const char *why)
 {
-    if (!atomic_exchange(&device->said, true))
+    if (!atomic_exchange(&device->said, 1))
         vm_error(device->vm_name, "device %s: queue %u: %s; it waits for a reset", device->name,
                  queue, why);
     uint32_t before = atomic_fetch_or(&device->status, VIRTIO_STATUS_NEEDS_RESET);
@@ -339,7 +339,7 @@ void virtio_device_attach(struct virtio_device *device)
     reset(device);
     lock_release(&device->lock);
     atomic_store(&device->generation, 0);
-    atomic_store(&device->said, false);
+    atomic_store(&device->said, 0);
 }
 
 void virtio_device_detach(struct virtio_device *device)

@@ -297,6 +297,16 @@ bool virtio_put(struct virtio_chain *chain, const void *from, uint32_t bytes)
     return true;
 }
 
+void virtio_skip(struct virtio_chain *chain, uint64_t bytes)
+{
+    while (bytes && chain->out_left) {
+        struct place place = out_place(chain);
+        uint32_t part = bytes < place.bytes ? (uint32_t)bytes : place.bytes;
+        out_moves(chain, part);
+        bytes -= part;
+    }
+}
+
 /* Where it is one run of the host's memory: no more than a page can be in two. */
 static const void *one_run(struct cald_vm *vm, uint64_t gpa, uint32_t *bytes)
 {

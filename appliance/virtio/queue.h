@@ -86,6 +86,8 @@ void virtio_untake(struct virtio_queue *queue, unsigned chains);
 bool virtio_get(struct virtio_chain *chain, void *to, uint32_t bytes);
 bool virtio_put(struct virtio_chain *chain, const void *from, uint32_t bytes);
 bool virtio_copy(struct virtio_chain *from, struct virtio_chain *to, uint32_t bytes);
+/* Leaves the next bytes of what is to be written as they are: so many at most as there are. */
+void virtio_skip(struct virtio_chain *chain, uint64_t bytes);
 
 /* Gives the chain back, with what was written into it. The driver sees it with virtio_publish(),
  * and all that were given before it at the same moment. */

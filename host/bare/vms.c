@@ -49,9 +49,11 @@ static bool define(struct vm *vm, unsigned index)
     if (!config->refused)
         shared_memory_resolve(vm, &configs[index]);
     if (!config->refused)
+        virtio_resolve(vm, &configs[index]);
+    if (!config->refused)
         machine_check_addresses(vm, &configs[index]);
     if (config->refused) {
-        vm->device_count = vm->shared_count = 0;
+        vm->device_count = vm->shared_count = vm->virtio_count = 0;
         refuse(vm, config->reason);
         return true;
     }

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The nodes below a VM's: its virtio devices. docs/bundle.md describes their properties. */
+#include <libfdt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "appliance/bundle/property.h"
+#include "appliance/virtio/block.h"
+
+static bool image(struct vm_config *config, struct config_virtio *device, const struct property *p)
+{
+    return property_image(config, p, &device->image);
+}
+
+static bool read_only(struct vm_config *config, struct config_virtio *device,
+                      const struct property *p)
+{
+    return property_flag(config, p, &device->read_only);
+}
+
+static bool copy_on_write(struct vm_config *config, struct config_virtio *device,
+                          const struct property *p)
+{
+    if (!property_bytes(config, p, &device->copy_on_write))
+        return false;
+    return (device->copy_on_write && device->copy_on_write % BLOCK_PAGE == 0) ||
+           property_wrong(config, p, "a multiple of 4096, not 0,");
+}
+
+static bool nothing(struct vm_config *config, struct config_virtio *device,
+                    const struct property *p)
+{
+    (void)config, (void)device, (void)p;
+    return true;
+}
+
+struct reader {
+    const char *name;
+    bool (*read)(struct vm_config *config, struct config_virtio *device, const struct property *p);
+};
+
+static const struct reader block[] = {
+    {"compatible", nothing},          {"image", image}, {"read-only", read_only},
+    {"copy-on-write", copy_on_write}, {NULL, NULL},
+};
+
+static bool check_block(struct vm_config *config, const struct config_virtio *device)
+{
+    const char *wrong = device->image.size ? virtio_block_check(device->image.size) : NULL;
+    if (!device->image.size)
+        property_refuse(config, "node %.31s: property image is missing", device->name);
+    else if (wrong)
+        property_refuse(config, "property image of node %.31s: image %.31s has %zu: %s",
+                        device->name, device->image.name, device->image.size, wrong);
+    else if (device->read_only == (device->copy_on_write != 0))
+        property_refuse(config,
+                        "node %.31s: either property read-only or copy-on-write is expected",
+                        device->name);
+    return !config->refused;
+}
+
+static const struct {
+    const char *compatible;
+    enum config_virtio_kind kind;
+    const struct reader *properties;
+    bool (*check)(struct vm_config *config, const struct config_virtio *device);
+} kinds[] = {
+    {"virtio,block", CONFIG_VIRTIO_BLOCK, block, check_block},
+};
+
+static void read_one(struct vm_config *config, struct config_virtio *device,
+                     const struct reader *properties, struct property *p)
+{
+    char name[72];
+    for (; properties->name; properties++) {
+        if (strcmp(p->name, properties->name))
+            continue;
+        snprintf(name, sizeof(name), "%s of node %.31s", p->name, device->name);
+        p->name = name;
+        properties->read(config, device, p);
+        return;
+    }
+    property_refuse(config, "node %.31s: property %.31s is unknown", device->name, p->name);
+}
+
+static void read_all(const void *fdt, int node, struct vm_config *config,
+                     struct config_virtio *device, const struct reader *properties)
+{
+    int at;
+    fdt_for_each_property_offset(at, fdt, node)
+    {
+        struct property p = {.fdt = fdt};
+        p.data = fdt_getprop_by_offset(fdt, at, &p.name, &p.bytes);
+        if (p.data)
+            read_one(config, device, properties, &p);
+        if (config->refused)
+            return;
+    }
+    if (fdt_first_subnode(fdt, node) >= 0)
+        property_refuse(config, "node %.31s: no node is expected below it", device->name);
+}
+
+void property_read_device(const void *fdt, int node, struct vm_config *config)
+{
+    const char *name = fdt_get_name(fdt, node, NULL);
+    for (unsigned n = 0; n < sizeof(kinds) / sizeof(*kinds); n++) {
+        if (fdt_node_check_compatible(fdt, node, kinds[n].compatible))
+            continue;
+        if (config->virtio_count == VM_MAX_VIRTIO) {
+            property_refuse(config, "node %.31s: more than %d virtio devices", name, VM_MAX_VIRTIO);
+            return;
+        }
+        struct config_virtio *device = &config->virtio[config->virtio_count++];
+        *device = (struct config_virtio){.name = name, .kind = kinds[n].kind};
+        read_all(fdt, node, config, device, kinds[n].properties);
+        if (!config->refused)
+            kinds[n].check(config, device);
+        return;
+    }
+    property_refuse(config, "node %.31s: its compatible is no device's; \"%s\" is one", name,
+                    kinds[0].compatible);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "appliance/virtio/virtio.h"
+
+#include "appliance/bundle/property.h"
+#include "appliance/virtio/block.h"
+#include "appliance/vm.h"
+#include "host/host.h"
+
+#define SLOTS ((unsigned)(GUEST_SLOTS_SIZE / VIRTIO_SLOT_BYTES))
+#define SLOT_IRQ(n) ((n) + 1) /* as on virt */
+
+static bool irq_is_free(const struct vm *vm, unsigned irq)
+{
+    for (unsigned d = 0; d < vm->device_count; d++) {
+        for (unsigned n = 0; n < vm->devices[d].irq_count; n++) {
+            if (vm->devices[d].irqs[n] == irq)
+                return false;
+        }
+    }
+    for (unsigned n = 0; n < vm->config->shared_count; n++) {
+        if (vm->config->shared[n].irq == irq)
+            return false;
+    }
+    return true;
+}
+
+/* From `slot` on, the first that is free; SLOTS: none. */
+static unsigned free_slot(const struct vm *vm, unsigned slot)
+{
+    for (; slot < SLOTS; slot++) {
+        struct config_range range = {GUEST_SLOTS_BASE + slot * VIRTIO_SLOT_BYTES,
+                                     VIRTIO_SLOT_BYTES};
+        if (!map_taken(vm, range, true) && irq_is_free(vm, SLOT_IRQ(slot)))
+            break;
+    }
+    return slot;
+}
+
+static struct virtio_device *make(const struct config_virtio *want)
+{
+    struct virtio_block *block = host_pages_alloc(sizeof(*block), HOST_PAGE_SIZE);
+    if (!block || virtio_block_make(block, want->name, want->image.data, want->image.size,
+                                    want->copy_on_write))
+        return block ? &block->device : NULL;
+    host_pages_free(block, sizeof(*block));
+    return NULL;
+}
+
+void virtio_resolve(struct vm *vm, struct vm_config *config)
+{
+    unsigned slot = 0;
+    for (unsigned n = 0; n < config->virtio_count; n++, slot++) {
+        const struct config_virtio *want = &config->virtio[n];
+        slot = free_slot(vm, slot);
+        if (slot == SLOTS) {
+            property_refuse(config, "node %.31s: none of the %u virtio-mmio slots is free",
+                            want->name, SLOTS);
+            return;
+        }
+        struct virtio_device *device = make(want);
+        if (!device) {
+            property_refuse(config, "node %.31s: no memory is left for the device", want->name);
+            return;
+        }
+        device->name = want->name;
+        device->vm_name = config->name;
+        device->base = GUEST_SLOTS_BASE + slot * VIRTIO_SLOT_BYTES;
+        device->irq = SLOT_IRQ(slot);
+        vm->virtio[vm->virtio_count++] = device;
+    }
+}
+
+bool virtio_add(struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->virtio_count; n++) {
+        vm->virtio[n]->vm = vm->cald;
+        if (virtio_device_add(vm->virtio[n]))
+            return false;
+    }
+    return true;
+}
+
+void virtio_attach(struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->virtio_count; n++)
+        virtio_device_attach(vm->virtio[n]);
+}
+
+void virtio_detach(struct vm *vm)
+{
+    for (unsigned n = 0; n < vm->virtio_count; n++)
+        virtio_device_detach(vm->virtio[n]);
+}
