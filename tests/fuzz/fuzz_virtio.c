@@ -138,8 +138,8 @@ static void descriptor(struct input *in, uint64_t table)
     }
     put(at, gpa, 8);
     put(at + 8, bytes, 4);
-    put(at + 12, which >> 3 & 7, 2);
-    put(at + 14, which >> 6 | (how & 8) >> 1, 2);
+    put(at + 12, which >> 6 | (how & 8) >> 1, 2);
+    put(at + 14, which >> 3 & 7, 2);
 }
 
 /* A request's header where descriptors lead. */
