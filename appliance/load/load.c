@@ -3,8 +3,8 @@
 #include "appliance/load/load.h"
 
 #include <stddef.h>
+#include <string.h>
 
-#include "appliance/bulk.h"
 #include "appliance/load/kernel.h"
 #include "appliance/print.h"
 #include "appliance/tree/tree.h"
@@ -24,7 +24,7 @@ bool load_bytes(struct vm *vm, uint64_t gpa, const uint8_t *from, uint64_t bytes
             if (!part)
                 return false;
         }
-        bulk_copy(to, from, part);
+        memcpy(to, from, part);
         host_may_yield();
         gpa += part;
         from += part;

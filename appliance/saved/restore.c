@@ -183,8 +183,8 @@ static void write_memory(struct vm *vm, const struct source *source)
         for (; n < source->header.pages && place(source, n) - range->base < range->size; n++) {
             uint64_t gpa = place(source, n);
             zero_pages(vm->cald, next, gpa);
-            bulk_copy(cald_vm_ram(vm->cald, gpa, SAVED_PAGE),
-                      source->at + source->parts.pages + n * SAVED_PAGE, SAVED_PAGE);
+            memcpy(cald_vm_ram(vm->cald, gpa, SAVED_PAGE),
+                   source->at + source->parts.pages + n * SAVED_PAGE, SAVED_PAGE);
             next = gpa + SAVED_PAGE;
             if (gpa % HOST_YIELD_BYTES == 0)
                 host_may_yield();

@@ -7,7 +7,6 @@
 #include "appliance/saved/saved.h"
 #include "appliance/vm.h"
 #include "caldarium/caldarium.h"
-#include "appliance/bulk.h"
 #include "host/host.h"
 
 _Static_assert(SAVED_PAGE == HOST_PAGE_SIZE, "what is saved are the guest's pages");
@@ -77,7 +76,7 @@ static void write_page(void *to, uint64_t gpa, const uint8_t *at)
 {
     struct writer *writer = to;
     *writer->places++ = gpa;
-    bulk_copy(writer->pages, at, SAVED_PAGE);
+    memcpy(writer->pages, at, SAVED_PAGE);
     writer->pages += SAVED_PAGE;
 }
 
