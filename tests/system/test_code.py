@@ -41,4 +41,5 @@ def test_memory_is_told_and_bounded(tmp_path, mib, vcpus):
     tables, share = (float(line[n]) * unit[line[n + 1]] for n in (1, 3))
     assert 0 < share <= max(mib * (1 << 20) / 50, 2 << 20)
     assert abs(tables - vcpus * share) < vcpus * (1 << 17)  # as they are rounded
-    assert abs(float(line[5]) - share / (mib * (1 << 20)) * 100) < 0.1
+    ram = mib * (1 << 20)
+    assert abs(float(line[5]) / 100 * ram - share) < unit[line[4]] / 10 + ram / 1000  # both are rounded

@@ -15,11 +15,19 @@
 /* In the place of place_entry.S. What does the nth is n * 4 behind s_place_here. */
 const char s_place_here[256];
 const int32_t s_place_does[] = {0,  4,  8,  12, 16, 20, 24, 28, 32, 36, 40, 44,
-                                48, 52, 56, 60, 64, 68, 72, 76, 80, 84, 88};
+                                48, 52, 56, 60, 64, 68, 72, 76, 80, 84, 88, 92};
 const char s_place_get[33 * 16], s_place_put[32 * 16], s_place_put_then[32 * 16];
 enum { READ, WRITE = 4, EXCHANGE = 8, READ_SIE = 12, READ_SIP, READ_SATP, STATUS_READ, STATUS_SET };
-enum { STATUS_CLEAR = STATUS_SET + 1, STATUS_WRITE, SIE_ON, SIE_OFF, RETURN, FENCE_PAGE };
-enum { NOTHING = FENCE_PAGE + 1 };
+enum {
+    STATUS_CLEAR = STATUS_SET + 1,
+    STATUS_WRITE,
+    SIE_ON,
+    SIE_OFF,
+    RETURN,
+    FENCE_PAGE,
+    WRITE_SENVCFG
+};
+enum { NOTHING = WRITE_SENVCFG + 1 };
 _Static_assert(NOTHING == sizeof(s_place_does) / sizeof(s_place_does[0]), "all of them");
 
 static _Alignas(PAGE) uint8_t code[PAGE];
@@ -121,6 +129,10 @@ static void others(void **state)
     assert_int_equal(noted(csr(CSR_SIE, 0, 2, 7), 0, 7), READ_SIE);
     assert_int_equal(noted(csr(CSR_SIP, 0, 2, 7), 0, 7), READ_SIP);
     assert_int_equal(noted(csr(CSR_SATP, 0, 2, 7), 0, 7), READ_SATP);
+    assert_int_equal(noted(csr(CSR_SENVCFG, 7, 1, 0), 7, 0), WRITE_SENVCFG);
+    assert_int_equal(noted(csr(CSR_SENVCFG, 7, 1, 6), 7, 6), NOTHING);
+    assert_int_equal(noted(csr(CSR_SENVCFG, 7, 2, 0), 7, 0), NOTHING);
+    assert_int_equal(noted(csr(CSR_SENVCFG, 0, 2, 7), 0, 7), NOTHING);
     assert_int_equal(noted(csr(CSR_SATP, 7, 1, 0), 7, 0), NOTHING);
     assert_int_equal(noted(csr(CSR_SIE, 7, 2, 0), 7, 0), NOTHING);
     assert_int_equal(noted(csr(CSR_STIMECMP, 7, 1, 0), 7, 0), NOTHING);
@@ -141,7 +153,7 @@ static void goes_on(void **state)
     static const struct {
         unsigned at;
         bool then;
-    } want[] = {{0, true},     {0x3f8, true}, {0x3fc, false},
+    } want[] = {{0, true},     {0x7f8, true}, {0x7fc, false},
                 {0xff8, true}, {0xff6, true}, {0xffa, false}};
     for (unsigned n = 0; n < sizeof(want) / sizeof(want[0]); n++) {
         put32(want[n].at, csr(CSR_SEPC, 0, 2, 7));
@@ -152,7 +164,7 @@ static void goes_on(void **state)
         const struct s_place *place = place_at(v.pc);
         assert_non_null(place);
         bool then = place->put == (uint64_t)s_place_put_then + 7 * 16;
-        assert_int_equal(then, want[n].then && (want[n].at & 0x3fe) + 4 <= 0x3fe);
+        assert_int_equal(then, want[n].then && (want[n].at & 0x7fe) + 4 <= 0x7fe);
         if (then)
             assert_ptr_equal(place_at(VA + want[n].at + 4), NULL); /* not before it was met */
     }
@@ -201,7 +213,7 @@ static void fences(void **state)
 
     set_up(NULL);
     put32(0, INSN_SRET);
-    v.s.fetch_local = 0xf;
+    v.s.fetch_local = UINT16_MAX;
     s_place_note(&v);
     assert_non_null(place_at(VA));
     s_fetch_flush(&v.s, false);

@@ -102,11 +102,124 @@ static void pages(void **state)
     assert_int_equal(*other, 0);
 }
 
+/* ---- Below the root of a host that lies apart ------------------------------------------------ */
+
+#define APART 5
+#define LOW 0x10000UL
+#define PRIVATE 0xffff900000000000UL /* behind another entry of the guest's root than VA */
+#define HOSTS_ENTRY (0x1234UL << PTE_PPN_SHIFT | PTE_V)
+
+static int set_up_apart(void **state)
+{
+    set_up(state);
+    s_tables_fini(&v);
+    machine.s.apart = APART;
+    machine.s.way[0][APART - 1] = HOSTS_ENTRY;
+    machine.s.there = -(2UL << (12 + 9 * (APART - 1)));
+    vm.s.levels = 4;
+    v.s.satp = SATP_MODE_SV48 << SATP_MODE_SHIFT | RAM >> 12;
+    return s_tables_init(&v);
+}
+
+static int tear_down_apart(void **state)
+{
+    int left = tear_down(state);
+    memset(&machine.s, 0, sizeof(machine.s));
+    return left;
+}
+
+/* What the hart finds in the root for the present view; NULL: a page fault. */
+static uint64_t *find(uint64_t va)
+{
+    uint64_t *table = host_va((s_tables_satp(&v) & SATP_PPN_MASK) << 12);
+    for (unsigned level = APART - 1;; level--) {
+        uint64_t *entry = &table[va >> (12 + 9 * level) & 511];
+        if (!*entry || !level)
+            return *entry ? entry : NULL;
+        table = host_va(*entry >> PTE_PPN_SHIFT << 12);
+    }
+}
+
+/* The half of a kernel view is all kernel views', until it has something of its own there. */
+static void halves(void **state)
+{
+    (void)state;
+    const uint64_t one = v.s.satp, other = v.s.satp + 7;
+    uint64_t *global = enter(VA, 12, PTE_G);
+    assert_ptr_equal(find(VA), global);
+    for (unsigned n = 0; n < 2; n++) {
+        v.s.sstatus = n ? SSTATUS_SUM : 0;
+        v.s.satp = other;
+        assert_ptr_equal(find(VA), global);
+        v.s.satp = one;
+        assert_ptr_equal(find(VA), global);
+    }
+    v.s.user = true;
+    assert_null(find(VA));
+    uint64_t *low = enter(LOW, 12, 0);
+    assert_ptr_equal(find(LOW), low);
+    v.s.user = false; /* with SUM */
+    assert_null(find(LOW));
+    uint64_t *in_sum = enter(LOW, 12, 0);
+    assert_ptr_not_equal(in_sum, low);
+    v.s.sstatus = 0;
+    assert_null(find(LOW));
+
+    uint64_t *private = enter(PRIVATE, 12, 0);
+    assert_ptr_equal(find(PRIVATE), private);
+    assert_ptr_equal(enter(VA, 12, PTE_G), global); /* the same table again */
+    assert_ptr_equal(find(VA), global);
+    v.s.satp = other;
+    assert_null(find(PRIVATE));
+    assert_ptr_equal(find(VA), global);
+    /* Global in the lower half, which this view has had nothing in and the other's has its own. */
+    uint64_t *late = enter(LOW + (1UL << 40), 12, PTE_G);
+    v.s.satp = one;
+    assert_ptr_equal(enter(LOW + (1UL << 40), 12, PTE_G), late);
+    v.s.sstatus = SSTATUS_SUM;
+    assert_ptr_equal(enter(LOW + (1UL << 40), 12, PTE_G), late);
+    assert_ptr_equal(find(LOW), in_sum);
+    s_tables_flush_page(&v, LOW + (1UL << 40), true, 0);
+    assert_int_equal(*late, 0);
+
+    s_tables_flush_asid(&v, 0); /* entries of all kernel views' stay */
+    assert_ptr_equal(find(VA), global);
+    assert_null(find(LOW));
+    assert_null(find(PRIVATE));
+    s_tables_flush_page(&v, VA, true, 0);
+    assert_int_equal(*global, 0);
+    v.s.sstatus = 0;
+    assert_null(find(VA));
+}
+
+/* A change of address space has the other views' roots at hand, if they are made. */
+static void at_hand(void **state)
+{
+    (void)state;
+    enter(VA, 12, PTE_G);
+    v.s.user = true;
+    enter(LOW, 12, 0);
+    uint64_t user = s_tables_satp(&v);
+    v.s.user = false;
+    s_roots_unknown(&v.s);
+    uint64_t kernel = s_tables_satp(&v);
+    s_tables_at_hand(&v.s);
+    assert_int_equal(v.s.root_at_hand[S_USER], user);
+    assert_int_equal(v.s.root_at_hand[S_KERNEL], kernel);
+    assert_int_equal(v.s.root_at_hand[S_KERNEL_SUM], 0);
+    v.s.fence++; /* a fence of all since, which nobody has compared */
+    s_roots_unknown(&v.s);
+    s_tables_at_hand(&v.s);
+    assert_int_equal(v.s.root_at_hand[S_USER] | v.s.root_at_hand[S_KERNEL], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pieces, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pages, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(halves, set_up_apart, tear_down_apart),
+        cmocka_unit_test_setup_teardown(at_hand, set_up_apart, tear_down_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

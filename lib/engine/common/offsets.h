@@ -29,6 +29,7 @@
 #define V_S_SSTATUS 640
 #define V_S_SIE 648
 #define V_S_STVEC 656
+#define V_S_SENVCFG 672
 #define V_S_TRAP_CSR(n) (680 + 8 * (n)) /* sscratch, sepc, scause, stval */
 #define V_S_SIP 712
 #define V_S_SATP 720

@@ -104,7 +104,10 @@ static void virtual_csr_write(struct engine_vcpu *v, unsigned csr, uint64_t befo
     case CSR_SENVCFG:
         if ((value & ENVCFG_CBIE_INVAL) == ENVCFG_CBIE_RESERVED)
             value &= ~ENVCFG_CBIE_INVAL;
-        s->senvcfg = value & v->vm->s.envcfg;
+        value &= v->vm->s.envcfg;
+        if (s->senvcfg == value) /* as at most changes of task */
+            break;
+        s->senvcfg = value;
         s->mode_shown = MODE_NONE;
         break;
     case CSR_SSCRATCH:

@@ -24,6 +24,7 @@ CHECK(s.vector_dirty, V_S_VECTOR_DIRTY);
 CHECK(s.sstatus, V_S_SSTATUS);
 CHECK(s.sie, V_S_SIE);
 CHECK(s.stvec, V_S_STVEC);
+CHECK(s.senvcfg, V_S_SENVCFG);
 CHECK(s.trap_csr, V_S_TRAP_CSR(0));
 CHECK(s.sip, V_S_SIP);
 CHECK(s.satp, V_S_SATP);
@@ -36,7 +37,7 @@ CHECK(s.near.region, V_S_NEAR_REGION);
 CHECK(s.near.table, V_S_NEAR_TABLE(0));
 _Static_assert(offsetof(struct s_place, does) == 8 && offsetof(struct s_place, get) == 16 &&
                    offsetof(struct s_place, put) == 24 && sizeof(struct s_place) == 32 &&
-                   S_PLACES == 512 && S_NEAR == 2,
+                   S_PLACES == 1024 && S_NEAR == 2,
                "place_entry.S");
 _Static_assert(S_SSCRATCH == 0 && S_SEPC == 1 && S_SCAUSE == 2 && S_STVAL == 3 && MODE_USER == 1 &&
                    MODE_KERNEL == 2 && S_USER == 0 && S_KERNEL == 1 && S_KERNEL_SUM == 2 &&
@@ -59,6 +60,7 @@ enum does {
     SIE_OFF,
     RETURN,
     FENCE_PAGE,
+    WRITE_SENVCFG,
     NOTHING, /* it is for C */
 };
 
@@ -119,6 +121,8 @@ static enum does does(uint32_t insn)
     case CSR_SCAUSE:
     case CSR_STVAL:
         return does_trap_csr(insn);
+    case CSR_SENVCFG:
+        return (insn >> 12 & 7) == 1 && !(insn >> 7 & 31) ? WRITE_SENVCFG : NOTHING;
     case CSR_SIE:
         return only_reads(insn) ? READ_SIE : NOTHING;
     case CSR_SIP:

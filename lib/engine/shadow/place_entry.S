@@ -20,7 +20,7 @@
 #define PLACE_GET 16
 #define PLACE_PUT 24
 #define PLACE_SHIFT 5
-#define PLACE_INDEX 0x3fe /* the bits of an address that say which place */
+#define PLACE_INDEX 0x7fe /* the bits of an address that say which place */
 
 /* enum s_trap_csr, s_mode, s_view, s_mode_csr */
 #define SSCRATCH 0
@@ -190,6 +190,13 @@ write_scause:
     write   V_S_TRAP_CSR(SCAUSE)
 write_stval:
     write   V_S_TRAP_CSR(STVAL)
+
+/* Kernels write it at each change of task, and it is the same. */
+write_senvcfg:
+    get
+    ld      sp, V_S_SENVCFG(t1)
+    bne     t0, sp, slow
+    put
 
 .macro exchange csr
     get
@@ -501,6 +508,6 @@ s_place_put_then:
     .balign 4
     .globl  s_place_does
 s_place_does:
-    .irp    does, read_sscratch, read_sepc, read_scause, read_stval, write_sscratch, write_sepc, write_scause, write_stval, exchange_sscratch, exchange_sepc, exchange_scause, exchange_stval, read_sie, read_sip, read_satp, status_read, status_set, status_clear, status_write, sie_on, sie_off, return, fence_page
+    .irp    does, read_sscratch, read_sepc, read_scause, read_stval, write_sscratch, write_sepc, write_scause, write_stval, exchange_sscratch, exchange_sepc, exchange_scause, exchange_stval, read_sie, read_sip, read_satp, status_read, status_set, status_clear, status_write, sie_on, sie_off, return, fence_page, write_senvcfg
     .word   \does - s_place_here
     .endr

@@ -30,6 +30,8 @@ static __attribute__((noinline)) void show_other(struct engine_vcpu *v)
         s_roots_unknown(s);
     s->view_shown = s_view(s);
     s->page->shadow_satp = s->root_at_hand[s->view_shown] = satp;
+    if (s->satp_shown != s->satp)
+        s_tables_at_hand(s);
     s->satp_shown = s->satp;
     if (s->mode_shown != s_mode(s))
         s_mode_registers(v);

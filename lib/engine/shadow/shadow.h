@@ -152,6 +152,8 @@ static inline void s_roots_unknown(struct s_vcpu *s)
     for (enum s_view view = 0; view < S_VIEWS; view++)
         s->root_at_hand[view] = 0;
 }
+/* Those of the present satp that are made and good as they are: root_at_hand[]. */
+void s_tables_at_hand(struct s_vcpu *s);
 int s_tables_init(struct engine_vcpu *v);
 void s_tables_fini(struct engine_vcpu *v);
 /* The root for the present satp, mode and SUM, as a satp value. It may take the root in force away;

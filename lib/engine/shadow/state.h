@@ -17,7 +17,7 @@
  */
 #define S_BUDGET_SHARE 50
 #define S_BUDGET_MIN (2UL << 20)
-#define S_FETCH_LINES 4
+#define S_FETCH_LINES 16
 #define S_NEAR 2        /* tables that a vCPU remembers for the next fence of an address nearby */
 #define S_NEIGHBOURS 16 /* entries filled around a missed one: a part of a table, aligned */
 #define S_COPIES 1024   /* copies of pages of code that a VM has, at most */
@@ -103,7 +103,7 @@ struct s_space {
     uint64_t stamp; /* when it was chosen last; 0: free */
     struct {
         uint64_t satp;        /* for the hart; 0: not made yet */
-        uint64_t *half[2];    /* only where satp is not 0: see s_vcpu.shared */
+        uint64_t *half[2];    /* only where satp is not 0: see s_vcpu.shared; NULL: none yet */
         uint16_t first, last; /* its pages, linked through s_vcpu.next[] */
         struct s_made made;
     } view[S_VIEWS];
@@ -125,7 +125,7 @@ struct s_place {
     uint64_t does;     /* code that does it ... */
     uint64_t get, put; /* ... and, for it, gets rs1 or puts rd, and goes on */
 };
-#define S_PLACES 512
+#define S_PLACES 1024
 
 /* All last-level tables, of whichever view, that have entries for one 2 MiB of guest addresses.
  * Kernels fence the same few addresses again and again. */
@@ -201,6 +201,7 @@ struct s_vcpu {
      * upper half of its addresses, by bit 63; the same one where roots have no more levels. */
     uint64_t *shared[2];
     unsigned shared_levels; /* of that root; 0: it is not made yet */
+    bool shared_used[2];    /* there is something in it */
     struct s_space *space;  /* S_SPACES of them, in a page of their own with fetch[] */
     struct s_space *current;
     uint64_t stamp;
@@ -209,16 +210,16 @@ struct s_vcpu {
     struct s_copy_use *copy_use; /* of each copy */
     uint16_t copy_shown;         /* the one that is being entered */
     struct s_poke poke;
-    uint8_t fetch_local; /* of each, a bit: the guest has not mapped it as global */
-    bool places_local;   /* nor the page of some place */
-    unsigned trampoline; /* which of the trampolines holds Caldarium's way in and out */
-    uint64_t hole;       /* where that is in its roots: no address of the guest's */
-    uint8_t apart;       /* its machine's */
-    uint8_t usable;      /* while loaded: a set of the trampolines that its hart has */
-    uint64_t own_root;   /* while loaded: satp for Caldarium in a run; 0: the host's own */
-    const uint64_t *way; /* that one's of s_machine.way[] */
-    uint8_t levels;      /* of roots for the guest without paging: its VM's */
-    uint16_t first_asid; /* of those that its roots have; 0: none, each change of root flushes */
+    uint16_t fetch_local; /* of each, a bit: the guest has not mapped it as global */
+    bool places_local;    /* nor the page of some place */
+    unsigned trampoline;  /* which of the trampolines holds Caldarium's way in and out */
+    uint64_t hole;        /* where that is in its roots: no address of the guest's */
+    uint8_t apart;        /* its machine's */
+    uint8_t usable;       /* while loaded: a set of the trampolines that its hart has */
+    uint64_t own_root;    /* while loaded: satp for Caldarium in a run; 0: the host's own */
+    const uint64_t *way;  /* that one's of s_machine.way[] */
+    uint8_t levels;       /* of roots for the guest without paging: its VM's */
+    uint16_t first_asid;  /* of those that its roots have; 0: none, each change of root flushes */
     struct s_hart_page *page; /* while loaded: its hart's */
     unsigned last_hart;       /* where it ran last, and one; 0: nowhere since its start */
 };

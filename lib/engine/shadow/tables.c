@@ -399,8 +399,9 @@ static enum cleared clear_page(struct s_vcpu *s, uint64_t gva, bool any, uint64_
             continue;
         unsigned level = levels_of(s, space->satp) - 1;
         for (enum s_view view = 0; view < S_VIEWS; view++) {
-            uint64_t *entry = &space->view[view].half[gva >> 63][index_at(gva, level)];
-            if (space->view[view].satp && *entry && *entry != common)
+            uint64_t *half = space->view[view].satp ? space->view[view].half[gva >> 63] : NULL;
+            uint64_t *entry = half ? &half[index_at(gva, level)] : NULL;
+            if (entry && *entry && *entry != common)
                 most = greater(most, clear_below(s, entry, level, gva, near));
         }
     }
@@ -462,24 +463,49 @@ static bool make_shared(struct s_vcpu *s, unsigned levels)
     if (!s->apart)
         s->shared[0][index_at(s->hole, levels - 1)] = s->way[levels - 1];
     s->shared_levels = levels;
+    s->shared_used[0] = s->shared_used[1] = false;
     return true;
 }
 
-/* Below the root of a host that lies apart: the guest's own for that half of its addresses, with
- * `levels`, at the lower or upper end of what each table on the way leads to. Of what lies between,
- * which the guest calls not canonical, nothing is ever entered. */
-static uint64_t *make_half(struct s_vcpu *s, struct s_space *space, enum s_view view,
-                           uint64_t *table, unsigned levels, unsigned half)
+/*
+ * Below the root of a host that lies apart: the table of the guest's own root for that half of its
+ * addresses, at the lower or upper end of what each table on the way leads to. Of what lies
+ * between, which the guest calls not canonical, nothing is ever entered. It is what all kernel
+ * views have (`shared`), or one of the view's own, for entries that not all of them have.
+ */
+static bool make_half(struct s_vcpu *s, struct s_space *space, enum s_view view, unsigned half,
+                      uint64_t *shared)
 {
-    for (unsigned level = s->apart; table && level > levels; level--) {
-        uint64_t *next = take_table(s, space, view);
-        if (next)
-            table[half ? ENTRIES - 1 : 0] = s_table_entry(next);
-        table = next;
+    uint64_t *table = host_va((space->view[view].satp & SATP_PPN_MASK) << 12);
+    uint64_t *entry = &table[half ? ENTRIES - 1 : 0], **now = &space->view[view].half[half];
+    for (unsigned level = s->apart; level > levels_of(s, space->satp) + 1; level--) {
+        if (!*entry && !(table = take_table(s, space, view)))
+            return false;
+        if (!*entry)
+            *entry = s_table_entry(table);
+        entry = &behind(*entry)[half ? ENTRIES - 1 : 0];
     }
-    if (table && has_shared(s, space, view))
-        copy_table(table, s->shared[half]);
-    return table;
+    table = shared ? shared : take_table(s, space, view);
+    if (!table)
+        return false;
+    *entry = s_table_entry(table);
+    if (*now) /* the hart may remember what was shared */
+        sfence_vma_asid(root_asid(s, space, view));
+    *now = table;
+    s->near.region = S_NO_REGION;
+    return true;
+}
+
+/* There is a half to enter that leaf in, where all kernel views have it, or not. */
+static bool find_half(struct s_vcpu *s, struct s_space *space, enum s_view view,
+                      const struct s_leaf *leaf)
+{
+    unsigned half = leaf->gva >> 63;
+    uint64_t *now = space->view[view].half[half];
+    bool has = has_shared(s, space, view), common = has && leaf->flags & PTE_G;
+    if (now && (common || !has || !s->apart || now != s->shared[half]))
+        return true;
+    return make_half(s, space, view, half, common ? s->shared[half] : NULL);
 }
 
 /* The pages of a root that can't be made whole are for a flush to free. */
@@ -502,15 +528,14 @@ static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
         clear_table(root);
         root[index_at(s->hole, all - 1)] = s->way[all - 1];
     }
-    half[0] = half[1] = root;
-    for (unsigned n = 0; s->apart && n < 2; n++) {
-        half[n] = make_half(s, space, view, root, levels, n);
-        if (!half[n])
-            return false;
-    }
+    half[0] = half[1] = s->apart ? NULL : root;
     space->view[view].made = (struct s_made){.fence = s->fence};
     space->view[view].satp = (SATP_MODE_SV39 + all - 3) << SATP_MODE_SHIFT |
                              root_asid(s, space, view) << SATP_ASID_SHIFT | host_pa(root) >> 12;
+    for (unsigned n = 0; s->apart && n < 2 && has_shared(s, space, view); n++) {
+        if (s->shared_used[n] && !make_half(s, space, view, n, s->shared[n]))
+            return false;
+    }
     sfence_vma_asid(root_asid(s, space, view)); /* the hart sees the page as it is now */
     return true;
 }
@@ -534,6 +559,15 @@ uint64_t s_tables_satp(struct engine_vcpu *v)
     if (differs)
         sfence_vma_all(); /* the entries were cleared after the fence's own sfence.vma */
     return s->current->view[view].satp;
+}
+
+void s_tables_at_hand(struct s_vcpu *s)
+{
+    for (enum s_view view = 0; view < S_VIEWS; view++) {
+        if (s->current->view[view].made.fence == s->fence &&
+            (s->shared_made.fence == s->fence || !has_shared(s, s->current, view)))
+            s->root_at_hand[view] = s->current->view[view].satp;
+    }
 }
 
 /* The table behind an entry at `level`, made where there is none. NULL: the pool is empty. */
@@ -564,6 +598,8 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, const struct s_l
     struct s_space *space = *owner;
     unsigned levels = levels_of(s, space->satp), level = levels - 1;
     unsigned half = leaf->gva >> 63, index = index_at(leaf->gva, level);
+    if (!find_half(s, space, view, leaf))
+        return NULL;
     uint64_t *entry = &space->view[view].half[half][index];
     uint64_t way = s->way[level];
     if (has_shared(s, space, view)) {
@@ -574,6 +610,7 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, const struct s_l
         if (!own && leaf->flags & PTE_G) {
             uint64_t *table = descend(s, NULL, view, common, level);
             if (table) {
+                s->shared_used[half] = true;
                 note_pieces(s, common, level, leaf->whole); /* a fence looks there too */
                 *entry = *common; /* which may have been made since this root was */
             }

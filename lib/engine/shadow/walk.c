@@ -20,7 +20,7 @@ struct walk {
     uint64_t gpa; /* where it did */
 };
 
-static bool read(void *owner, uint64_t gpa, uint64_t *pte)
+static inline bool read(void *owner, uint64_t gpa, uint64_t *pte)
 {
     struct walk *walk = owner;
     _Atomic uint64_t *at = s_word(walk->vm, gpa);
@@ -84,7 +84,7 @@ uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
     struct walk walk = {.vm = v->vm};
     for (;;) {
         struct riscv_leaf leaf;
-        if (!riscv_walk(v->s.satp, gva, read, &walk, &leaf))
+        if (!riscv_walk_inline(v->s.satp, gva, read, &walk, &leaf))
             return walk.outside ? no_table(v, walk.gpa, false, access) : page_fault[access];
         *found = (struct s_found){leaf.pa, leaf.pte, leaf.at, leaf.shift};
         if (!leaf.pte)
@@ -148,9 +148,9 @@ void s_fetch_note(struct engine_vcpu *v)
         v->s.near.region = S_NO_REGION; /* it may be there */
     v->s.code_low = low < v->s.code_low ? low : v->s.code_low;
     v->s.code_end = end > v->s.code_end ? end : v->s.code_end;
-    uint8_t bit = (uint8_t)(1U << (line - v->s.fetch));
+    uint16_t bit = (uint16_t)(1U << (line - v->s.fetch));
     v->s.fetch_local =
-        (uint8_t)(found.pte & PTE_G ? v->s.fetch_local & ~bit : v->s.fetch_local | bit);
+        (uint16_t)(found.pte & PTE_G ? v->s.fetch_local & ~bit : v->s.fetch_local | bit);
 }
 
 void s_fetch_flush(struct s_vcpu *s, bool global)
@@ -161,7 +161,7 @@ void s_fetch_flush(struct s_vcpu *s, bool global)
         s->code_low = UINT64_MAX;
         s->code_end = 0;
     }
-    for (unsigned n = 0; n < S_FETCH_LINES; n++) {
+    for (unsigned n = 0; n < S_FETCH_LINES && (global || s->fetch_local); n++) {
         if (global || s->fetch_local >> n & 1)
             s->fetch[n].page = UINT64_MAX;
     }
