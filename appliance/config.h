@@ -42,7 +42,7 @@ struct config_image {
 };
 
 /* A virtio device: a node below the VM's. */
-enum config_virtio_kind { CONFIG_VIRTIO_BLOCK };
+enum config_virtio_kind { CONFIG_VIRTIO_BLOCK, CONFIG_VIRTIO_ENTROPY };
 struct config_virtio {
     const char *name; /* the node's */
     enum config_virtio_kind kind;

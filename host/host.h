@@ -74,8 +74,11 @@ void host_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same for something that went wrong; colour on a terminal. */
 void host_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Fills `out` with seed material for guests' random generators. Not a key source. */
+/* Fills `out` with random bytes. Any hart; some 20 instructions a byte. */
 void host_random(void *out, size_t bytes);
+
+/* Whether they come from a seed that nobody else can know; else they only differ each time. */
+bool host_random_is_seeded(void);
 
 /* A bug of Caldarium's own: prints, stops every hart, never returns. No guest input leads here. */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -11,7 +11,7 @@ $(LINUX_PROGRAM_FILES): $(BUILD)/guests/linux/%: guests/linux/%.c
 	@$(LINUX_CC) -std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread -o $@ $<
 
 # Drivers that the distribution's kernel has as modules, in the order in which they load.
-LINUX_MODULES := virtio_mmio virtio_blk failover net_failover virtio_net \
+LINUX_MODULES := virtio_mmio virtio_blk virtio-rng failover net_failover virtio_net \
 	nvme-keyring nvme-auth nvme-core nvme
 LINUX_MODULE_FILES := $(LINUX_MODULES:%=$(BUILD)/guests/linux/modules/%.ko)
 # The kernel's tests of itself, for test_own_code.py alone: they are large.

@@ -44,6 +44,17 @@ static const struct reader block[] = {
     {"copy-on-write", copy_on_write}, {NULL, NULL},
 };
 
+static const struct reader entropy[] = {
+    {"compatible", nothing},
+    {NULL, NULL},
+};
+
+static bool check_nothing(struct vm_config *config, const struct config_virtio *device)
+{
+    (void)config, (void)device;
+    return true;
+}
+
 static bool check_block(struct vm_config *config, const struct config_virtio *device)
 {
     const char *wrong = device->image.size ? virtio_block_check(device->image.size) : NULL;
@@ -66,6 +77,7 @@ static const struct {
     bool (*check)(struct vm_config *config, const struct config_virtio *device);
 } kinds[] = {
     {"virtio,block", CONFIG_VIRTIO_BLOCK, block, check_block},
+    {"virtio,entropy", CONFIG_VIRTIO_ENTROPY, entropy, check_nothing},
 };
 
 static void read_one(struct vm_config *config, struct config_virtio *device,

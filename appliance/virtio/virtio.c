@@ -3,6 +3,7 @@
 
 #include "appliance/bundle/property.h"
 #include "appliance/virtio/block.h"
+#include "appliance/virtio/entropy.h"
 #include "appliance/vm.h"
 #include "host/host.h"
 
@@ -36,14 +37,40 @@ static unsigned free_slot(const struct vm *vm, unsigned slot)
     return slot;
 }
 
-static struct virtio_device *make(const struct config_virtio *want)
+static struct virtio_device *make_block(struct vm_config *config, const struct config_virtio *want)
 {
     struct virtio_block *block = host_pages_alloc(sizeof(*block), HOST_PAGE_SIZE);
-    if (!block || virtio_block_make(block, want->name, want->image.data, want->image.size,
-                                    want->copy_on_write))
-        return block ? &block->device : NULL;
-    host_pages_free(block, sizeof(*block));
+    if (block && virtio_block_make(block, want->name, want->image.data, want->image.size,
+                                   want->copy_on_write))
+        return &block->device;
+    if (block)
+        host_pages_free(block, sizeof(*block));
+    property_refuse(config, "node %.31s: no memory is left for the disk", want->name);
     return NULL;
+}
+
+static struct virtio_device *make_entropy(struct vm_config *config,
+                                          const struct config_virtio *want)
+{
+    struct virtio_entropy *entropy = NULL;
+    if (!host_random_is_seeded())
+        property_refuse(config,
+                        "node %.31s: the board's tree has no rng-seed of 32 bytes in "
+                        "/chosen to begin with",
+                        want->name);
+    else if (!(entropy = host_pages_alloc(sizeof(*entropy), HOST_PAGE_SIZE)))
+        property_refuse(config, "node %.31s: no memory is left for the device", want->name);
+    if (!entropy)
+        return NULL;
+    virtio_entropy_make(entropy);
+    return &entropy->device;
+}
+
+/* NULL after a line. */
+static struct virtio_device *make(struct vm_config *config, const struct config_virtio *want)
+{
+    return want->kind == CONFIG_VIRTIO_BLOCK ? make_block(config, want)
+                                             : make_entropy(config, want);
 }
 
 void virtio_resolve(struct vm *vm, struct vm_config *config)
@@ -57,11 +84,9 @@ void virtio_resolve(struct vm *vm, struct vm_config *config)
                             want->name, SLOTS);
             return;
         }
-        struct virtio_device *device = make(want);
-        if (!device) {
-            property_refuse(config, "node %.31s: no memory is left for the device", want->name);
+        struct virtio_device *device = make(config, want);
+        if (!device)
             return;
-        }
         device->name = want->name;
         device->vm_name = config->name;
         device->base = GUEST_SLOTS_BASE + slot * VIRTIO_SLOT_BYTES;

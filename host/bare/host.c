@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The rest of host/host.h on the bare machine: time, kicks, seed material, and the end. */
+/* The rest of host/host.h on the bare machine: time, kicks, and the end. */
 #include "host/host.h"
 
 #include <stdarg.h>
@@ -32,24 +32,6 @@ void host_fp_begin(struct cald_vcpu *vcpu)
 void host_fp_end(struct cald_vcpu *vcpu)
 {
     (void)vcpu;
-}
-
-/* splitmix64, stirred with the clock: good to spread, no secret. The guest's kernel mixes it with
- * what else it has. */
-void host_random(void *out, size_t bytes)
-{
-    static _Atomic uint64_t state;
-    uint8_t *to = out;
-    uint64_t word = 0;
-    for (size_t n = 0; n < bytes; n++) {
-        if (n % 8 == 0) {
-            word = atomic_fetch_add(&state, 0x9e3779b97f4a7c15) ^ host_time() << 20;
-            word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9;
-            word = (word ^ word >> 27) * 0x94d049bb133111eb;
-            word ^= word >> 31;
-        }
-        to[n] = (uint8_t)(word >> 8 * (n % 8));
-    }
 }
 
 void machine_poweroff(void)

@@ -16,6 +16,7 @@
 #include "host/bare/pages.h"
 #include "host/bare/paging.h"
 #include "host/bare/pci.h"
+#include "host/bare/random.h"
 #include "host/bare/vms.h"
 #include "host/bare/version.h"
 #include "host/host.h"
@@ -218,6 +219,7 @@ void boot_main(uint64_t hart_id, uint64_t fdt_pa)
 {
     firmware_console();
     board_read(fdt_pa);
+    random_begin();
     find_memory();
     settle();
     board_console();

@@ -369,6 +369,11 @@ SIM void host_random(void *out, size_t bytes)
     }
 }
 
+SIM bool host_random_is_seeded(void)
+{
+    return true;
+}
+
 SIM void panic(const char *format, ...)
 {
     va_list args;

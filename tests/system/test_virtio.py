@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Virtio devices that Caldarium itself is: disks out of the bundle."""
+"""Virtio devices that Caldarium itself is: disks out of the bundle, random bytes."""
 
 import hashlib
 import os
 import re
 
 import pytest
-from caldarium import Machine, bundle, vm
+from caldarium import Machine, board_tree, bundle, vm
 
 MODULES = "for m in virtio_mmio virtio_blk; do insmod /lib/modules/$m.ko; done; "
 
@@ -91,6 +91,25 @@ def test_no_more_room_for_what_is_written(tmp_path):
     first, second = text.split("16+0 records out")
     assert "error" not in first and "I/O error" in second, text
     assert changed(noise(1 << 20), [(0, bytes(1 << 16))]) in second, text
+
+
+def test_random_bytes(tmp_path):
+    """They can't be packed, and are never the same."""
+    run = ("insmod /lib/modules/virtio_mmio.ko; insmod /lib/modules/virtio-rng.ko; cat /sys/class/misc/hw_random/rng_current; "
+           "for n in 1 2; do dd if=/dev/hwrng of=/tmp/$n bs=4096 count=16 status=none; gzip -c /tmp/$n | wc -c; done; "
+           "cmp -s /tmp/1 /tmp/2 || echo they differ")
+    node = with_nodes(vm("web", vcpus=2, ramdisk="programs", run=run), 'rng { compatible = "virtio,entropy"; };')
+    with Machine(bundle(tmp_path, node), smp=2) as machine:
+        text = machine.wait_end()
+    sizes = [int(size) for size in re.findall(r"(?m)^(\d+)\r?$", text)]
+    assert "virtio_rng.0" in text and len(sizes) == 2 and min(sizes) >= 65536 and "they differ" in text, text
+
+
+def test_no_seed_no_random_bytes(tmp_path):
+    tree = board_tree(tmp_path, lambda text: re.sub(r"rng-seed = [^;]*;", "", text), smp=1, append="when-done=poweroff")
+    node = with_nodes(vm("bad", kernel="minikernel", mib=16), 'rng { compatible = "virtio,entropy"; };')
+    with Machine(bundle(tmp_path, node), smp=1, extra=("-dtb", tree)) as machine:
+        assert "vm bad: node rng: the board's tree has no rng-seed of 32 bytes" in machine.wait_end()
 
 
 def test_disks_that_can_not_be(tmp_path):
