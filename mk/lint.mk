@@ -4,9 +4,12 @@
 # clang-format's layout differs from release to release; the sources are laid out by this one.
 FORMAT_RELEASE := 14
 LINT_C := $(shell git ls-files '*.c' '*.h')
-TIDY_C := $(filter %.c,$(filter-out host/sim/%,$(filter riscv/% lib/% appliance/% drivers/% host/%,$(LINT_C))))
+TIDY_C := $(filter %.c,$(filter-out host/sim/%, \
+	$(filter riscv/% lib/% appliance/% drivers/% host/% tests/fuzz/%,$(LINT_C))))
 TIDY_FLAGS := --target=riscv64-unknown-elf -march=rv64imac -mabi=lp64 -std=gnu17 -O2 -ffreestanding -I. -Iinclude \
 	-isystem $(CACHE)/libfdt -isystem $(PICOLIBC)/include -D_POSIX_C_SOURCE=200809L
+# Tests are the build machine's programs.
+TIDY_TEST_FLAGS := -std=gnu17 -Ihost/sim -I. -Iinclude -isystem $(CACHE)/libfdt
 
 # cppcheck sees linker symbols as objects of their own, which can't be compared.
 CPPCHECK := cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr \
@@ -27,11 +30,13 @@ lint-layout:
 	else echo "lint: the layout is clang-format $(FORMAT_RELEASE)'s, which is not here: left out"; fi
 
 lint-cppcheck:
-	@$(CPPCHECK) -j $(JOBS) riscv lib appliance drivers host tests/unit
+	@$(CPPCHECK) -j $(JOBS) riscv lib appliance drivers host tests/unit tests/fuzz
 
 # Four files at a time; of what clang-tidy prints only findings are shown.
+TIDY = printf '%s\n' $(1) | xargs -r -P $(JOBS) -n 4 sh -c \
+	'clang-tidy --quiet "$$@" -- $(2) >$(BUILD)/tidy.$$$$ 2>&1 && rm $(BUILD)/tidy.$$$$ || \
+	{ grep -v " warnings generated" $(BUILD)/tidy.$$$$; rm $(BUILD)/tidy.$$$$; exit 1; }' tidy
 lint-tidy:
 	@mkdir -p $(BUILD)
-	@printf '%s\n' $(TIDY_C) | xargs -P $(JOBS) -n 4 sh -c \
-		'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS) >$(BUILD)/tidy.$$$$ 2>&1 && rm $(BUILD)/tidy.$$$$ || \
-		{ grep -v " warnings generated" $(BUILD)/tidy.$$$$; rm $(BUILD)/tidy.$$$$; exit 1; }' tidy
+	@$(call TIDY,$(filter-out tests/%,$(TIDY_C)),$(TIDY_FLAGS))
+	@$(call TIDY,$(filter tests/%,$(TIDY_C)),$(TIDY_TEST_FLAGS))

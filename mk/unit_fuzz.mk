@@ -15,8 +15,10 @@ FUZZ_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -Werror -ffunction-sections -fdat
 	-fsanitize=fuzzer-no-link -Ihost/sim -I. -Iinclude -isystem $(LIBFDT) -MMD -MP
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_$(FUZZ).c)))
 FUZZ_BINS := $(addprefix $(FUZZ_DIR)/fuzz_,$(FUZZ_TARGETS))
-# Without what needs a real hart: the fuzzer's marks keep each function, so no linker drops what has no caller.
-FUZZ_OBJS := $(patsubst %.c,$(FUZZ_DIR)/%.o,$(filter-out host/bare/%,$(UNIT_SRCS)))
+# Of what needs a real hart the board's tree alone: the fuzzer's marks keep each function, so no linker drops what has
+# no caller.
+FUZZ_OBJS := $(patsubst %.c,$(FUZZ_DIR)/%.o,$(filter-out host/bare/%,$(UNIT_SRCS)) \
+	$(addprefix host/bare/,board.c board_devices.c ram.c))
 FUZZ_FDT_OBJS := $(patsubst $(LIBFDT)/%.c,$(FUZZ_DIR)/libfdt/%.o,$(sort $(wildcard $(LIBFDT)/fdt*.c)))
 
 .PHONY: fuzz fuzz-build fuzz-planted
@@ -34,17 +36,22 @@ fuzz: fuzz-build ## libFuzzer's targets, TIME= seconds each (FUZZ=name: that one
 		echo "fuzz: $$name: $$(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' $(FUZZ_DIR)/$$name.log) runs, no finding"; \
 	done
 
-fuzz-planted: ## each target finds the bug that tests/fuzz/planted has for it
-	@tests/fuzz/planted.sh
+fuzz-planted: ## each target finds the bug that tests/fuzz/planted has for it (FUZZ=name: that one)
+	@FUZZ='$(FUZZ)' tests/fuzz/planted.sh
 
 $(FUZZ_DIR)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FUZZ_CC) $(FUZZ_CFLAGS)' | cmp -s - $@ || echo '$(FUZZ_CC) $(FUZZ_CFLAGS)' >$@
 $(FUZZ_OBJS) $(FUZZ_FDT_OBJS): $(FUZZ_DIR)/flags
 
-$(FUZZ_DIR)/libfuzz.a: $(FUZZ_OBJS) $(FUZZ_FDT_OBJS)
+# A source that is gone, or new, changes the list, and no object.
+$(FUZZ_DIR)/objects: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FUZZ_OBJS) $(FUZZ_FDT_OBJS)' | cmp -s - $@ || echo '$(FUZZ_OBJS) $(FUZZ_FDT_OBJS)' >$@
+
+$(FUZZ_DIR)/libfuzz.a: $(FUZZ_OBJS) $(FUZZ_FDT_OBJS) $(FUZZ_DIR)/objects
 	@rm -f $@
-	@ar rcs $@ $^
+	@ar rcs $@ $(filter %.o,$^)
 
 $(FUZZ_DIR)/libfdt/%.o: $(LIBFDT)/%.c
 	@mkdir -p $(@D)

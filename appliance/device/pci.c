@@ -94,15 +94,21 @@ static void open_messages(struct pci_function *function, unsigned at)
         put(&may[data + 4], 4, UINT32_MAX);
 }
 
-/* The list, with only those that are shown; each stays where it is. */
+/* The list, with only those that are shown; each stays where it is. One that lies in another is
+ * left out: what a guest may write of the one would be the other's. */
 static void copy_capabilities(struct pci_function *function, const uint8_t *raw)
 {
     uint8_t *link = &function->config[PCI_CAPABILITIES];
     unsigned at = raw[PCI_STATUS] & PCI_STATUS_CAPABILITIES ? raw[PCI_CAPABILITIES] & ~3U : 0;
+    uint64_t taken = 0; /* of the 64 words */
     for (unsigned n = 0; n < CAPABILITIES_MAX && at >= 0x40; n++, at = raw[at + 1] & ~3U) {
         unsigned bytes = shown(function, raw, at);
         if (!bytes || at + bytes > PCI_CONFIG_BYTES)
             continue;
+        uint64_t words = ((1UL << (bytes + 3) / 4) - 1) << at / 4; /* no more than 48 of them */
+        if (taken & words)
+            continue;
+        taken |= words;
         memcpy(&function->config[at], &raw[at], bytes);
         *link = (uint8_t)at;
         link = &function->config[at + 1];

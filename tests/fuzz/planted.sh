@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # make fuzz-planted: in a copy of the sources, each patch of tests/fuzz/planted in turn; the target
-# of that name has to find it, within SECONDS_EACH.
+# of that name has to find it, within SECONDS_EACH. FUZZ=NAME: that one.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$top"
@@ -10,7 +10,7 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy" 2>/dev/null || true
 missed=
-for name in $(basename -s .c tests/fuzz/fuzz_*.c | sed 's/^fuzz_//'); do
+for name in $(basename -s .c tests/fuzz/fuzz_${FUZZ:-*}.c | sed 's/^fuzz_//'); do
     patch=tests/fuzz/planted/$name.patch
     [ -f "$patch" ] || { echo "fuzz-planted: $name: no $patch"; missed="$missed $name"; continue; }
     (cd "$copy" && patch -s -p1 <"$top/$patch")

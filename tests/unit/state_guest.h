@@ -95,7 +95,7 @@ static void uart_irq(void *owner, bool data, enum ns16550a_empty empty)
     (void)owner, (void)data, (void)empty;
 }
 
-static void give_back(void)
+static inline void give_back(void)
 {
     guest_end();
     assert_int_equal(sim_pages_taken, 0);

@@ -89,6 +89,22 @@ static void capabilities(void **state)
     assert_int_equal(get(6, 2), 0);
 }
 
+/* A message capability that lies in another capability would let the guest write that one. */
+static void overlapping(void **state)
+{
+    (void)state;
+    function.messages = true;
+    raw[PCI_CAPABILITIES] = 0x84; /* 20 bytes, and another one in them */
+    raw[0x85] = 0x90;
+    memcpy(&raw[0x90], (uint8_t[]){PCI_CAP_MSI, 0, 0x80, 0}, 4);
+    pci_function_init(&function, raw);
+    assert_int_equal(get(PCI_CAPABILITIES, 1), 0x84);
+    assert_int_equal(get(0x85, 1), 0);
+    uint32_t before = get(0x94, 4);
+    pci_config_write(&function, 0x94, 4, ~before);
+    assert_int_equal(get(0x94, 4), before);
+}
+
 /* With interrupt files: both are shown, and what the guest writes there reaches the function. */
 static void messages(void **state)
 {
@@ -231,10 +247,10 @@ static void others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(header, setup),   cmocka_unit_test_setup(capabilities, setup),
-        cmocka_unit_test_setup(messages, setup), cmocka_unit_test_setup(bars, setup),
-        cmocka_unit_test_setup(command, setup),  cmocka_unit_test_setup(hostile, setup),
-        cmocka_unit_test_setup(others, setup),
+        cmocka_unit_test_setup(header, setup),      cmocka_unit_test_setup(capabilities, setup),
+        cmocka_unit_test_setup(overlapping, setup), cmocka_unit_test_setup(messages, setup),
+        cmocka_unit_test_setup(bars, setup),        cmocka_unit_test_setup(command, setup),
+        cmocka_unit_test_setup(hostile, setup),     cmocka_unit_test_setup(others, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
