@@ -46,6 +46,7 @@ enum config_virtio_kind { CONFIG_VIRTIO_BLOCK, CONFIG_VIRTIO_ENTROPY };
 struct config_virtio {
     const char *name; /* the node's */
     enum config_virtio_kind kind;
+    bool legacy;               /* its registers are version 1 */
     struct config_image image; /* what the disk has at first */
     bool read_only;
     uint64_t copy_on_write; /* in its place: bytes of what is written that are kept */

@@ -12,6 +12,11 @@ static bool image(struct vm_config *config, struct config_virtio *device, const 
     return property_image(config, p, &device->image);
 }
 
+static bool legacy(struct vm_config *config, struct config_virtio *device, const struct property *p)
+{
+    return property_flag(config, p, &device->legacy);
+}
+
 static bool read_only(struct vm_config *config, struct config_virtio *device,
                       const struct property *p)
 {
@@ -40,12 +45,17 @@ struct reader {
 };
 
 static const struct reader block[] = {
-    {"compatible", nothing},          {"image", image}, {"read-only", read_only},
-    {"copy-on-write", copy_on_write}, {NULL, NULL},
+    {"compatible", nothing},
+    {"legacy", legacy},
+    {"image", image},
+    {"read-only", read_only},
+    {"copy-on-write", copy_on_write},
+    {NULL, NULL},
 };
 
 static const struct reader entropy[] = {
     {"compatible", nothing},
+    {"legacy", legacy},
     {NULL, NULL},
 };
 

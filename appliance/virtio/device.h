@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A virtio device of a VM, and its registers in memory (VIRTIO 1.2, 4.2, version 2). What makes it
+ * A virtio device of a VM, and its registers in memory (VIRTIO 1.2, 4.2): version 2, or the legacy
+ * version 1 for guests that know no other. What makes it
  * a disk or a network port is a `struct virtio_kind`, in a file of its own, whose devices begin
  * with a struct virtio_device.
  *
@@ -56,6 +57,7 @@ struct virtio_device {
     const char *vm_name, *name; /* for messages: `vm NAME: device NAME: ` */
     uint64_t base;              /* of its registers, guest-physical */
     unsigned irq;               /* its source at the VM's interrupt controller, a level */
+    bool legacy;                /* its registers are version 1: 4.2.4 */
     uint64_t features;          /* offered: the kind's, unless the device has fewer */
     const void *config;         /* its configuration space, read-only for the driver */
     uint32_t config_bytes;      /* a multiple of 4 */
@@ -64,7 +66,9 @@ struct virtio_device {
     uint32_t offered_word, accepted_word, selected; /* DeviceFeaturesSel and so on */
     uint64_t accepted;
     struct virtio_ring setting[VIRTIO_QUEUES]; /* as the driver is writing it */
-    bool ready[VIRTIO_QUEUES];                 /* QueueReady */
+    bool ready[VIRTIO_QUEUES];                 /* QueueReady, or QueuePFN is not 0 */
+    uint32_t page_size;                        /* legacy: GuestPageSize, and of each queue: */
+    uint32_t align[VIRTIO_QUEUES], pfn[VIRTIO_QUEUES];
 
     struct lock line; /* around `line_open` and cald_vm_irq() */
     bool line_open;   /* the VM is there to be interrupted */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The registers of a device, version 2: VIRTIO 1.2, 4.2.2, and the initialization of 3.1. */
+/* The registers of a device: VIRTIO 1.2, 4.2.2, and the initialization of 3.1; version 1: 4.2.4. */
 #include <string.h>
 
 #include "appliance/print.h"
@@ -17,9 +17,12 @@ enum {
     DEVICE_FEATURES_SEL = 0x014,
     DRIVER_FEATURES = 0x020,
     DRIVER_FEATURES_SEL = 0x024,
+    GUEST_PAGE_SIZE = 0x028, /* version 1 */
     QUEUE_SEL = 0x030,
     QUEUE_SIZE_MAX = 0x034,
     QUEUE_SIZE = 0x038,
+    QUEUE_ALIGN = 0x03c, /* version 1 */
+    QUEUE_PFN = 0x040,   /* version 1 */
     QUEUE_READY = 0x044,
     QUEUE_NOTIFY = 0x050,
     INTERRUPT_STATUS = 0x060,
@@ -37,6 +40,7 @@ enum {
 #define INTERRUPT_USED 1U
 #define INTERRUPT_CONFIG 2U
 #define OURS (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1)
+#define LEGACY_ALIGN 4096U /* until the driver says otherwise */
 #define FROM_DRIVER                                                                                \
     (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_DRIVER_OK |                  \
      VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_FAILED)
@@ -97,11 +101,14 @@ static void reset(struct virtio_device *device)
         virtio_queue_end(&device->queue[n]);
         device->ready[n] = false;
         device->setting[n] = (struct virtio_ring){.size = VIRTIO_QUEUE_SIZE};
+        device->align[n] = LEGACY_ALIGN;
+        device->pfn[n] = 0;
     }
     if (device->kind->reset)
         device->kind->reset(device);
     device->offered_word = device->accepted_word = device->selected = 0;
     device->accepted = 0;
+    device->page_size = LEGACY_ALIGN;
     atomic_store(&device->status, 0);
     atomic_store(&device->isr, 0);
     set_line(device);
@@ -118,12 +125,17 @@ static void begin_queue(struct virtio_device *device, unsigned n)
                            device->accepted & VIRTIO_F_EVENT_IDX);
 }
 
+static uint64_t offered(const struct virtio_device *device)
+{
+    uint64_t all = device->features | OURS;
+    return device->legacy ? (uint32_t)all : all;
+}
+
 /* 3.1.1, steps 5 and 6: FEATURES_OK stays only if they are a part of what is offered, and the
  * driver knows this version. */
 static bool features_fit(const struct virtio_device *device)
 {
-    return device->accepted & VIRTIO_F_VERSION_1 &&
-           !(device->accepted & ~(device->features | OURS));
+    return device->accepted & VIRTIO_F_VERSION_1 && !(device->accepted & ~offered(device));
 }
 
 static void write_status(struct virtio_device *device, uint32_t value)
@@ -134,11 +146,13 @@ static void write_status(struct virtio_device *device, uint32_t value)
     }
     uint32_t before = atomic_load(&device->status);
     uint32_t more = value & FROM_DRIVER & ~before;
-    if (more & VIRTIO_STATUS_FEATURES_OK && !features_fit(device))
+    if (more & VIRTIO_STATUS_FEATURES_OK && (device->legacy || !features_fit(device)))
         more &= ~VIRTIO_STATUS_FEATURES_OK;
-    if (!((before | more) & VIRTIO_STATUS_FEATURES_OK))
+    if (!device->legacy && !((before | more) & VIRTIO_STATUS_FEATURES_OK))
         more &= ~VIRTIO_STATUS_DRIVER_OK;
     atomic_fetch_or(&device->status, more);
+    if (device->legacy)
+        return;
     for (unsigned n = 0; more & VIRTIO_STATUS_DRIVER_OK && n < device->kind->queues; n++) {
         if (device->ready[n])
             begin_queue(device, n);
@@ -149,7 +163,7 @@ static void write_status(struct virtio_device *device, uint32_t value)
 static void write_ready(struct virtio_device *device, uint32_t value)
 {
     unsigned n = device->selected;
-    if (n >= device->kind->queues || !(value & 1) || device->ready[n])
+    if (device->legacy || n >= device->kind->queues || !(value & 1) || device->ready[n])
         return;
     device->ready[n] = true;
     if (atomic_load(&device->status) & VIRTIO_STATUS_DRIVER_OK)
@@ -164,6 +178,32 @@ static void write_features(struct virtio_device *device, uint32_t value)
     device->accepted = (device->accepted & ~(0xffffffffUL << shift)) | (uint64_t)value << shift;
 }
 
+/*
+ * 4.2.4 and 2.7.2: the page that a queue begins at, and everything else follows. Its driver may use
+ * it before it sets DRIVER_OK (3.1.2). 0 takes it back.
+ */
+static void write_pfn(struct virtio_device *device, uint32_t value)
+{
+    unsigned n = device->selected;
+    if (!device->legacy || n >= device->kind->queues)
+        return;
+    struct virtio_ring *ring = &device->setting[n];
+    uint64_t align = device->align[n];
+    virtio_queue_end(&device->queue[n]);
+    device->ready[n] = value;
+    device->pfn[n] = value;
+    if (!value)
+        return;
+    device->accepted &= offered(device);
+    ring->descriptors = (uint64_t)value * device->page_size;
+    ring->available = ring->descriptors + 16UL * ring->size;
+    ring->used = (ring->available + 6 + 2UL * ring->size + align - 1) & ~(align - 1);
+    if (!align || align & (align - 1))
+        needs_reset(device, n, "its alignment is no power of two");
+    else
+        begin_queue(device, n);
+}
+
 /* ---- Registers ------------------------------------------------------------------------------- */
 
 /* The half of an address that a register of the selected queue is, or NULL: it is ready, and what
@@ -171,7 +211,7 @@ static void write_features(struct virtio_device *device, uint32_t value)
 static uint64_t *address_at(struct virtio_device *device, uint64_t offset)
 {
     unsigned n = device->selected;
-    if (n >= device->kind->queues || device->ready[n])
+    if (n >= device->kind->queues || device->ready[n] || device->legacy)
         return NULL;
     struct virtio_ring *ring = &device->setting[n];
     switch (offset & ~4UL) {
@@ -215,6 +255,16 @@ static void write_register(struct virtio_device *device, uint64_t offset, uint32
         if (n < device->kind->queues && !device->ready[n])
             device->setting[n].size = value;
         break;
+    case GUEST_PAGE_SIZE:
+        device->page_size = value;
+        break;
+    case QUEUE_ALIGN:
+        if (n < device->kind->queues)
+            device->align[n] = value;
+        break;
+    case QUEUE_PFN:
+        write_pfn(device, value);
+        break;
     case QUEUE_READY:
         write_ready(device, value);
         break;
@@ -239,19 +289,20 @@ static uint32_t read_register(const struct virtio_device *device, uint64_t offse
     case MAGIC_VALUE:
         return MAGIC;
     case VERSION:
-        return 2;
+        return device->legacy ? 1 : 2;
     case DEVICE_ID:
         return device->kind->id;
     case VENDOR_ID:
         return VENDOR;
     case DEVICE_FEATURES:
-        return device->offered_word > 1
-                   ? 0
-                   : (uint32_t)((device->features | OURS) >> 32 * device->offered_word);
+        return device->offered_word > 1 ? 0
+                                        : (uint32_t)(offered(device) >> 32 * device->offered_word);
     case QUEUE_SIZE_MAX:
         return n < device->kind->queues ? VIRTIO_QUEUE_SIZE : 0;
     case QUEUE_READY:
-        return n < device->kind->queues && device->ready[n];
+        return !device->legacy && n < device->kind->queues && device->ready[n];
+    case QUEUE_PFN:
+        return n < device->kind->queues ? device->pfn[n] : 0;
     case INTERRUPT_STATUS:
         return atomic_load(&device->isr);
     case STATUS:

@@ -88,6 +88,7 @@ void virtio_resolve(struct vm *vm, struct vm_config *config)
         if (!device)
             return;
         device->name = want->name;
+        device->legacy = want->legacy;
         device->vm_name = config->name;
         device->base = GUEST_SLOTS_BASE + slot * VIRTIO_SLOT_BYTES;
         device->irq = SLOT_IRQ(slot);

@@ -120,6 +120,17 @@ static void begin(uint32_t features)
         write_register(steps[n].offset, n == 5 ? features & 0x30000000 : steps[n].value);
 }
 
+/* A driver of version 1. */
+static void begin_legacy(void)
+{
+    write_register(0x70, 0);
+    write_register(0x70, 3);
+    write_register(0x20, 0x30000000);
+    write_register(0x38, SIZE);
+    write_register(0x40, (uint32_t)(DESC / 4096));
+    write_register(0x70, 7);
+}
+
 static void put(uint64_t gpa, uint64_t value, unsigned bytes)
 {
     memcpy(ram + (gpa - RAM) % (RAM_BYTES - 8), &value, bytes);
@@ -172,7 +183,11 @@ static void step(struct input *in)
     uint64_t value;
     switch (what % 12) {
     case 0:
-        begin(what & 0x80 ? 0 : 0x30000000);
+        device->legacy = what & 0x40;
+        if (device->legacy)
+            begin_legacy();
+        else
+            begin(what & 0x80 ? 0 : 0x30000000);
         break;
     case 1:
         write_register(input_number(in, 1), (uint32_t)input_number(in, 4));
@@ -235,6 +250,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     memset(ram, 0, RAM_BYTES);
     memset(block.place, 0, DISK / BLOCK_PAGE * sizeof(*block.place));
     block.kept_pages = 0;
+    device->legacy = false;
     virtio_device_attach(device);
     begin(0x30000000);
     while (in.left) {

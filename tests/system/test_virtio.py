@@ -93,6 +93,29 @@ def test_no_more_room_for_what_is_written(tmp_path):
     assert changed(noise(1 << 20), [(0, bytes(1 << 16))]) in second, text
 
 
+@pytest.mark.parametrize("how", ("", "legacy;"), ids=("modern", "legacy"))
+def test_the_minikernel_and_its_disk(tmp_path, how):
+    """A driver of forty lines, for either version of the registers."""
+    node = with_nodes(vm("mini", kernel="minikernel", mib=16), disk("data", "blob", f"copy-on-write = <0x200000>; {how}"))
+    with Machine(bundle(tmp_path, node, images=image(tmp_path, "blob", noise(1 << 20))), smp=1) as machine:
+        machine.expect("minikernel: disk of 2048 sectors")
+        machine.expect("mini> ")
+        machine.send("test\r")
+        output = machine.expect("test: (all ok|something FAILED)")
+        assert "test: disk ok" in output, output
+
+
+def test_linux_and_a_legacy_disk(tmp_path):
+    data = noise(1 << 20)
+    run = MODULES + "sha256sum /dev/vda; cat /sys/bus/virtio/devices/virtio0/features"
+    node = with_nodes(vm("web", ramdisk="programs", run=run), disk("data", "blob", "read-only; legacy;"))
+    with Machine(bundle(tmp_path, node, images=image(tmp_path, "blob", data)), smp=1) as machine:
+        text = machine.wait_end()
+    assert hashlib.sha256(data).hexdigest() in text, text
+    features = re.search(r"(?m)^[01]{64}", text).group()
+    assert features[28] == features[29] == features[5] == "1" and features[32] == "0", features # no version 1
+
+
 def test_random_bytes(tmp_path):
     """They can't be packed, and are never the same."""
     run = ("insmod /lib/modules/virtio_mmio.ko; insmod /lib/modules/virtio-rng.ko; cat /sys/class/misc/hw_random/rng_current; "
