@@ -213,6 +213,40 @@ static void at_hand(void **state)
     assert_int_equal(v.s.root_at_hand[S_USER] | v.s.root_at_hand[S_KERNEL], 0);
 }
 
+/* Whatever came before, an entry that is made is the one that the hart finds; and one that is
+ * fenced is not. */
+static void any_order(void **state)
+{
+    (void)state;
+    static const uint64_t places[] = {LOW, LOW + (1UL << 40), 0x40000000,
+                                      VA,  VA + (1UL << 30),  PRIVATE};
+    static const unsigned wholes[] = {12, 12, 12, 21, 30};
+    const uint64_t first = v.s.satp;
+    uint64_t seed = 15;
+    for (unsigned n = 0; n < 60000; n++) {
+        uint64_t r = unit_random(&seed);
+        if (r % 4 == 0) {
+            v.s.satp = first + (r >> 3) % 12;
+            v.s.user = (r >> 8) % 3 == 0;
+            v.s.sstatus = r >> 12 & 1 ? SSTATUS_SUM : 0;
+        }
+        uint64_t va = places[(r >> 16) % 6] + (r >> 20) % 4 * 4096, kind = (r >> 24) % 64;
+        bool global = !v.s.user && r >> 32 & 1;
+        uint64_t *entry = enter(va, wholes[(r >> 34) % 5], global ? PTE_G : 0);
+        assert_ptr_equal(find(va), entry);
+        if (kind < 4)
+            s_tables_flush_page(&v, va, true, 0);
+        else if (kind < 6)
+            s_tables_forget_entry(&v, va);
+        else if (kind == 6)
+            s_tables_flush_asid(&v, 0);
+        else if (kind == 7)
+            s_tables_flush(&v);
+        if (kind < 6 || kind == 7 || (kind == 6 && v.s.user))
+            assert_null(find(va));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(halves, set_up_apart, tear_down_apart),
         cmocka_unit_test_setup_teardown(at_hand, set_up_apart, tear_down_apart),
+        cmocka_unit_test_setup_teardown(any_order, set_up_apart, tear_down_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,7 +117,8 @@ static bool fill_neighbours(struct engine_vcpu *v, const struct s_found *found, 
     for (unsigned n = 0; n < S_NEIGHBOURS; n++) {
         uint64_t pte = atomic_load_explicit(&entries[n], memory_order_relaxed);
         seen[n] = pte;
-        if (n == own)
+        uint64_t *at = &entry[(int)n - (int)own];
+        if (n == own || !(pte & PTE_V || *at)) /* of most there is nothing */
             continue;
         bool ready = pte & PTE_V && pte & PTE_A && pte & (PTE_R | PTE_X) && !(pte >> 54) &&
                      (pte & (PTE_R | PTE_W)) != PTE_W && s_mode_allows(&v->s, pte);
@@ -127,7 +128,6 @@ static bool fill_neighbours(struct engine_vcpu *v, const struct s_found *found, 
         bool here = slot && place_of(v, slot, gpa, MEMORY_PEEK, &place) == MEMORY_HERE;
         uint64_t flags = here ? shadow_flags(v, pte, &place) : 0;
         bool fits = here && (!shared || flags & PTE_G);
-        uint64_t *at = &entry[(int)n - (int)own];
         if (fits && slot->code && flags & PTE_X && shows_copies(v)) {
             if (is_for_fetch(v, *at, slot, gpa, place.pa, flags))
                 continue;

@@ -135,6 +135,17 @@ struct s_near {
 };
 #define S_NO_REGION UINT64_MAX
 
+/* The last-level table that an entry was made in last, and for what: the next one is often near. */
+struct s_last {
+    uint64_t region; /* guest-virtual address >> 21; S_NO_REGION: none */
+    struct s_space *space;
+    uint64_t *table;
+    struct s_made *made;
+    uint8_t view; /* enum s_view */
+    uint8_t whole;
+    bool global;
+};
+
 /* MODE_NONE: nobody's, or what they were before the guest wrote one. */
 enum s_mode { MODE_NONE, MODE_USER, MODE_KERNEL };
 
@@ -210,6 +221,7 @@ struct s_vcpu {
     struct s_copy_use *copy_use; /* of each copy */
     uint16_t copy_shown;         /* the one that is being entered */
     struct s_poke poke;
+    struct s_last last;
     uint16_t fetch_local; /* of each, a bit: the guest has not mapped it as global */
     bool places_local;    /* nor the page of some place */
     unsigned trampoline;  /* which of the trampolines holds Caldarium's way in and out */

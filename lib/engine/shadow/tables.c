@@ -83,6 +83,12 @@ static unsigned take(struct s_vcpu *s)
  */
 #define PIECES (1UL << 8)
 
+/* What was remembered of the way to last-level tables may be so no more. */
+static void tables_changed(struct s_vcpu *s)
+{
+    s->near.region = s->last.region = S_NO_REGION;
+}
+
 static void note_pieces(struct s_vcpu *s, uint64_t *entry, unsigned level, unsigned whole)
 {
     if (12 + 9 * level > whole || *entry & PIECES)
@@ -104,7 +110,7 @@ static uint64_t *take_table(struct s_vcpu *s, struct s_space *space, enum s_view
     unsigned number = take(s);
     if (!number)
         return NULL;
-    s->near.region = S_NO_REGION;
+    tables_changed(s);
     if (space) {
         s->next[number] = space->view[view].first;
         space->view[view].first = (uint16_t)number;
@@ -129,7 +135,7 @@ static void reset(struct engine_vcpu *v)
     s->free = 0;
     s->unused = 1;
     s->shared_levels = 0;
-    s->near.region = S_NO_REGION;
+    tables_changed(s);
     s_source_reset(s);
     s->current = NULL;
     s_roots_unknown(s);
@@ -269,7 +275,7 @@ static void flush_view(struct engine_vcpu *v, struct s_space *space, enum s_view
     struct s_vcpu *s = &v->s;
     if (!space->view[view].satp)
         return;
-    s->near.region = S_NO_REGION;
+    tables_changed(s);
     if (s->apart && v->loaded && s->page->in_force == space->view[view].satp) {
         s_apart_home(v); /* as in reset() */
         s_roots_unknown(s);
@@ -356,8 +362,8 @@ static void note_far(struct s_near *near)
 /* Forgets what translates an address below an entry at `level`, with all pieces of the guest's page
  * that it may be one of. What else a fence of an address nearby would have to look at is noted in
  * `near`; with none, it is no fence of the guest's, and other pieces stay. */
-static enum cleared clear_below(const struct s_vcpu *s, uint64_t *entry, unsigned level,
-                                uint64_t gva, struct s_near *near)
+static enum cleared clear_below(struct s_vcpu *s, uint64_t *entry, unsigned level, uint64_t gva,
+                                struct s_near *near)
 {
     uint64_t trampoline = s->hole;
     while (*entry && *entry != s->way[level]) {
@@ -368,6 +374,7 @@ static enum cleared clear_below(const struct s_vcpu *s, uint64_t *entry, unsigne
         uint64_t *table = behind(*entry);
         if (near && *entry & PIECES) {
             clear_table(table); /* tables below it stay in their view's list */
+            tables_changed(s);
             if ((gva ^ trampoline) >> (12 + 9 * level) == 0)
                 table[index_at(trampoline, level - 1)] = s->way[level - 1];
             near->region = S_NO_REGION;
@@ -492,7 +499,7 @@ static bool make_half(struct s_vcpu *s, struct s_space *space, enum s_view view,
     if (*now) /* the hart may remember what was shared */
         sfence_vma_asid(root_asid(s, space, view));
     *now = table;
-    s->near.region = S_NO_REGION;
+    tables_changed(s);
     return true;
 }
 
@@ -518,7 +525,7 @@ static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
     unsigned number = take(s);
     if (!number)
         return false;
-    s->near.region = S_NO_REGION;
+    tables_changed(s);
     s->next[number] = 0;
     space->view[view].first = space->view[view].last = (uint16_t)number;
     uint64_t *root = s_tables_page(s, number), **half = space->view[view].half;
@@ -651,6 +658,15 @@ static uint64_t *enter(struct s_vcpu *s, const struct s_leaf *leaf, struct s_mad
 {
     struct s_space *owner = s->current;
     enum s_view view = s_view(s);
+    struct s_last *last = &s->last;
+    bool global = leaf->flags & PTE_G;
+    if (leaf->shift == 12 && leaf->gva >> 21 == last->region && owner == last->space &&
+        view == last->view && global == last->global && leaf->whole <= last->whole) {
+        uint64_t *entry = &last->table[index_at(leaf->gva, 0)];
+        put_leaf(entry, leaf);
+        *made = last->made;
+        return entry;
+    }
     unsigned level = levels_of(s, owner->satp) - 2;
     uint64_t *table = below_root(s, view, leaf, &owner);
     for (; table && level > (leaf->shift - 12) / 9; level--) {
@@ -663,9 +679,12 @@ static uint64_t *enter(struct s_vcpu *s, const struct s_leaf *leaf, struct s_mad
         return NULL;
     uint64_t *entry = &table[index_at(leaf->gva, level)];
     if (level)
-        s->near.region = S_NO_REGION;
+        tables_changed(s);
     put_leaf(entry, leaf);
     *made = owner ? &owner->view[view].made : &s->shared_made;
+    if (!level)
+        *last = (struct s_last){leaf->gva >> 21, s->current,           table, *made,
+                                (uint8_t)view,   (uint8_t)leaf->whole, global};
     return entry;
 }
 
