@@ -42,7 +42,7 @@ struct config_image {
 };
 
 /* A virtio device: a node below the VM's. */
-enum config_virtio_kind { CONFIG_VIRTIO_BLOCK, CONFIG_VIRTIO_ENTROPY };
+enum config_virtio_kind { CONFIG_VIRTIO_BLOCK, CONFIG_VIRTIO_ENTROPY, CONFIG_VIRTIO_NET };
 struct config_virtio {
     const char *name; /* the node's */
     enum config_virtio_kind kind;
@@ -50,6 +50,10 @@ struct config_virtio {
     struct config_image image; /* what the disk has at first */
     bool read_only;
     uint64_t copy_on_write; /* in its place: bytes of what is written that are kept */
+    const char *network;    /* the name of a node of /networks, */
+    uint32_t mtu;           /* and its frames' longest payload */
+    bool has_mac, bridge;
+    uint8_t mac[6];
 };
 #define VM_MAX_VIRTIO 8
 

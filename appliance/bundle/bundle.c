@@ -6,12 +6,13 @@
 #include <libfdt.h>
 #include <string.h>
 
+#include "appliance/bundle/network.h"
 #include "appliance/bundle/property.h"
 #include "appliance/print.h"
 #include "appliance/tree/blob.h"
 #include "host/host.h"
 
-static bool good_name(const char *name, size_t length)
+bool bundle_good_name(const char *name, size_t length)
 {
     if (!length || length >= VM_NAME_MAX)
         return false;
@@ -38,8 +39,9 @@ static bool root_is_known(const void *fdt)
     fdt_for_each_subnode(node, fdt, 0)
     {
         const char *name = fdt_get_name(fdt, node, NULL);
-        if (strcmp(name, "images") && strcmp(name, "vms")) {
-            host_error("bundle: node /%s is unknown; /images and /vms are expected", name);
+        if (strcmp(name, "images") && strcmp(name, "networks") && strcmp(name, "vms")) {
+            host_error("bundle: node /%s is unknown; /images, /networks and /vms are expected",
+                       name);
             return false;
         }
     }
@@ -77,7 +79,7 @@ static void read_vm(const void *fdt, int node, struct vm_config *configs, unsign
     struct vm_config *config = &configs[count];
     int length;
     const char *name = fdt_get_name(fdt, node, &length);
-    bool named = good_name(name, (size_t)length) && !taken(configs, count, name);
+    bool named = bundle_good_name(name, (size_t)length) && !taken(configs, count, name);
     *config = (struct vm_config){0};
     size_t copied = (size_t)length < VM_NAME_MAX - 1 ? (size_t)length : VM_NAME_MAX - 1;
     memcpy(config->name, name, copied);
@@ -116,7 +118,7 @@ int bundle_read(const void *blob, size_t bytes, struct vm_config *configs)
         host_error("bundle: property compatible of /: \"caldarium,bundle-v1\" is expected");
         return -1;
     }
-    if (!root_is_known(blob) || !properties_are_known(blob, 0, "/"))
+    if (!root_is_known(blob) || !properties_are_known(blob, 0, "/") || !networks_check(blob))
         return -1;
     int parent = fdt_path_offset(blob, "/vms"), node;
     if (parent < 0) {

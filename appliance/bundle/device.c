@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "appliance/bundle/network.h"
 #include "appliance/bundle/property.h"
 #include "appliance/virtio/block.h"
+#include "appliance/virtio/switch.h"
 
 static bool image(struct vm_config *config, struct config_virtio *device, const struct property *p)
 {
@@ -30,6 +32,28 @@ static bool copy_on_write(struct vm_config *config, struct config_virtio *device
         return false;
     return (device->copy_on_write && device->copy_on_write % BLOCK_PAGE == 0) ||
            property_wrong(config, p, "a multiple of 4096, not 0,");
+}
+
+static bool network(struct vm_config *config, struct config_virtio *device,
+                    const struct property *p)
+{
+    bool text = p->bytes > 1 && strnlen(p->data, (size_t)p->bytes) == (size_t)p->bytes - 1;
+    device->network = text ? networks_find(p->fdt, p->data, &device->mtu) : NULL;
+    return device->network || property_wrong(config, p, "the name of a node of /networks");
+}
+
+static bool mac(struct vm_config *config, struct config_virtio *device, const struct property *p)
+{
+    device->has_mac = true;
+    if (p->bytes == sizeof(device->mac))
+        memcpy(device->mac, p->data, sizeof(device->mac));
+    return (p->bytes == sizeof(device->mac) && switch_address_fits(switch_address(device->mac))) ||
+           property_wrong(config, p, "six bytes that are no group's address and not all 0");
+}
+
+static bool bridge(struct vm_config *config, struct config_virtio *device, const struct property *p)
+{
+    return property_flag(config, p, &device->bridge);
 }
 
 static bool nothing(struct vm_config *config, struct config_virtio *device,
@@ -65,6 +89,17 @@ static bool check_nothing(struct vm_config *config, const struct config_virtio *
     return true;
 }
 
+static const struct reader net[] = {
+    {"compatible", nothing}, {"network", network}, {"mac", mac}, {"bridge", bridge}, {NULL, NULL},
+};
+
+static bool check_net(struct vm_config *config, const struct config_virtio *device)
+{
+    if (!device->network)
+        property_refuse(config, "node %.31s: property network is missing", device->name);
+    return !config->refused;
+}
+
 static bool check_block(struct vm_config *config, const struct config_virtio *device)
 {
     const char *wrong = device->image.size ? virtio_block_check(device->image.size) : NULL;
@@ -88,6 +123,7 @@ static const struct {
 } kinds[] = {
     {"virtio,block", CONFIG_VIRTIO_BLOCK, block, check_block},
     {"virtio,entropy", CONFIG_VIRTIO_ENTROPY, entropy, check_nothing},
+    {"virtio,net", CONFIG_VIRTIO_NET, net, check_net},
 };
 
 static void read_one(struct vm_config *config, struct config_virtio *device,

@@ -209,6 +209,7 @@ static const struct command commands[] = {
      .run = show_stats},
     {"harts", ARG_NONE, "the machine's harts", .run = run_harts},
     {"memory", ARG_NONE, "memory: all, free, and what each VM holds", .run = show_memory},
+    {"networks", ARG_NONE, "the networks' ports, and what they have carried", .run = show_networks},
     {"top", ARG_NONE, "what harts and VMs do, each second anew until a key ends it",
      .run = run_top},
     {"dump", ARG_VM, "registers and callers of each vCPU; the VM goes on", .run = run_dump},

@@ -12,7 +12,8 @@ void show_list(struct vm *vm);       /* NULL */
 void show_stats(struct vm *vm);      /* one VM in detail, or NULL: a line for each */
 void show_since_boot(uint64_t time); /* "12.345 s since boot" */
 void show_map(struct vm *vm);
-void show_memory(struct vm *vm); /* NULL */
+void show_memory(struct vm *vm);   /* NULL */
+void show_networks(struct vm *vm); /* NULL */
 
 /* The trace of a VM's exits, switched and shown: "on VM", "off VM", "VM". */
 void show_trace(const char *words);

@@ -351,6 +351,11 @@ void virtio_give(struct virtio_chain *chain)
         queue->given++;
 }
 
+void virtio_ungive(struct virtio_queue *queue, unsigned chains)
+{
+    queue->given = (uint16_t)(queue->given - chains);
+}
+
 /* 2.7.10: the driver has asked for one of those between the two. */
 static bool passed(uint16_t event, uint16_t before, uint16_t now)
 {

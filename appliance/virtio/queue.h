@@ -80,6 +80,9 @@ enum virtio_took virtio_take(struct virtio_queue *queue, struct virtio_chain *ch
 /* The last `chains` that were taken, and not given back, will be taken again. */
 void virtio_untake(struct virtio_queue *queue, unsigned chains);
 
+/* The last `chains` that were given, and not published, were not. */
+void virtio_ungive(struct virtio_queue *queue, unsigned chains);
+
 /* Copies the next bytes out of a chain, into one, or from one to another, perhaps of another VM.
  * False: it has not so many, or they are in no memory (then its queue is broken); a part may have
  * been copied. For virtio_copy() both queues' locks are held. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "appliance/virtio/virtio.h"
 
+#include <string.h>
+
 #include "appliance/bundle/property.h"
 #include "appliance/virtio/block.h"
 #include "appliance/virtio/entropy.h"
+#include "appliance/virtio/net.h"
 #include "appliance/vm.h"
 #include "host/host.h"
 
@@ -37,6 +40,54 @@ static unsigned free_slot(const struct vm *vm, unsigned slot)
     return slot;
 }
 
+/* One that the machine's user administers (IEEE 802, 8.4), other for each device of a VM. */
+static void default_mac(uint8_t mac[6], const struct vm *vm, unsigned number)
+{
+    const uint8_t made[6] = {0x02, 'c', 'a', 'l', (uint8_t)vm->index, (uint8_t)number};
+    memcpy(mac, made, sizeof(made));
+}
+
+/* NULL after a line. */
+static struct net_switch *find_network(struct vm_config *config, const struct config_virtio *want,
+                                       const uint8_t mac[6])
+{
+    struct net_switch *net = switch_find(want->network, want->mtu);
+    unsigned other = net ? switch_port_of(net, switch_address(mac)) : 0;
+    if (!net) {
+        property_refuse(config, "node %.31s: no memory is left for network %.31s", want->name,
+                        want->network);
+        return NULL;
+    }
+    if (other < net->port_count) {
+        const struct virtio_net *port = net->port[other].device;
+        property_refuse(config,
+                        "property mac of node %.31s: node %.31s of VM %s has the same address in "
+                        "network %s",
+                        want->name, port->device.name, port->device.vm_name, net->name);
+        return NULL;
+    }
+    if (net->port_count == SWITCH_PORTS) {
+        property_refuse(config,
+                        "property network of node %.31s: network %s has %u ports already, the most",
+                        want->name, net->name, SWITCH_PORTS);
+        return NULL;
+    }
+    return net;
+}
+
+static struct virtio_device *make_net(struct vm_config *config, const struct config_virtio *want,
+                                      const uint8_t mac[6])
+{
+    struct net_switch *net = find_network(config, want, mac);
+    struct virtio_net *port = net ? host_pages_alloc(sizeof(*port), HOST_PAGE_SIZE) : NULL;
+    if (net && !port)
+        property_refuse(config, "node %.31s: no memory is left for the device", want->name);
+    if (!port)
+        return NULL;
+    virtio_net_make(port, net, mac, want->bridge); /* it has a port free */
+    return &port->device;
+}
+
 static struct virtio_device *make_block(struct vm_config *config, const struct config_virtio *want)
 {
     struct virtio_block *block = host_pages_alloc(sizeof(*block), HOST_PAGE_SIZE);
@@ -67,10 +118,16 @@ static struct virtio_device *make_entropy(struct vm_config *config,
 }
 
 /* NULL after a line. */
-static struct virtio_device *make(struct vm_config *config, const struct config_virtio *want)
+static struct virtio_device *make(const struct vm *vm, struct vm_config *config, unsigned number)
 {
-    return want->kind == CONFIG_VIRTIO_BLOCK ? make_block(config, want)
-                                             : make_entropy(config, want);
+    struct config_virtio *want = &config->virtio[number];
+    if (want->kind == CONFIG_VIRTIO_BLOCK)
+        return make_block(config, want);
+    if (want->kind == CONFIG_VIRTIO_ENTROPY)
+        return make_entropy(config, want);
+    if (!want->has_mac)
+        default_mac(want->mac, vm, number);
+    return make_net(config, want, want->mac);
 }
 
 void virtio_resolve(struct vm *vm, struct vm_config *config)
@@ -84,7 +141,7 @@ void virtio_resolve(struct vm *vm, struct vm_config *config)
                             want->name, SLOTS);
             return;
         }
-        struct virtio_device *device = make(config, want);
+        struct virtio_device *device = make(vm, config, n);
         if (!device)
             return;
         device->name = want->name;

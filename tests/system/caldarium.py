@@ -68,15 +68,16 @@ IMAGES = {"linux": f"{LINUX}/Image", "initramfs": f"{LINUX}/initramfs.cpio.gz",
 LOOP = "loop: loop { data = [6f 00 00 00]; };"
 
 
-def bundle(folder, *vms, images=""):
-    """Packs the VMs and those of the known images that they name into a bundle; returns its path."""
+def bundle(folder, *vms, images="", root=""):
+    """Packs the VMs and those of the known images that they name into a bundle, with other nodes of the root;
+    returns its path."""
     nodes = " ".join(vms)
     known = "".join(f'{name}: {name} {{ data = /incbin/("{path}"); }}; '
                     for name, path in IMAGES.items() if f"<&{name}>" in nodes)
     source = f"""/dts-v1/; / {{ compatible = "caldarium,bundle-v1";
         #address-cells = <2>; #size-cells = <2>;
         images {{ {known} {LOOP} {images} }};
-        vms {{ {nodes} }}; }};"""
+        {root} vms {{ {nodes} }}; }};"""
     path = os.path.join(folder, "bundle.dtb")
     subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path], input=source.encode(),
                    check=True)
