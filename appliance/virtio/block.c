@@ -65,6 +65,7 @@ static uint8_t *page_to_write(struct virtio_block *block, uint64_t at)
         memcpy(block->kept + (uint64_t)block->kept_pages * BLOCK_PAGE, block->image + begin,
                rest < BLOCK_PAGE ? rest : BLOCK_PAGE);
         block->place[n] = ++block->kept_pages;
+        block->spent += BLOCK_PAGE;
     }
     return block->kept + (uint64_t)(block->place[n] - 1) * BLOCK_PAGE;
 }
@@ -117,11 +118,12 @@ static bool begin(struct virtio_block *block)
     return chain->queue->live;
 }
 
-/* The next bytes, up to `most` and the end of a page. Returns how many; 0: it failed. */
-static uint32_t move(struct virtio_block *block, uint32_t most)
+/* The next bytes, up to the end of the turn or of a page. */
+static void move(struct virtio_block *block)
 {
     struct block_request *request = &block->request;
     uint32_t bytes = BLOCK_PAGE - (uint32_t)(request->at % BLOCK_PAGE);
+    uint32_t most = VIRTIO_TURN_BYTES - block->spent;
     bytes = bytes < most ? bytes : most;
     bytes = bytes < request->left ? bytes : (uint32_t)request->left;
     bool done;
@@ -133,13 +135,9 @@ static uint32_t move(struct virtio_block *block, uint32_t most)
             request->status = S_IOERR;
         done = page && virtio_get(&block->chain, page + request->at % BLOCK_PAGE, bytes);
     }
-    if (!done) {
-        request->left = 0;
-        return 0;
-    }
     request->at += bytes;
-    request->left -= bytes;
-    return bytes;
+    request->left = done ? request->left - bytes : 0;
+    block->spent += bytes;
 }
 
 /* The status is the last byte of what is written, 5.2.6. */
@@ -156,21 +154,21 @@ static bool kicked(struct virtio_device *device, unsigned n)
 {
     struct virtio_block *block = (struct virtio_block *)device;
     struct virtio_queue *queue = &device->queue[n];
-    uint32_t spent = 0;
-    while (queue->live && spent < VIRTIO_TURN_BYTES) {
+    block->spent = 0;
+    while (queue->live && block->spent < VIRTIO_TURN_BYTES) {
         if (!block->request.open) {
             if (virtio_take(queue, &block->chain) != VIRTIO_TAKEN || !begin(block))
                 break;
-            spent += REQUEST_COST;
+            block->spent += REQUEST_COST + block->chain.parts * VIRTIO_PART_COST;
         }
-        while (block->request.left && spent < VIRTIO_TURN_BYTES)
-            spent += move(block, VIRTIO_TURN_BYTES - spent);
+        while (block->request.left && block->spent < VIRTIO_TURN_BYTES)
+            move(block);
         if (!block->request.left && queue->live)
             end(block);
     }
     if (virtio_publish(queue))
         virtio_interrupt(device);
-    return queue->live && spent >= VIRTIO_TURN_BYTES;
+    return queue->live && block->spent >= VIRTIO_TURN_BYTES;
 }
 
 static void reset(struct virtio_device *device)

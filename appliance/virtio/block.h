@@ -44,7 +44,8 @@ struct virtio_block {
     uint32_t kept_pages, room; /* of `kept`: in use, and in all */
     bool full_said;
 
-    struct block_request request; /* under the queue's lock, as `chain` */
+    uint32_t spent; /* bytes copied in this turn, and what else costs; under the queue's lock, */
+    struct block_request request; /* as the rest */
     struct virtio_chain chain;
 };
 

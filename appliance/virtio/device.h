@@ -17,7 +17,8 @@
 
 #define VIRTIO_QUEUES 4 /* of one device, at most */
 #define VIRTIO_MMIO_SIZE 0x1000UL
-#define VIRTIO_TURN_BYTES 32768U /* a device copies no more in one exit */
+#define VIRTIO_TURN_BYTES 32768U /* a device copies no more in one exit, */
+#define VIRTIO_PART_COST 128U    /* and a chain counts as so many for each of its parts */
 
 /* Bits of feature words that are the transport's and the queues', offered by every device. */
 #define VIRTIO_F_INDIRECT_DESC (1UL << 28)

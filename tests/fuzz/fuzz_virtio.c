@@ -238,6 +238,7 @@ static void look(void)
     REQUIRE((line >> IRQ & 1) == (device->isr != 0));
     REQUIRE(!(queue->live && queue->wrong));
     REQUIRE(!queue->live || (uint16_t)(queue->taken - queue->given) <= 1);
+    REQUIRE(block.spent < 2 * VIRTIO_TURN_BYTES + 2 * BLOCK_PAGE);
     REQUIRE(block.kept_pages <= block.room && block.room == KEEP / BLOCK_PAGE);
     REQUIRE(block.chain.parts <= VIRTIO_QUEUE_SIZE && block.chain.readable <= block.chain.parts);
 }
