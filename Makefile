@@ -70,7 +70,7 @@ setup-build:
 setup-run:
 	@tools/setup.sh build run guest
 setup-test:
-	@tools/setup.sh build run guest firmware test
+	@tools/setup.sh build run guest firmware test kvm
 
 demo: setup-run ## two Linux VMs of two vCPUs each, on one terminal
 	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUILD)/configs/two-linux.dtb

@@ -4,7 +4,8 @@
 # clang-format's layout differs from release to release; the sources are laid out by this one.
 FORMAT_RELEASE := 14
 LINT_C := $(shell git ls-files '*.c' '*.h')
-TIDY_C := $(filter %.c,$(filter-out host/sim/%, \
+# host/linux is checked by the compiler with the flags and headers of the kernel.
+TIDY_C := $(filter %.c,$(filter-out host/sim/% host/linux/%, \
 	$(filter riscv/% lib/% appliance/% drivers/% host/% tests/fuzz/%,$(LINT_C))))
 TIDY_FLAGS := --target=riscv64-unknown-elf -march=rv64imac -mabi=lp64 -std=gnu17 -O2 -ffreestanding -I. -Iinclude \
 	-isystem $(CACHE)/libfdt -isystem $(PICOLIBC)/include -D_POSIX_C_SOURCE=200809L
@@ -30,7 +31,7 @@ lint-layout:
 	else echo "lint: the layout is clang-format $(FORMAT_RELEASE)'s, which is not here: left out"; fi
 
 lint-cppcheck:
-	@$(CPPCHECK) -j $(JOBS) riscv lib appliance drivers host tests/unit tests/fuzz
+	@$(CPPCHECK) -j $(JOBS) -i host/linux riscv lib appliance drivers host tests/unit tests/fuzz
 
 # Four files at a time; of what clang-tidy prints only findings are shown.
 TIDY = printf '%s\n' $(1) | xargs -r -P $(JOBS) -n 4 sh -c \

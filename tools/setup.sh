@@ -9,9 +9,10 @@
 #   tools/setup.sh guest   Debian's riscv64 kernel and busybox, for the guests (and its device trees)
 #   tools/setup.sh firmware  Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64, for the tests
 #   tools/setup.sh qemu    the newest QEMU that Debian has, beside this machine's own, for make machines
+#   tools/setup.sh kvm     headers of the guests' kernel and its build tools, for make kvm
 #   tools/setup.sh proofs  CBMC, a bounded model checker, beside this machine's packages, for make proofs
 #   tools/setup.sh test    cmocka, pytest, pexpect, clang and its tools, cppcheck, the device trees of Debian's riscv64 kernel
-#   tools/setup.sh all     all of these
+#   tools/setup.sh all     all of these but qemu, kvm and proofs
 #
 # Tools become packages of this machine. libfdt, the guests' files, the
 # firmware, the newest QEMU and CBMC are only unpacked, into the cache: ${CALDARIUM_CACHE:-~/.cache/caldarium}. apt's own
@@ -83,6 +84,11 @@ make                          make
 gcc                           gcc
 libc6-dev                     /usr/include/stdio.h
 '
+needs_kvm='
+make                          make
+gcc-riscv64-linux-gnu         riscv64-linux-gnu-gcc
+'
+why_kvm='the compiler for a Linux module'
 why_build='the cross compiler, its C library, the device tree compiler'
 why_run="QEMU $qemu_major or later and its firmware, to run in"
 why_guest='to pack the initramfs and the bundles'
@@ -128,6 +134,8 @@ missing_packages() { # STEP
 has_libfdt() { [ -e "$cache/libfdt/libfdt.h" ]; }
 has_guest() { [ -e "$cache/guest/Image" ] && [ -e "$cache/guest/busybox" ]; }
 has_boards() { [ -e "$cache/boards/VERSION" ]; }
+# Those of the kernel that the tests start, no others: a module fits one version.
+has_kvm() { [ -e "$cache/kvm/VERSION" ] && cmp -s "$cache/kvm/VERSION" "$cache/guest/VERSION"; }
 has_newest_qemu() { [ -e "$cache/qemu/VERSION" ]; }
 has_cbmc() { [ -e "$cache/cbmc/VERSION" ]; }
 has_firmware() { [ -e "$cache/firmware/VERSION" ]; }
@@ -550,6 +558,66 @@ fetch_firmware() { # CONF SUITE
 	end_unpacking firmware
 }
 
+# What the kernel's build has beside its headers runs here with its own release's libc. Its compiler is
+# newer than this machine's may be: what an older one has no option for is left out of the
+# configuration's copy. None of that changes a structure that a module shares with the kernel.
+newer_compilers='RISCV_ISA_ZABHA RISCV_ISA_ZACAS TOOLCHAIN_HAS_ZABHA TOOLCHAIN_HAS_ZACAS
+CC_HAS_MIN_FUNCTION_ALIGNMENT CC_HAS_COUNTED_BY CC_HAS_COUNTED_BY_PTR'
+
+prepare_headers() { # FOLDER VERSION
+	local headers=$1/usr/src/linux-headers-$2 common=linux-headers-${2%-riscv64}-common option
+	local mod=$1/usr/lib/linux-kbuild-${2%-riscv64}/scripts/mod
+	cat >"$headers/Makefile" <<-EOF || return 1
+		here := \$(dir \$(abspath \$(lastword \$(MAKEFILE_LIST))))
+		KBUILD_OUTPUT := \$(here:/=)
+		include \$(here)../$common/Makefile
+	EOF
+	sed -i 's/gcc-[0-9]*/gcc/' "$headers/.kernelvariables" || return 1
+	for option in $newer_compilers; do
+		sed -i "/^CONFIG_$option=/d" "$headers/include/config/auto.conf" || return 1
+		sed -i "/^#define CONFIG_$option /d" "$headers/include/generated/autoconf.h" || return 1
+	done
+	[ -e "$mod/modpost.real-lsb-64" ] || return 1
+	cat >"$mod/modpost" <<-'EOF'
+		#!/bin/sh
+		# made by tools/setup.sh
+		mod=$(dirname "$(readlink -f "$0")")
+		libc=${mod%/usr/lib/*}/libc
+		exec "$libc"/usr/lib*/ld-linux*.so.* --library-path "$(echo "$libc"/usr/lib/*-linux-gnu)" \
+		    "$mod/modpost.real-lsb-64" "$@"
+	EOF
+	ln -s "usr/src/linux-headers-$2" "$1/build"
+}
+
+fetch_kvm() { # CONF SUITE
+	local conf=$1 suite=$2 folder=${1%/*}/download version here package
+	here=$(dpkg --print-architecture)
+	version=$(sed 's/^Linux \([^,]*\),.*/\1/' "$cache/guest/VERSION")
+	mkdir "$folder"
+	chmod 777 "$folder"
+	echo "APT::Architectures:: \"$here\";" >>"$conf"
+	if ! quietly apt-get -c "$conf" -q update ||
+		! (cd "$folder" && logged apt-get -c "$conf" -q download "linux-headers-$version" \
+			"linux-headers-${version%-riscv64}-common" "linux-kbuild-${version%-riscv64}:$here" "libc6:$here"); then
+		note_failure "$suite" "$(last_error)"
+		return 1
+	fi
+	begin_unpacking kvm
+	mkdir "$unpacking/libc"
+	for package in "$folder"/*.deb; do
+		case $package in
+		*/libc6_*) quietly dpkg-deb -x "$package" "$unpacking/libc" ;;
+		*) quietly dpkg-deb -x "$package" "$unpacking" ;;
+		esac || { note_failure "$suite" "${package##*/} cannot be unpacked"; return 1; }
+	done
+	if ! prepare_headers "$unpacking" "$version"; then
+		note_failure "$suite" "the headers of its kernel $version are not as expected"
+		return 1
+	fi
+	cp "$cache/guest/VERSION" "$unpacking/VERSION"
+	end_unpacking kvm
+}
+
 # Programs of another Debian release run here with that release's own libraries and their loader.
 fetch_cbmc() { # CONF SUITE
 	local conf=$1 suite=$2 folder=${1%/*}/download package version program
@@ -630,15 +698,15 @@ usage() {
 }
 
 main() {
-	local step packages=() plan=() libfdt="" guest="" boards="" firmware="" qemu="" cbmc="" list
+	local step packages=() plan=() libfdt="" guest="" boards="" firmware="" qemu="" kvm="" cbmc="" list
 	local -a steps=()
 	[ $# -gt 0 ] || { usage >&2; exit 2; }
 	for step in "$@"; do
 		case $step in
-		build | run | guest | firmware | qemu | proofs | test) steps+=("$step") ;;
+		build | run | guest | firmware | qemu | kvm | proofs | test) steps+=("$step") ;;
 		all) steps+=(build run guest firmware test) ;;
 		-h | --help | help) usage; exit 0 ;;
-		*) die "there is no step '$step'; the steps are build, run, guest, firmware, qemu, proofs, test and all (all but qemu and proofs)" ;;
+		*) die "there is no step '$step'; the steps are build, run, guest, firmware, qemu, kvm, proofs, test and all (all but qemu, kvm and proofs)" ;;
 		esac
 	done
 
@@ -651,7 +719,7 @@ main() {
 	fi
 
 	# What a run that was killed may have left.
-	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.* "$cache"/.qemu.* "$cache"/.boards.* "$cache"/.cbmc.*
+	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.* "$cache"/.qemu.* "$cache"/.kvm.* "$cache"/.boards.* "$cache"/.cbmc.*
 
 	for step in "${steps[@]}"; do
 		list=$(missing_packages "$step" | tr '\n' ' ')
@@ -666,6 +734,7 @@ main() {
 		guest) has_guest || { guest=1; plan+=("for 'guest', into $cache: Debian's riscv64 kernel and busybox (about 130 MB to fetch) - what the VMs run"); } ;;
 		test) has_boards || { boards=1; plan+=("for 'test', into $cache: the device trees of Debian's riscv64 kernel (less than 1 MB to fetch) - what boards are like"); } ;;
 		qemu) has_newest_qemu || { qemu=1; plan+=("for 'qemu', into $cache: Debian's newest QEMU for riscv64 and its libraries (about 45 MB to fetch) - what make machines runs"); } ;;
+		kvm) has_kvm || { kvm=1; plan+=("for 'kvm', into $cache: the headers of the guests' kernel and what builds modules (about 15 MB to fetch, 110 MB unpacked) - what make kvm compiles with"); } ;;
 		proofs) has_cbmc || { cbmc=1; plan+=("for 'proofs', into $cache: CBMC and its libraries (about 27 MB to fetch, 100 MB unpacked) - what make proofs runs"); } ;;
 		firmware) has_firmware || { firmware=1; plan+=("for 'firmware', into $cache: Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64 (about 20 MB to fetch) - what tests start Caldarium with"); } ;;
 		esac
@@ -712,6 +781,12 @@ main() {
 		from_suites deb "$(dpkg --print-architecture)" fetch_qemu "${qemu_suites[@]}" ||
 			die "a newer QEMU could not be had from $archive_uri ($tried; see $log)"
 		say "have $(cat "$cache/qemu/VERSION")"
+	fi
+	if [ -n "$kvm" ]; then
+		has_guest || die "'kvm' needs the kernel of the step 'guest' first"
+		say "fetching the headers of $(cat "$cache/guest/VERSION")"
+		from_suites deb riscv64 fetch_kvm "${guest_suites[@]}" ||
+			die "the headers of that kernel could not be had from $archive_uri; with $cache/guest removed, the step 'guest' fetches a newer kernel ($tried; see $log)"
 	fi
 	if [ -n "$cbmc" ]; then
 		say "fetching CBMC"

@@ -225,9 +225,9 @@ struct cald_vm_params {
                                spaces, beside those that the machine lacks; read during the call */
     uint32_t sbi_hidden;    /* CALD_SBI_*: those that are not there, or the host's to answer */
     uint32_t sbi_id_count;
-    const uint64_t *sbi_ids; /* extensions that the host answers: calls are CALD_SBI, and the guest
-                                is told that they are there; read during the call. All others are
-                                not there */
+    const uint64_t *sbi_ids; /* extensions that the host answers, among them legacy calls of its
+                                choice: they are CALD_SBI, and the guest is told that they are
+                                there; read during the call. All others are not there */
     uint64_t mvendorid, marchid, mimpid; /* as the SBI tells them */
 };
 

@@ -60,7 +60,7 @@ static const struct sbi_extension *extension_find(const struct cald_vcpu *vcpu, 
         const struct sbi_extension *extension = extensions[n];
         if (id >= extension->first && id <= extension->last &&
             (!extension->bit || vm->sbi_served & extension->bit))
-            return extension;
+            return extension == &sbi_legacy && is_hosts(vm, id) ? &hosts : extension;
     }
     return vm->sbi_goes_out || is_hosts(vm, id) ? &hosts : NULL;
 }

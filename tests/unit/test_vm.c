@@ -280,6 +280,31 @@ static bool probes(struct cald_vm *vm, uint64_t id)
     return ret.value;
 }
 
+/* A host takes one legacy call; the library has the others. */
+static void legacy_calls_of_the_hosts(void **state)
+{
+    (void)state;
+    static const uint64_t putchar = SBI_EXT_LEGACY_PUTCHAR;
+    struct cald_vm_params params = good;
+    params.sbi_ids = &putchar;
+    params.sbi_id_count = 1;
+    struct cald_vm *vm = make(&params);
+    struct cald_vcpu *vcpu = cald_vm_vcpu(vm, 0);
+    assert_true(probes(vm, putchar));
+    assert_false(probes(vm, SBI_EXT_LEGACY_GETCHAR)); /* there is no console inside */
+    vcpu->eng.gpr[17] = putchar;
+    vcpu->why = CALD_AGAIN;
+    sbi_handle(vcpu);
+    assert_int_equal(vcpu->why, CALD_SBI);
+    cald_vcpu_complete(vcpu, 0, 0);
+    vcpu->eng.gpr[17] = SBI_EXT_LEGACY_GETCHAR;
+    vcpu->why = CALD_AGAIN;
+    sbi_handle(vcpu);
+    assert_int_equal(vcpu->why, CALD_AGAIN);
+    assert_int_equal(vcpu->eng.gpr[10], UINT64_MAX);
+    cald_vm_destroy(vm);
+}
+
 /* What each VM's guest can call, and what of that goes out. */
 static void sbi_extensions(void **state)
 {
@@ -368,6 +393,7 @@ int main(void)
         cmocka_unit_test_setup(started, set_up),
         cmocka_unit_test_setup(what_it_has, set_up),
         cmocka_unit_test_setup(sbi_extensions, set_up),
+        cmocka_unit_test_setup(legacy_calls_of_the_hosts, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * /dev/kvm's own ioctls, and those of a VM. The library makes a VM with all its vCPUs at once, KVM
+ * one after the other: so it is made when the first of them is to run, and what was set before is
+ * kept until then.
+ */
+#include <linux/kvm.h>
+
+#include <linux/anon_inodes.h>
+#include <linux/compat.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "module.h"
+
+#define GPA_BITS 41
+#define SBI_DBCN 0x4442434e
+#define SBI_PUTCHAR 1
+#define SBI_GETCHAR 2
+
+void guest_stop(struct guest *guest)
+{
+    atomic_inc(&guest->stops);
+    for (unsigned int n = 0; n < READ_ONCE(guest->vcpus); n++) {
+        struct guest_vcpu *v = READ_ONCE(guest->vcpu[n]);
+        struct cald_vcpu *vcpu = v ? READ_ONCE(v->vcpu) : NULL;
+        unsigned long irq;
+        if (!vcpu)
+            continue;
+        local_irq_save(irq);
+        cald_vcpu_request(vcpu);
+        local_irq_restore(irq);
+    }
+    down_write(&guest->runs);
+    atomic_dec(&guest->stops);
+}
+
+void guest_go(struct guest *guest)
+{
+    up_write(&guest->runs);
+}
+
+/* ---- Making ---- */
+
+static int make(struct guest *guest)
+{
+    static const u64 ours[] = {SBI_DBCN, SBI_PUTCHAR, SBI_GETCHAR};
+    bool dbcn = test_bit(KVM_RISCV_SBI_EXT_DBCN, guest->sbi_on);
+    bool console = test_bit(KVM_RISCV_SBI_EXT_V01, guest->sbi_on);
+    char hidden[256];
+    struct cald_vm *vm;
+    struct cald_vm_params params = {.name = guest->name,
+                                    .owner = guest,
+                                    .vcpus = guest->vcpus,
+                                    .flags = CALD_VM_CSRS_OUT,
+                                    .engine = CALD_ENGINE_SHADOW,
+                                    .irqchip = CALD_IRQCHIP_NONE,
+                                    .plic_base = CALD_NOWHERE,
+                                    .aplic_base = CALD_NOWHERE,
+                                    .imsic_base = CALD_NOWHERE,
+                                    .uart_base = CALD_NOWHERE,
+                                    .gpa_end = 1ULL << GPA_BITS,
+                                    .isa_hidden = hidden,
+                                    .sbi_hidden = CALD_SBI_SUSP | CALD_SBI_STA,
+                                    .sbi_ids = ours + !dbcn,
+                                    .sbi_id_count = dbcn + 2 * console,
+                                    .mvendorid = guest->mvendorid,
+                                    .marchid = guest->marchid,
+                                    .mimpid = guest->mimpid};
+    regs_hidden(guest, hidden, sizeof(hidden));
+    int error = host_errno(LIBRARY_ALLOCATES(cald_vm_create(machine, &params, &vm)));
+    if (error)
+        return error;
+    guest->vm = vm;
+    for (unsigned int n = 0; n < guest->vcpus; n++) {
+        struct cald_vcpu *vcpu = cald_vm_vcpu(vm, n);
+        cald_vcpu_set_owner(vcpu, guest->vcpu[n]);
+        WRITE_ONCE(guest->vcpu[n]->vcpu, vcpu);
+    }
+    error = memory_enter(guest) ?: host_errno(LIBRARY_ALLOCATES(cald_vm_start(vm, 0, 0)));
+    for (unsigned int n = 0; !error && n < guest->vcpus; n++)
+        error = regs_apply(guest->vcpu[n]);
+    return error;
+}
+
+/* Where it fails the VM is of no use any more: it is never tried twice. */
+int guest_make(struct guest *guest)
+{
+    int error = 0;
+    mutex_lock(&guest->lock);
+    if (!guest->vm) {
+        guest_stop(guest);
+        error = make(guest);
+        guest_go(guest);
+    }
+    mutex_unlock(&guest->lock);
+    return error;
+}
+
+/* ---- A VM's ioctls ---- */
+
+void guest_put(struct guest *guest)
+{
+    if (!refcount_dec_and_test(&guest->users))
+        return;
+    memory_end(guest); /* no notifier comes any more */
+    if (guest->vm) {
+        unsigned long irq;
+        local_irq_save(irq);
+        cald_vm_destroy(guest->vm);
+        local_irq_restore(irq);
+    }
+    for (unsigned int n = 0; n < guest->vcpus; n++)
+        vcpu_destroy(guest->vcpu[n]);
+    kfree(guest);
+}
+
+static int has_extension(unsigned long extension)
+{
+    switch (extension) {
+    case KVM_CAP_USER_MEMORY:
+    case KVM_CAP_DESTROY_MEMORY_REGION_WORKS:
+    case KVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
+    case KVM_CAP_INTERNAL_ERROR_DATA:
+    case KVM_CAP_ONE_REG:
+    case KVM_CAP_READONLY_MEM:
+    case KVM_CAP_MP_STATE:
+    case KVM_CAP_IMMEDIATE_EXIT:
+    case KVM_CAP_CHECK_EXTENSION_VM:
+        return 1;
+    case KVM_CAP_NR_VCPUS:
+        return min_t(unsigned int, num_online_cpus(), CALD_MAX_VCPUS);
+    case KVM_CAP_MAX_VCPUS:
+    case KVM_CAP_MAX_VCPU_ID:
+        return CALD_MAX_VCPUS;
+    case KVM_CAP_NR_MEMSLOTS:
+        return MAX_SLOTS;
+    case KVM_CAP_VM_GPA_BITS:
+        return GPA_BITS;
+    }
+    return 0;
+}
+
+static int set_memory(struct guest *guest, void __user *user)
+{
+    struct kvm_userspace_memory_region region;
+    if (copy_from_user(&region, user, sizeof(region)))
+        return -EFAULT;
+    return memory_set(guest, &region);
+}
+
+static int get_dirty(struct guest *guest, void __user *user)
+{
+    struct kvm_dirty_log log;
+    if (copy_from_user(&log, user, sizeof(log)))
+        return -EFAULT;
+    return memory_dirty(guest, log.slot, log.dirty_bitmap);
+}
+
+static long vm_ioctl(struct file *file, unsigned int number, unsigned long argument)
+{
+    struct guest *guest = file->private_data;
+    void __user *user = (void __user *)argument;
+    long result;
+    if (guest->mm != current->mm)
+        return -EIO;
+    mutex_lock(&guest->lock);
+    switch (number) {
+    case KVM_CHECK_EXTENSION:
+        result = has_extension(argument);
+        break;
+    case KVM_CREATE_VCPU:
+        result = vcpu_create(guest, argument);
+        break;
+    case KVM_SET_USER_MEMORY_REGION:
+        result = set_memory(guest, user);
+        break;
+    case KVM_GET_DIRTY_LOG:
+        result = get_dirty(guest, user);
+        break;
+    default:
+        result = -ENOTTY;
+    }
+    mutex_unlock(&guest->lock);
+    return result;
+}
+
+static int vm_release(struct inode *inode, struct file *file)
+{
+    guest_put(file->private_data);
+    return 0;
+}
+
+static const struct file_operations vm_fops = {.owner = THIS_MODULE,
+                                               .release = vm_release,
+                                               .unlocked_ioctl = vm_ioctl,
+                                               .compat_ioctl = NULL,
+                                               .llseek = noop_llseek};
+
+static int vm_create(unsigned long type)
+{
+    if (type)
+        return -EINVAL;
+    struct guest *guest = kzalloc(sizeof(*guest), GFP_KERNEL_ACCOUNT);
+    if (!guest)
+        return -ENOMEM;
+    refcount_set(&guest->users, 1);
+    mutex_init(&guest->lock);
+    init_rwsem(&guest->runs);
+    snprintf(guest->name, sizeof(guest->name), "%d", task_pid_nr(current));
+    __set_bit(KVM_RISCV_SBI_EXT_V01, guest->sbi_on);
+    int error = memory_begin(guest);
+    if (error) {
+        kfree(guest);
+        return error;
+    }
+    int fd = anon_inode_getfd("kvm-vm", &vm_fops, guest, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        guest_put(guest);
+    return fd;
+}
+
+/* ---- /dev/kvm ---- */
+
+static long kvm_ioctl(struct file *file, unsigned int number, unsigned long argument)
+{
+    switch (number) {
+    case KVM_GET_API_VERSION:
+        return argument ? -EINVAL : KVM_API_VERSION;
+    case KVM_CREATE_VM:
+        return vm_create(argument);
+    case KVM_CHECK_EXTENSION:
+        return has_extension(argument);
+    case KVM_GET_VCPU_MMAP_SIZE:
+        return argument ? -EINVAL : PAGE_SIZE;
+    }
+    return -ENOTTY;
+}
+
+const struct file_operations kvm_fops = {
+    .owner = THIS_MODULE, .unlocked_ioctl = kvm_ioctl, .llseek = noop_llseek};

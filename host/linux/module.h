@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * caldarium.ko: KVM's interface on top of libcaldarium (docs/kvm.md). Which file does what:
+ * machine.c the harts and the module's life, host.c what the library asks for, memory.c slots and
+ * pages, guest.c /dev/kvm and a VM's ioctls, vcpu.c a vCPU's, run.c KVM_RUN, regs.c its registers.
+ */
+#ifndef CALDARIUM_LINUX_MODULE_H
+#define CALDARIUM_LINUX_MODULE_H
+
+#include <linux/hrtimer.h>
+#include <linux/irq_work.h>
+#include <linux/kvm.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/rcuwait.h>
+#include <linux/refcount.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+
+#include "caldarium/caldarium.h"
+
+#define MAX_SLOTS 128 /* of a VM's memory: the library has 160 */
+
+/* A slot of memory: [gpa, gpa+size) is the process's memory from `hva` on. In guest->slots; changed
+ * with guest->lock and guest->pages_lock held, so either is enough to read. */
+struct slot {
+    struct list_head list;
+    u32 id;
+    u32 flags; /* KVM_MEM_* */
+    u64 gpa, size;
+    unsigned long hva;
+    unsigned long *page; /* for each one PFN << 2 | PAGE_*, 0: not there. guest->pages_lock */
+};
+#define PAGE_HERE 1UL
+#define PAGE_WRITABLE 2UL
+
+/* What a VMM sets of a vCPU before its VM is made. */
+struct early {
+    u32 item;
+    u64 value;
+};
+#define MAX_EARLY 160
+
+struct guest_vcpu {
+    struct guest *guest;
+    unsigned int id;
+    struct cald_vcpu *vcpu; /* NULL until guest->vm is there; written with guest->lock held */
+    struct kvm_run *run;    /* one page, which the VMM maps */
+
+    struct mutex lock; /* one of its ioctls at a time: all below up to `sigset` */
+    bool stopped;      /* until `vcpu` is there: it begins stopped */
+    u32 pending;       /* KVM_EXIT_* that KVM_RUN completes first */
+    struct early early[MAX_EARLY];
+    unsigned int early_count;
+    bool has_sigset;
+    sigset_t sigset;
+
+    int cpu;             /* where it runs; -1: nowhere. Its own thread's to write */
+    bool woken;          /* host_wake() since its last run */
+    struct rcuwait wait; /* its thread sleeps here */
+    u64 deadline;        /* host_timer_arm()'s, which `arm` gives to `timer` */
+    struct irq_work arm, wake;
+    struct hrtimer timer, sleep;
+};
+
+/* A VM of /dev/kvm's. It lives until its own file and those of its vCPUs are closed. */
+struct guest {
+    refcount_t users;
+    struct mm_struct *mm; /* the process whose memory it has */
+    struct mmu_notifier notifier;
+    char name[24];
+
+    struct mutex lock;      /* its own ioctls, the making of `vm`, `slots`, `vcpus` */
+    struct cald_vm *vm;     /* NULL until the first KVM_RUN; never changes then */
+    struct list_head slots; /* pages_lock too */
+    struct guest_vcpu *vcpu[CALD_MAX_VCPUS];
+    unsigned int vcpus; /* created so far, 0 to vcpus-1 */
+    DECLARE_BITMAP(isa_off, KVM_RISCV_ISA_EXT_MAX);
+    DECLARE_BITMAP(sbi_on, KVM_RISCV_SBI_EXT_MAX);
+    u64 mvendorid, marchid, mimpid;
+
+    /* For reading around runs: for writing no vCPU of it is on a hart. Who waits for that counts
+     * in `stops`, and vCPUs leave the guest for it. */
+    struct rw_semaphore runs;
+    atomic_t stops;
+
+    raw_spinlock_t pages_lock; /* innermost, interrupts off; nothing of the library's inside */
+    unsigned int taking;       /* invalidations that go on */
+    unsigned long taken;       /* how many there were */
+    bool gone;                 /* the process has no memory any more */
+};
+
+/* machine.c */
+extern struct cald_machine *machine;
+extern struct cald_machine_params told;
+bool machine_has(u32 extension); /* KVM_RISCV_ISA_EXT_*: guests have it, unless it is hidden */
+const char *machine_extension_name(u32 extension);
+unsigned int machine_satp_mode(void); /* the largest that a guest may set */
+
+/* host.c */
+/* Calls of the library's for any thread, with interrupts off. Those that allocate are made again
+ * after CALD_ENOMEM, when there is room. */
+#define LIBRARY(call)                                                                              \
+    ({                                                                                             \
+        unsigned long irq_;                                                                        \
+        local_irq_save(irq_);                                                                      \
+        __auto_type result_ = (call);                                                              \
+        local_irq_restore(irq_);                                                                   \
+        result_;                                                                                   \
+    })
+#define LIBRARY_ALLOCATES(call)                                                                    \
+    ({                                                                                             \
+        int result__;                                                                              \
+        unsigned int tries_ = 0;                                                                   \
+        do                                                                                         \
+            result__ = LIBRARY(call);                                                              \
+        while (result__ == CALD_ENOMEM && host_make_room(tries_++));                               \
+        result__;                                                                                  \
+    })
+bool host_make_room(unsigned int tries);
+int host_errno(int error); /* of the library's */
+u64 host_ns(u64 ticks);
+
+/* memory.c */
+int memory_begin(struct guest *guest);
+void memory_end(struct guest *guest);
+int memory_set(struct guest *guest, const struct kvm_userspace_memory_region *region);
+int memory_enter(struct guest *guest); /* all slots, into the VM that has just been made */
+int memory_get_page(struct guest *guest, u64 gpa, bool write);
+int memory_dirty(struct guest *guest, u32 id, unsigned long __user *bitmap);
+
+/* guest.c */
+extern const struct file_operations kvm_fops;
+void guest_put(struct guest *guest);
+int guest_make(struct guest *guest);  /* guest->vm is there afterwards */
+void guest_stop(struct guest *guest); /* until guest_go() none of its vCPUs runs */
+void guest_go(struct guest *guest);
+
+/* vcpu.c */
+int vcpu_create(struct guest *guest, unsigned int id);
+void vcpu_destroy(struct guest_vcpu *v);
+
+/* run.c */
+int vcpu_run(struct guest_vcpu *v);
+void run_complete_store(struct guest_vcpu *v); /* a store that the VMM has seen */
+void run_begin(struct guest_vcpu *v);
+void run_end(struct guest_vcpu *v);
+
+/* regs.c */
+int regs_access(struct guest_vcpu *v, u64 id, void __user *user, bool set);
+int regs_list(struct guest_vcpu *v, struct kvm_reg_list __user *user);
+int regs_apply(struct guest_vcpu *v); /* what was set early; no vCPU of the VM runs */
+void regs_hidden(const struct guest *guest, char *text, size_t bytes);
+int mp_state_get(struct guest_vcpu *v, struct kvm_mp_state *state);
+int mp_state_set(struct guest_vcpu *v, const struct kvm_mp_state *state);
+
+#endif

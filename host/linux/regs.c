@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A vCPU's registers by KVM's numbers: most are items of the library's state. What is set before
+ * the library's vCPU is there is kept, and set when it is made.
+ */
+#include <linux/kvm.h>
+
+#include <asm/cacheflush.h>
+#include <asm/csr.h>
+#include <linux/delay.h>
+#include <linux/uaccess.h>
+
+#include "module.h"
+
+#define NUMBER_MASK 0xffffffUL
+#define CSR_FCSR_NUMBER 3
+#define MODE_S 1
+
+/* In the order of struct kvm_riscv_csr. */
+static const u16 csr_number[] = {CSR_SSTATUS, CSR_SIE,        CSR_STVEC,  CSR_SSCRATCH,
+                                 CSR_SEPC,    CSR_SCAUSE,     CSR_STVAL,  CSR_SIP,
+                                 CSR_SATP,    CSR_SCOUNTEREN, CSR_SENVCFG};
+
+/* ---- Items of the library's ---- */
+
+static struct early *early_find(struct guest_vcpu *v, u32 item)
+{
+    for (unsigned int n = 0; n < v->early_count; n++)
+        if (v->early[n].item == item)
+            return &v->early[n];
+    return NULL;
+}
+
+static int early_access(struct guest_vcpu *v, u32 item, u64 *value, bool set)
+{
+    struct early *early = early_find(v, item);
+    if (!set) {
+        *value = early ? early->value : item == (CALD_CORE | CALD_CORE_MODE) ? MODE_S : 0;
+        return 0;
+    }
+    if (!early) {
+        if (v->early_count == MAX_EARLY)
+            return -ENOSPC;
+        early = &v->early[v->early_count++];
+        early->item = item;
+    }
+    early->value = *value;
+    return 0;
+}
+
+static bool is_vms(u32 item)
+{
+    return item >= CALD_VM;
+}
+
+static int library_access(struct guest_vcpu *v, u32 item, u64 *value, bool set)
+{
+    if (is_vms(item))
+        return set ? LIBRARY(cald_vm_set(v->guest->vm, item, *value))
+                   : LIBRARY(cald_vm_get(v->guest->vm, item, value));
+    return set ? LIBRARY(cald_vcpu_set(v->vcpu, item, *value))
+               : LIBRARY(cald_vcpu_get(v->vcpu, item, value));
+}
+
+/* A register that this machine lacks is read as 0, and takes 0. */
+static int lenient(int error, u64 *value, bool set)
+{
+    if (error != CALD_ENOENT)
+        return host_errno(error);
+    if (set)
+        return *value ? -EINVAL : 0;
+    *value = 0;
+    return 0;
+}
+
+static int item_access(struct guest_vcpu *v, u32 item, u64 *value, bool set)
+{
+    if (!v->vcpu)
+        return early_access(v, item, value, set);
+    run_complete_store(v);
+    guest_stop(v->guest);
+    int error = lenient(library_access(v, item, value, set), value, set);
+    guest_go(v->guest);
+    return error;
+}
+
+int regs_apply(struct guest_vcpu *v)
+{
+    int error = 0;
+    u64 state = v->stopped;
+    for (unsigned int n = 0; !error && n < v->early_count; n++)
+        error = lenient(library_access(v, v->early[n].item, &v->early[n].value, true),
+                        &v->early[n].value, true);
+    return error ?: host_errno(library_access(v, CALD_HSM | CALD_HSM_STATE, &state, true));
+}
+
+/* ---- What is not an item ---- */
+
+static int config_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
+{
+    struct guest *guest = v->guest;
+    u64 now = 0, *place = NULL;
+    switch (n) {
+    case KVM_REG_RISCV_CONFIG_REG(isa):
+        for (u32 ext = KVM_RISCV_ISA_EXT_A; ext <= KVM_RISCV_ISA_EXT_M; ext++)
+            if (machine_has(ext) && !test_bit(ext, guest->isa_off))
+                now |= 1UL << (machine_extension_name(ext)[0] - 'a');
+        break;
+    case KVM_REG_RISCV_CONFIG_REG(zicbom_block_size):
+        if (!machine_has(KVM_RISCV_ISA_EXT_ZICBOM))
+            return -ENOENT;
+        now = riscv_cbom_block_size;
+        break;
+    case KVM_REG_RISCV_CONFIG_REG(zicboz_block_size):
+        if (!machine_has(KVM_RISCV_ISA_EXT_ZICBOZ))
+            return -ENOENT;
+        now = riscv_cboz_block_size;
+        break;
+    case KVM_REG_RISCV_CONFIG_REG(satp_mode):
+        now = machine_satp_mode();
+        break;
+    case KVM_REG_RISCV_CONFIG_REG(mvendorid):
+        place = &guest->mvendorid;
+        break;
+    case KVM_REG_RISCV_CONFIG_REG(marchid):
+        place = &guest->marchid;
+        break;
+    case KVM_REG_RISCV_CONFIG_REG(mimpid):
+        place = &guest->mimpid;
+        break;
+    default:
+        return -ENOENT;
+    }
+    now = place ? *place : now;
+    if (!set) {
+        *value = now;
+        return 0;
+    }
+    if (*value == now)
+        return 0;
+    if (!place)
+        return -EINVAL;
+    if (guest->vm)
+        return -EBUSY;
+    *place = *value;
+    return 0;
+}
+
+/* Its state follows from what is compared with: all ones is never. */
+static int timer_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
+{
+    u64 compare = *value == KVM_RISCV_TIMER_STATE_OFF ? ULLONG_MAX : 0;
+    int error;
+    switch (n) {
+    case KVM_REG_RISCV_TIMER_REG(frequency):
+        if (set)
+            return *value == riscv_timebase ? 0 : -EINVAL;
+        *value = riscv_timebase;
+        return 0;
+    case KVM_REG_RISCV_TIMER_REG(time):
+        return item_access(v, CALD_VM | CALD_VM_TIME, value, set);
+    case KVM_REG_RISCV_TIMER_REG(compare):
+        return item_access(v, CALD_TIMER, value, set);
+    case KVM_REG_RISCV_TIMER_REG(state):
+        if (set)
+            return compare ? item_access(v, CALD_TIMER, &compare, true) : 0;
+        error = item_access(v, CALD_TIMER, &compare, false);
+        *value = compare == ULLONG_MAX ? KVM_RISCV_TIMER_STATE_OFF : KVM_RISCV_TIMER_STATE_ON;
+        return error;
+    }
+    return -ENOENT;
+}
+
+static int isa_access(struct guest_vcpu *v, u64 ext, u64 *value, bool set)
+{
+    struct guest *guest = v->guest;
+    if (ext >= KVM_RISCV_ISA_EXT_MAX)
+        return -ENOENT;
+    bool now = machine_has(ext) && !test_bit(ext, guest->isa_off);
+    if (!set) {
+        *value = now;
+        return 0;
+    }
+    if (!!*value == now)
+        return 0;
+    if (guest->vm)
+        return -EBUSY;
+    if (!machine_has(ext) || ext == KVM_RISCV_ISA_EXT_I)
+        return -EINVAL;
+    __change_bit(ext, guest->isa_off);
+    return 0;
+}
+
+static bool sbi_there(u64 ext)
+{
+    return ext <= KVM_RISCV_SBI_EXT_PMU || ext == KVM_RISCV_SBI_EXT_DBCN;
+}
+
+/* The two that end at the VMM can be switched; the others are always served. */
+static int sbi_access(struct guest_vcpu *v, u64 ext, u64 *value, bool set)
+{
+    struct guest *guest = v->guest;
+    if (ext >= KVM_RISCV_SBI_EXT_MAX)
+        return -ENOENT;
+    bool switched = ext == KVM_RISCV_SBI_EXT_DBCN || ext == KVM_RISCV_SBI_EXT_V01;
+    bool now = switched ? test_bit(ext, guest->sbi_on) : sbi_there(ext);
+    if (!set) {
+        *value = now;
+        return sbi_there(ext) ? 0 : -ENOENT;
+    }
+    if (!!*value == now)
+        return 0;
+    if (guest->vm)
+        return -EBUSY;
+    if (!switched)
+        return -EINVAL;
+    __change_bit(ext, guest->sbi_on);
+    return 0;
+}
+
+/* 64 of either sort in one register: reading tells which are on; writing switches those on, or off,
+ * whose bits are set. */
+static int multi_access(struct guest_vcpu *v, u64 n, bool on, u64 *value, bool set,
+                        int (*one)(struct guest_vcpu *, u64, u64 *, bool))
+{
+    u64 word = 0;
+    for (unsigned int bit = 0; bit < 64; bit++) {
+        u64 state = on;
+        int error = 0;
+        if (set && *value & 1UL << bit)
+            error = one(v, n * 64 + bit, &state, true);
+        else if (!set && !one(v, n * 64 + bit, &state, false) && state)
+            word |= 1UL << bit;
+        if (error)
+            return error;
+    }
+    if (!set)
+        *value = on ? word : ~word;
+    return 0;
+}
+
+/* ---- By number ---- */
+
+static int grouped(struct guest_vcpu *v, u64 n, u64 *value, bool set,
+                   int (*one)(struct guest_vcpu *, u64, u64 *, bool))
+{
+    u64 group = n & KVM_REG_RISCV_SUBTYPE_MASK, index = n & ~KVM_REG_RISCV_SUBTYPE_MASK;
+    switch (group) {
+    case KVM_REG_RISCV_ISA_SINGLE:
+        return one(v, index, value, set);
+    case KVM_REG_RISCV_ISA_MULTI_EN:
+    case KVM_REG_RISCV_ISA_MULTI_DIS:
+        return index > 1
+                   ? -ENOENT
+                   : multi_access(v, index, group == KVM_REG_RISCV_ISA_MULTI_EN, value, set, one);
+    }
+    return -ENOENT;
+}
+
+static int fp_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
+{
+    if (!machine_has(KVM_RISCV_ISA_EXT_D) || n > 32)
+        return -ENOENT;
+    return item_access(v, n == 32 ? CALD_CSR | CSR_FCSR_NUMBER : CALD_FP | n, value, set);
+}
+
+static int access_number(struct guest_vcpu *v, u64 id, u64 *value, bool set)
+{
+    u64 n = id & ~(KVM_REG_ARCH_MASK | KVM_REG_SIZE_MASK | KVM_REG_RISCV_TYPE_MASK);
+    switch (id & KVM_REG_RISCV_TYPE_MASK) {
+    case KVM_REG_RISCV_CONFIG:
+        return config_access(v, n, value, set);
+    case KVM_REG_RISCV_CORE:
+        return n > CALD_CORE_MODE ? -ENOENT : item_access(v, CALD_CORE | n, value, set);
+    case KVM_REG_RISCV_CSR:
+        return n >= ARRAY_SIZE(csr_number) ? -ENOENT
+                                           : item_access(v, CALD_CSR | csr_number[n], value, set);
+    case KVM_REG_RISCV_TIMER:
+        return timer_access(v, n, value, set);
+    case KVM_REG_RISCV_FP_D:
+        return fp_access(v, n, value, set);
+    case KVM_REG_RISCV_ISA_EXT:
+        return grouped(v, n, value, set, isa_access);
+    case KVM_REG_RISCV_SBI_EXT:
+        return grouped(v, n, value, set, sbi_access);
+    }
+    return -ENOENT;
+}
+
+static bool is_word(u64 id) /* fcsr alone has 32 bits */
+{
+    return (id & KVM_REG_RISCV_TYPE_MASK) == KVM_REG_RISCV_FP_D && (id & NUMBER_MASK) == 32;
+}
+
+int regs_access(struct guest_vcpu *v, u64 id, void __user *user, bool set)
+{
+    u64 value = 0;
+    size_t bytes = is_word(id) ? 4 : 8;
+    if ((id & KVM_REG_ARCH_MASK) != KVM_REG_RISCV)
+        return -ENOENT;
+    if (KVM_REG_SIZE(id) != bytes)
+        return -EINVAL;
+    if (set && copy_from_user(&value, user, bytes))
+        return -EFAULT;
+    int error = access_number(v, id, &value, set);
+    if (!error && !set && copy_to_user(user, &value, bytes))
+        error = -EFAULT;
+    return error;
+}
+
+/* ---- The list ---- */
+
+struct list {
+    u64 __user *to;
+    u64 count, room;
+    int error;
+};
+
+static void add(struct list *list, u64 type, u64 n)
+{
+    u64 id = KVM_REG_RISCV | type | n;
+    id |= is_word(id) ? KVM_REG_SIZE_U32 : KVM_REG_SIZE_U64;
+    if (list->count < list->room && put_user(id, list->to + list->count))
+        list->error = -EFAULT;
+    list->count++;
+}
+
+static void add_run(struct list *list, u64 type, u64 count)
+{
+    for (u64 n = 0; n < count; n++)
+        add(list, type, n);
+}
+
+static void list_all(struct guest_vcpu *v, struct list *list)
+{
+    u64 value;
+    for (u64 n = 0; n < sizeof(struct kvm_riscv_config) / 8; n++)
+        if (!config_access(v, n, &value, false))
+            add(list, KVM_REG_RISCV_CONFIG, n);
+    add_run(list, KVM_REG_RISCV_CORE, CALD_CORE_MODE + 1);
+    add_run(list, KVM_REG_RISCV_CSR, ARRAY_SIZE(csr_number));
+    add_run(list, KVM_REG_RISCV_TIMER, sizeof(struct kvm_riscv_timer) / 8);
+    if (machine_has(KVM_RISCV_ISA_EXT_D))
+        add_run(list, KVM_REG_RISCV_FP_D, 33);
+    for (u64 n = 0; n < KVM_RISCV_ISA_EXT_MAX; n++)
+        if (machine_has(n))
+            add(list, KVM_REG_RISCV_ISA_EXT, n);
+    for (u64 n = 0; n < KVM_RISCV_SBI_EXT_MAX; n++)
+        if (sbi_there(n))
+            add(list, KVM_REG_RISCV_SBI_EXT, n);
+}
+
+int regs_list(struct guest_vcpu *v, struct kvm_reg_list __user *user)
+{
+    struct list list = {.to = user->reg};
+    if (get_user(list.room, &user->n))
+        return -EFAULT;
+    list_all(v, &list);
+    if (put_user(list.count, &user->n))
+        return -EFAULT;
+    return list.count > list.room ? -E2BIG : list.error;
+}
+
+/* ---- For others ---- */
+
+void regs_hidden(const struct guest *guest, char *text, size_t bytes)
+{
+    size_t used = 0;
+    u32 ext;
+    text[0] = 0;
+    for_each_set_bit(ext, guest->isa_off, KVM_RISCV_ISA_EXT_MAX) used +=
+        scnprintf(text + used, bytes - used, "%s ", machine_extension_name(ext));
+}
+
+int mp_state_get(struct guest_vcpu *v, struct kvm_mp_state *state)
+{
+    u64 stopped = v->stopped;
+    int error = v->vcpu ? item_access(v, CALD_HSM | CALD_HSM_STATE, &stopped, false) : 0;
+    state->mp_state = stopped == 1 ? KVM_MP_STATE_STOPPED : KVM_MP_STATE_RUNNABLE;
+    return error;
+}
+
+int mp_state_set(struct guest_vcpu *v, const struct kvm_mp_state *state)
+{
+    u64 stopped = state->mp_state == KVM_MP_STATE_STOPPED;
+    if (!stopped && state->mp_state != KVM_MP_STATE_RUNNABLE)
+        return -EINVAL;
+    if (v->vcpu)
+        return item_access(v, CALD_HSM | CALD_HSM_STATE, &stopped, true);
+    v->stopped = stopped;
+    return 0;
+}

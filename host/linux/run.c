@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* KVM_RUN: the library runs the vCPU on whatever hart its thread is, and says why it ended. */
+#include <linux/kvm.h>
+
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+#include <linux/uaccess.h>
+
+#include "module.h"
+
+#define SBI_NOT_SUPPORTED (-2)
+
+static enum hrtimer_restart on_timer(struct hrtimer *timer)
+{
+    struct guest_vcpu *v = container_of(timer, struct guest_vcpu, timer);
+    unsigned long irq;
+    local_irq_save(irq);
+    cald_vcpu_timer(v->vcpu);
+    local_irq_restore(irq);
+    return HRTIMER_NORESTART;
+}
+
+static void on_arm(struct irq_work *work)
+{
+    struct guest_vcpu *v = container_of(work, struct guest_vcpu, arm);
+    u64 deadline = READ_ONCE(v->deadline), now = get_cycles64();
+    if (deadline != UINT64_MAX)
+        hrtimer_start(&v->timer,
+                      ktime_add_ns(ktime_get(), deadline > now ? host_ns(deadline - now) : 0),
+                      HRTIMER_MODE_ABS_PINNED_HARD);
+}
+
+static void on_wake(struct irq_work *work)
+{
+    struct guest_vcpu *v = container_of(work, struct guest_vcpu, wake);
+    rcuwait_wake_up(&v->wait);
+}
+
+static enum hrtimer_restart on_sleep(struct hrtimer *timer)
+{
+    struct guest_vcpu *v = container_of(timer, struct guest_vcpu, sleep);
+    WRITE_ONCE(v->woken, true);
+    rcuwait_wake_up(&v->wait);
+    return HRTIMER_NORESTART;
+}
+
+void run_begin(struct guest_vcpu *v)
+{
+    v->cpu = -1;
+    rcuwait_init(&v->wait);
+    v->arm = IRQ_WORK_INIT_HARD(on_arm);
+    v->wake = IRQ_WORK_INIT_HARD(on_wake);
+    hrtimer_setup(&v->timer, on_timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_PINNED_HARD);
+    hrtimer_setup(&v->sleep, on_sleep, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
+}
+
+void run_end(struct guest_vcpu *v)
+{
+    irq_work_sync(&v->arm);
+    irq_work_sync(&v->wake);
+    hrtimer_cancel(&v->timer);
+    hrtimer_cancel(&v->sleep);
+}
+
+/* Whoever wakes it marks it first, so nothing is lost before it sleeps. */
+static void sleep_until(struct guest_vcpu *v, u64 until)
+{
+    u64 now = get_cycles64();
+    if (cald_vcpu_pending(v->vcpu) || until <= now)
+        return;
+    if (until != UINT64_MAX)
+        hrtimer_start(&v->sleep, ktime_add_ns(ktime_get(), host_ns(until - now)),
+                      HRTIMER_MODE_ABS_HARD);
+    rcuwait_wait_event(&v->wait, READ_ONCE(v->woken) || cald_vcpu_pending(v->vcpu),
+                       TASK_INTERRUPTIBLE);
+    hrtimer_cancel(&v->sleep);
+}
+
+/* One stay on a hart. Interrupts are taken between two runs, with the vCPU's registers left in the
+ * hart; what needs the thread itself ends the stay. */
+static enum cald_why stay(struct guest_vcpu *v, struct cald_exit *exit)
+{
+    enum cald_why why;
+    preempt_disable();
+    local_irq_disable();
+    WRITE_ONCE(v->cpu, smp_processor_id());
+    WRITE_ONCE(v->woken, false);
+    for (;;) {
+        why = cald_vcpu_run(v->vcpu, smp_processor_id(), exit);
+        if (why != CALD_AGAIN || need_resched() || signal_pending(current) ||
+            atomic_read(&v->guest->stops))
+            break;
+        local_irq_enable();
+        local_irq_disable();
+    }
+    cald_vcpu_put(v->vcpu);
+    WRITE_ONCE(v->cpu, -1);
+    local_irq_enable();
+    preempt_enable();
+    return why;
+}
+
+/* ---- Exits to the VMM ---- */
+
+static bool out_mmio(struct guest_vcpu *v, const struct cald_exit *exit)
+{
+    v->run->exit_reason = KVM_EXIT_MMIO;
+    v->run->mmio.phys_addr = exit->gpa;
+    v->run->mmio.len = exit->width;
+    v->run->mmio.is_write = exit->write;
+    if (exit->write)
+        memcpy(v->run->mmio.data, &exit->value, exit->width); /* little endian, as KVM's */
+    v->pending = KVM_EXIT_MMIO;
+    return true;
+}
+
+static bool out_sbi(struct guest_vcpu *v, const struct cald_exit *exit)
+{
+    v->run->exit_reason = KVM_EXIT_RISCV_SBI;
+    v->run->riscv_sbi.extension_id = exit->extension;
+    v->run->riscv_sbi.function_id = exit->function;
+    memcpy(v->run->riscv_sbi.args, exit->args, sizeof(exit->args));
+    v->run->riscv_sbi.ret[0] = SBI_NOT_SUPPORTED;
+    v->run->riscv_sbi.ret[1] = 0;
+    v->pending = KVM_EXIT_RISCV_SBI;
+    return true;
+}
+
+/* As KVM does it, all vCPUs are stopped; the VMM sets their registers anew or ends. */
+static bool out_system(struct guest_vcpu *v, u32 type)
+{
+    struct guest *guest = v->guest;
+    unsigned long irq;
+    guest_stop(guest);
+    local_irq_save(irq);
+    cald_vm_reset(guest->vm);
+    local_irq_restore(irq);
+    guest_go(guest);
+    v->run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
+    v->run->system_event.type = type;
+    v->run->system_event.ndata = 0;
+    return true;
+}
+
+static bool out_error(struct guest_vcpu *v, const char *text)
+{
+    pr_info_ratelimited("caldarium: vm %s: vCPU %u: %s\n", v->guest->name, v->id, text);
+    v->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+    v->run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
+    v->run->internal.ndata = 0;
+    return true;
+}
+
+static int bring_page(struct guest_vcpu *v, const struct cald_exit *exit)
+{
+    return memory_get_page(v->guest, exit->gpa, exit->write);
+}
+
+/* True: the VMM has to do something. */
+static bool handle(struct guest_vcpu *v, enum cald_why why, const struct cald_exit *exit,
+                   int *error)
+{
+    switch (why) {
+    case CALD_AGAIN:
+    case CALD_YIELD:
+    case CALD_REQUEST: /* guest_stop(): the loop waits */
+    case CALD_SUSPEND: /* not served */
+        return false;
+    case CALD_WAIT:
+        sleep_until(v, exit->until);
+        return false;
+    case CALD_PAGE:
+        *error = bring_page(v, exit);
+        return *error;
+    case CALD_MMIO:
+        return out_mmio(v, exit);
+    case CALD_SBI:
+        return out_sbi(v, exit);
+    case CALD_CSR_ACCESS: /* none that VMMs know of is missing: an illegal instruction */
+        cald_vcpu_complete(v->vcpu, CALD_ENOENT, 0);
+        return false;
+    case CALD_OFF:
+        return out_system(v, KVM_SYSTEM_EVENT_SHUTDOWN);
+    case CALD_RESET:
+        return out_system(v, KVM_SYSTEM_EVENT_RESET);
+    case CALD_FAULT:
+        return out_error(v, exit->text);
+    }
+    return false;
+}
+
+/* What the VMM did with the last exit. */
+static void finish(struct guest_vcpu *v)
+{
+    u64 value = 0;
+    switch (v->pending) {
+    case KVM_EXIT_MMIO:
+        if (!v->run->mmio.is_write)
+            memcpy(&value, v->run->mmio.data, min_t(u32, v->run->mmio.len, sizeof(value)));
+        LIBRARY((cald_vcpu_complete(v->vcpu, CALD_OK, value), 0));
+        break;
+    case KVM_EXIT_RISCV_SBI:
+        LIBRARY(
+            (cald_vcpu_complete(v->vcpu, v->run->riscv_sbi.ret[0], v->run->riscv_sbi.ret[1]), 0));
+        break;
+    }
+    v->pending = 0;
+}
+
+/* The vCPU's registers are those behind it then, and there for the VMM to look at. */
+void run_complete_store(struct guest_vcpu *v)
+{
+    if (v->pending == KVM_EXIT_MMIO && v->run->mmio.is_write)
+        finish(v);
+}
+
+static int run_loop(struct guest_vcpu *v)
+{
+    struct guest *guest = v->guest;
+    struct cald_exit exit;
+    for (;;) {
+        int error = 0;
+        if (signal_pending(current)) {
+            v->run->exit_reason = KVM_EXIT_INTR;
+            return -EINTR;
+        }
+        cond_resched();
+        down_read(&guest->runs);
+        enum cald_why why = stay(v, &exit);
+        up_read(&guest->runs);
+        if (handle(v, why, &exit, &error))
+            return error;
+    }
+}
+
+int vcpu_run(struct guest_vcpu *v)
+{
+    sigset_t before;
+    int error = READ_ONCE(v->vcpu) ? 0 : guest_make(v->guest);
+    if (error)
+        return error;
+    finish(v);
+    if (READ_ONCE(v->run->immediate_exit__unsafe))
+        return -EINTR;
+    if (v->has_sigset)
+        sigprocmask(SIG_SETMASK, &v->sigset, &before);
+    error = run_loop(v);
+    if (v->has_sigset)
+        sigprocmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
