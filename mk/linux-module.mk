@@ -50,8 +50,9 @@ $(BUILD)/caldarium.ko: $(KVM_SRCS) $(KVM_D)/module/lib.o
 		modules >$(KVM_D)/log 2>&1 || { cat $(KVM_D)/log; exit 1; }
 	@$(LIB_CROSS)strip --strip-debug -o $@ $(KVM_D)/module/caldarium.ko
 
-# What starts guests in the tests, by ioctls alone.
-$(BUILD)/kvm/boot: tests/kvm/boot.c
+# What the tests are VMMs with: ioctls alone.
+KVM_PROGRAMS := $(patsubst tests/kvm/%.c,$(BUILD)/kvm/%,$(wildcard tests/kvm/*.c))
+$(KVM_PROGRAMS): $(BUILD)/kvm/%: tests/kvm/%.c
 	@mkdir -p $(@D)
 	@echo "  LINUX $@"
 	@$(LINUX_CC) -std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread -o $@ $<

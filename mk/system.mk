@@ -15,7 +15,7 @@ JOBS ?= $(shell nproc)
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider --tb=short
 AT_ONCE := -n $(JOBS) --dist loadgroup
 .PHONY: system
-system: $(BUILD)/caldarium.bin $(BUILD)/embed.bin guests own-guests linux-programs $(BUILD)/bench/bench.dtb $(BUILD)/caldarium.ko $(BUILD)/kvm/boot
+system: $(BUILD)/caldarium.bin $(BUILD)/embed.bin guests own-guests linux-programs $(BUILD)/bench/bench.dtb $(BUILD)/caldarium.ko $(KVM_PROGRAMS)
 ifeq ($(TESTS),tests/system)
 	@$(PYTEST) $(ALONE)
 	@$(PYTEST) $(AT_ONCE) $(TESTS) --ignore=$(ALONE)

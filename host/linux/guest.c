@@ -16,7 +16,6 @@
 
 #include "module.h"
 
-#define GPA_BITS 41
 #define SBI_DBCN 0x4442434e
 #define SBI_PUTCHAR 1
 #define SBI_GETCHAR 2
@@ -50,7 +49,7 @@ static int make(struct guest *guest)
     static const u64 ours[] = {SBI_DBCN, SBI_PUTCHAR, SBI_GETCHAR};
     bool dbcn = test_bit(KVM_RISCV_SBI_EXT_DBCN, guest->sbi_on);
     bool console = test_bit(KVM_RISCV_SBI_EXT_V01, guest->sbi_on);
-    char hidden[256];
+    char hidden[320];
     struct cald_vm *vm;
     struct cald_vm_params params = {.name = guest->name,
                                     .owner = guest,
@@ -78,11 +77,13 @@ static int make(struct guest *guest)
     for (unsigned int n = 0; n < guest->vcpus; n++) {
         struct cald_vcpu *vcpu = cald_vm_vcpu(vm, n);
         cald_vcpu_set_owner(vcpu, guest->vcpu[n]);
-        WRITE_ONCE(guest->vcpu[n]->vcpu, vcpu);
+        smp_store_release(&guest->vcpu[n]->vcpu, vcpu);
     }
     error = memory_enter(guest) ?: host_errno(LIBRARY_ALLOCATES(cald_vm_start(vm, 0, 0)));
     for (unsigned int n = 0; !error && n < guest->vcpus; n++)
         error = regs_apply(guest->vcpu[n]);
+    for (unsigned int n = 0; !error && n < guest->vcpus; n++)
+        error = vcpu_external(guest->vcpu[n], guest->vcpu[n]->external);
     return error;
 }
 
@@ -94,8 +95,10 @@ int guest_make(struct guest *guest)
     if (!guest->vm) {
         guest_stop(guest);
         error = make(guest);
+        guest->failed = guest->vm ? error : 0;
         guest_go(guest);
     }
+    error = error ?: guest->failed;
     mutex_unlock(&guest->lock);
     return error;
 }
@@ -107,6 +110,7 @@ void guest_put(struct guest *guest)
     if (!refcount_dec_and_test(&guest->users))
         return;
     memory_end(guest); /* no notifier comes any more */
+    ioevent_end(guest);
     if (guest->vm) {
         unsigned long irq;
         local_irq_save(irq);
@@ -130,6 +134,9 @@ static int has_extension(unsigned long extension)
     case KVM_CAP_MP_STATE:
     case KVM_CAP_IMMEDIATE_EXIT:
     case KVM_CAP_CHECK_EXTENSION_VM:
+    case KVM_CAP_IOEVENTFD:
+    case KVM_CAP_IOEVENTFD_ANY_LENGTH:
+    case KVM_CAP_IOEVENTFD_NO_LENGTH:
         return 1;
     case KVM_CAP_NR_VCPUS:
         return min_t(unsigned int, num_online_cpus(), CALD_MAX_VCPUS);
@@ -150,6 +157,14 @@ static int set_memory(struct guest *guest, void __user *user)
     if (copy_from_user(&region, user, sizeof(region)))
         return -EFAULT;
     return memory_set(guest, &region);
+}
+
+static int set_ioevent(struct guest *guest, void __user *user)
+{
+    struct kvm_ioeventfd args;
+    if (copy_from_user(&args, user, sizeof(args)))
+        return -EFAULT;
+    return ioevent_set(guest, &args);
 }
 
 static int get_dirty(struct guest *guest, void __user *user)
@@ -177,6 +192,9 @@ static long vm_ioctl(struct file *file, unsigned int number, unsigned long argum
         break;
     case KVM_SET_USER_MEMORY_REGION:
         result = set_memory(guest, user);
+        break;
+    case KVM_IOEVENTFD:
+        result = set_ioevent(guest, user);
         break;
     case KVM_GET_DIRTY_LOG:
         result = get_dirty(guest, user);
@@ -210,6 +228,7 @@ static int vm_create(unsigned long type)
     refcount_set(&guest->users, 1);
     mutex_init(&guest->lock);
     init_rwsem(&guest->runs);
+    ioevent_begin(guest);
     snprintf(guest->name, sizeof(guest->name), "%d", task_pid_nr(current));
     __set_bit(KVM_RISCV_SBI_EXT_V01, guest->sbi_on);
     int error = memory_begin(guest);

@@ -20,15 +20,16 @@ static char isa[512], guest_isa[512];
 static int hotplug_state;
 static bool has_h;
 
+#define EXT(NAME, name)                                                                            \
+    {                                                                                              \
+        KVM_RISCV_ISA_EXT_##NAME, RISCV_ISA_EXT_##NAME, name                                       \
+    }
+
 /* What KVM's ABI numbers, as Linux and as device trees call it. What is not here no guest has. */
 static const struct {
     u32 kvm, linux_bit;
     const char *name;
 } extensions[] = {
-#define EXT(NAME, name)                                                                            \
-    {                                                                                              \
-        KVM_RISCV_ISA_EXT_##NAME, RISCV_ISA_EXT_##NAME, name                                       \
-    }
     {KVM_RISCV_ISA_EXT_I, RISCV_ISA_EXT_i, "i"},
     {KVM_RISCV_ISA_EXT_M, RISCV_ISA_EXT_m, "m"},
     {KVM_RISCV_ISA_EXT_A, RISCV_ISA_EXT_a, "a"},
@@ -58,7 +59,6 @@ static const struct {
     EXT(ZCA, "zca"),
     EXT(ZCB, "zcb"),
     EXT(ZCD, "zcd"),
-#undef EXT
 };
 
 static bool guest_isa_has(const char *name)
@@ -78,7 +78,7 @@ const char *machine_extension_name(u32 extension)
     for (size_t n = 0; n < ARRAY_SIZE(extensions); n++)
         if (extensions[n].kvm == extension)
             return extensions[n].name;
-    return extension == KVM_RISCV_ISA_EXT_SSTC ? "sstc" : NULL;
+    return NULL;
 }
 
 bool machine_has(u32 extension)
@@ -140,8 +140,7 @@ static int hart_offline(unsigned int cpu)
     return 0;
 }
 
-static struct miscdevice device = {
-    .minor = MINOR_OF_KVM, .name = "kvm", .fops = &kvm_fops, .mode = 0666};
+static struct miscdevice device = {.minor = MINOR_OF_KVM, .name = "kvm", .fops = &kvm_fops};
 
 /* /dev/kvm where Linux's own KVM can't serve; beside it where it could. */
 static int device_begin(void)

@@ -20,7 +20,9 @@
 static struct slot *slot_at(struct guest *guest, u64 gpa)
 {
     struct slot *slot;
-    list_for_each_entry(slot, &guest->slots, list) if (gpa - slot->gpa < slot->size) return slot;
+    list_for_each_entry(slot, &guest->slots, list)
+        if (gpa - slot->gpa < slot->size)
+            return slot;
     return NULL;
 }
 
@@ -96,8 +98,7 @@ static u64 drop(struct guest *guest, unsigned long from, unsigned long to, u64 *
 {
     struct slot *slot;
     u64 first, count;
-    list_for_each_entry(slot, &guest->slots, list)
-    {
+    list_for_each_entry(slot, &guest->slots, list) {
         bool any = false;
         count = slot_part(slot, from, to, &first);
         for (u64 n = 0; n < count; n++) {
@@ -186,7 +187,8 @@ void memory_end(struct guest *guest)
 {
     struct slot *slot, *next;
     mmu_notifier_unregister(&guest->notifier, guest->mm);
-    list_for_each_entry_safe(slot, next, &guest->slots, list) slot_free(slot);
+    list_for_each_entry_safe(slot, next, &guest->slots, list)
+        slot_free(slot);
 }
 
 /* ---- Slots ---- */
@@ -204,14 +206,17 @@ int memory_enter(struct guest *guest)
 {
     struct slot *slot;
     int error = 0;
-    list_for_each_entry(slot, &guest->slots, list) error = error ?: enter(guest, slot);
+    list_for_each_entry(slot, &guest->slots, list)
+        error = error ?: enter(guest, slot);
     return error;
 }
 
 static struct slot *slot_by(struct guest *guest, u32 id)
 {
     struct slot *slot;
-    list_for_each_entry(slot, &guest->slots, list) if (slot->id == id) return slot;
+    list_for_each_entry(slot, &guest->slots, list)
+        if (slot->id == id)
+            return slot;
     return NULL;
 }
 
@@ -230,10 +235,10 @@ static int slot_remove(struct guest *guest, struct slot *slot)
 static bool overlaps(struct guest *guest, const struct kvm_userspace_memory_region *region)
 {
     struct slot *slot;
-    list_for_each_entry(
-        slot, &guest->slots,
-        list) if (slot->id != region->slot && region->guest_phys_addr < slot->gpa + slot->size &&
-                  slot->gpa < region->guest_phys_addr + region->memory_size) return true;
+    list_for_each_entry(slot, &guest->slots, list)
+        if (slot->id != region->slot && region->guest_phys_addr < slot->gpa + slot->size &&
+            slot->gpa < region->guest_phys_addr + region->memory_size)
+            return true;
     return false;
 }
 
@@ -247,7 +252,8 @@ static int slot_add(struct guest *guest, const struct kvm_userspace_memory_regio
     slot->gpa = region->guest_phys_addr;
     slot->size = region->memory_size;
     slot->hva = region->userspace_addr;
-    slot->page = kvcalloc(slot->size >> PAGE_SHIFT, sizeof(*slot->page), GFP_KERNEL_ACCOUNT);
+    slot->page =
+        kvcalloc(slot->size >> PAGE_SHIFT, sizeof(*slot->page), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
     if (!slot->page) {
         kfree(slot);
         return -ENOMEM;
@@ -277,7 +283,7 @@ int memory_set(struct guest *guest, const struct kvm_userspace_memory_region *re
     struct slot *slot = slot_by(guest, region->slot);
     unsigned int slots = 0;
     if (region->flags & ~KVM_MEM_KNOWN || (gpa | size | region->userspace_addr) & ~PAGE_MASK ||
-        gpa + size < gpa || region->slot >= MAX_SLOTS)
+        gpa + size < gpa || gpa + size > 1ULL << GPA_BITS || region->slot >= MAX_SLOTS)
         return -EINVAL;
     if (!size)
         return slot ? slot_remove(guest, slot) : -EINVAL;
@@ -285,7 +291,8 @@ int memory_set(struct guest *guest, const struct kvm_userspace_memory_region *re
         return -EINVAL;
     if (overlaps(guest, region))
         return -EEXIST;
-    list_for_each_entry(slot, &guest->slots, list) slots++;
+    list_for_each_entry(slot, &guest->slots, list)
+        slots++;
     slot = slot_by(guest, region->slot);
     if (!slot)
         return slots < MAX_SLOTS ? slot_add(guest, region) : -ENOSPC;

@@ -2,7 +2,8 @@
 /*
  * caldarium.ko: KVM's interface on top of libcaldarium (docs/kvm.md). Which file does what:
  * machine.c the harts and the module's life, host.c what the library asks for, memory.c slots and
- * pages, guest.c /dev/kvm and a VM's ioctls, vcpu.c a vCPU's, run.c KVM_RUN, regs.c its registers.
+ * pages, guest.c /dev/kvm and a VM's ioctls, ioevent.c stores that signal, vcpu.c a vCPU's ioctls,
+ * run.c KVM_RUN, regs.c its registers.
  */
 #ifndef CALDARIUM_LINUX_MODULE_H
 #define CALDARIUM_LINUX_MODULE_H
@@ -20,6 +21,7 @@
 
 #include "caldarium/caldarium.h"
 
+#define GPA_BITS 41   /* guest-physical addresses have so many */
 #define MAX_SLOTS 128 /* of a VM's memory: the library has 160 */
 
 /* A slot of memory: [gpa, gpa+size) is the process's memory from `hva` on. In guest->slots; changed
@@ -51,6 +53,7 @@ struct guest_vcpu {
     struct mutex lock; /* one of its ioctls at a time: all below up to `sigset` */
     bool stopped;      /* until `vcpu` is there: it begins stopped */
     u32 pending;       /* KVM_EXIT_* that KVM_RUN completes first */
+    bool external;     /* KVM_INTERRUPT before `vcpu` is there; guest->lock */
     struct early early[MAX_EARLY];
     unsigned int early_count;
     bool has_sigset;
@@ -73,6 +76,7 @@ struct guest {
 
     struct mutex lock;      /* its own ioctls, the making of `vm`, `slots`, `vcpus` */
     struct cald_vm *vm;     /* NULL until the first KVM_RUN; never changes then */
+    int failed;             /* why that VM could not be made whole: none of its vCPUs runs */
     struct list_head slots; /* pages_lock too */
     struct guest_vcpu *vcpu[CALD_MAX_VCPUS];
     unsigned int vcpus; /* created so far, 0 to vcpus-1 */
@@ -89,6 +93,9 @@ struct guest {
     unsigned int taking;       /* invalidations that go on */
     unsigned long taken;       /* how many there were */
     bool gone;                 /* the process has no memory any more */
+
+    spinlock_t ioevents_lock;
+    struct list_head ioevents;
 };
 
 /* machine.c */
@@ -137,8 +144,15 @@ int guest_make(struct guest *guest);  /* guest->vm is there afterwards */
 void guest_stop(struct guest *guest); /* until guest_go() none of its vCPUs runs */
 void guest_go(struct guest *guest);
 
+/* ioevent.c */
+void ioevent_begin(struct guest *guest);
+void ioevent_end(struct guest *guest);
+int ioevent_set(struct guest *guest, const struct kvm_ioeventfd *args);
+bool ioevent_store(struct guest *guest, const struct cald_exit *exit); /* it was one of these */
+
 /* vcpu.c */
 int vcpu_create(struct guest *guest, unsigned int id);
+int vcpu_external(struct guest_vcpu *v, bool level);
 void vcpu_destroy(struct guest_vcpu *v);
 
 /* run.c */

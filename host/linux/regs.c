@@ -73,13 +73,26 @@ static int lenient(int error, u64 *value, bool set)
     return 0;
 }
 
+/* Another vCPU's first KVM_RUN may make the VM meanwhile: what is kept is whole then, or it is
+ * there. */
+static bool try_early(struct guest_vcpu *v, u32 item, u64 *value, bool set, int *error)
+{
+    mutex_lock(&v->guest->lock);
+    bool early = !v->vcpu;
+    if (early)
+        *error = early_access(v, item, value, set);
+    mutex_unlock(&v->guest->lock);
+    return early;
+}
+
 static int item_access(struct guest_vcpu *v, u32 item, u64 *value, bool set)
 {
-    if (!v->vcpu)
-        return early_access(v, item, value, set);
+    int error;
+    if (!smp_load_acquire(&v->vcpu) && try_early(v, item, value, set, &error))
+        return error;
     run_complete_store(v);
     guest_stop(v->guest);
-    int error = lenient(library_access(v, item, value, set), value, set);
+    error = lenient(library_access(v, item, value, set), value, set);
     guest_go(v->guest);
     return error;
 }
@@ -365,11 +378,10 @@ int regs_list(struct guest_vcpu *v, struct kvm_reg_list __user *user)
 
 void regs_hidden(const struct guest *guest, char *text, size_t bytes)
 {
-    size_t used = 0;
+    size_t used = scnprintf(text, bytes, "ssaia sstc ");
     u32 ext;
-    text[0] = 0;
-    for_each_set_bit(ext, guest->isa_off, KVM_RISCV_ISA_EXT_MAX) used +=
-        scnprintf(text + used, bytes - used, "%s ", machine_extension_name(ext));
+    for_each_set_bit(ext, guest->isa_off, KVM_RISCV_ISA_EXT_MAX)
+        used += scnprintf(text + used, bytes - used, "%s ", machine_extension_name(ext));
 }
 
 int mp_state_get(struct guest_vcpu *v, struct kvm_mp_state *state)
@@ -385,8 +397,10 @@ int mp_state_set(struct guest_vcpu *v, const struct kvm_mp_state *state)
     u64 stopped = state->mp_state == KVM_MP_STATE_STOPPED;
     if (!stopped && state->mp_state != KVM_MP_STATE_RUNNABLE)
         return -EINVAL;
-    if (v->vcpu)
-        return item_access(v, CALD_HSM | CALD_HSM_STATE, &stopped, true);
-    v->stopped = stopped;
-    return 0;
+    mutex_lock(&v->guest->lock);
+    bool early = !v->vcpu;
+    if (early)
+        v->stopped = stopped;
+    mutex_unlock(&v->guest->lock);
+    return early ? 0 : item_access(v, CALD_HSM | CALD_HSM_STATE, &stopped, true);
 }

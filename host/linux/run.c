@@ -11,13 +11,14 @@
 
 #define SBI_NOT_SUPPORTED (-2)
 
+static void guest_timer(struct guest_vcpu *v)
+{
+    LIBRARY((cald_vcpu_timer(v->vcpu), 0));
+}
+
 static enum hrtimer_restart on_timer(struct hrtimer *timer)
 {
-    struct guest_vcpu *v = container_of(timer, struct guest_vcpu, timer);
-    unsigned long irq;
-    local_irq_save(irq);
-    cald_vcpu_timer(v->vcpu);
-    local_irq_restore(irq);
+    guest_timer(container_of(timer, struct guest_vcpu, timer));
     return HRTIMER_NORESTART;
 }
 
@@ -40,6 +41,7 @@ static void on_wake(struct irq_work *work)
 static enum hrtimer_restart on_sleep(struct hrtimer *timer)
 {
     struct guest_vcpu *v = container_of(timer, struct guest_vcpu, sleep);
+    guest_timer(v);
     WRITE_ONCE(v->woken, true);
     rcuwait_wake_up(&v->wait);
     return HRTIMER_NORESTART;
@@ -63,12 +65,17 @@ void run_end(struct guest_vcpu *v)
     hrtimer_cancel(&v->sleep);
 }
 
-/* Whoever wakes it marks it first, so nothing is lost before it sleeps. */
+/* Whoever wakes it marks it first, so nothing is lost before it sleeps. The library hears of a time
+ * that has come here too: its next run may be too short for an interrupt. */
 static void sleep_until(struct guest_vcpu *v, u64 until)
 {
     u64 now = get_cycles64();
-    if (cald_vcpu_pending(v->vcpu) || until <= now)
+    if (cald_vcpu_pending(v->vcpu))
         return;
+    if (until <= now) {
+        guest_timer(v);
+        return;
+    }
     if (until != UINT64_MAX)
         hrtimer_start(&v->sleep, ktime_add_ns(ktime_get(), host_ns(until - now)),
                       HRTIMER_MODE_ABS_HARD);
@@ -105,6 +112,10 @@ static enum cald_why stay(struct guest_vcpu *v, struct cald_exit *exit)
 
 static bool out_mmio(struct guest_vcpu *v, const struct cald_exit *exit)
 {
+    if (exit->write && ioevent_store(v->guest, exit)) {
+        LIBRARY((cald_vcpu_complete(v->vcpu, CALD_OK, 0), 0));
+        return false;
+    }
     v->run->exit_reason = KVM_EXIT_MMIO;
     v->run->mmio.phys_addr = exit->gpa;
     v->run->mmio.len = exit->width;
@@ -237,12 +248,14 @@ static int run_loop(struct guest_vcpu *v)
 int vcpu_run(struct guest_vcpu *v)
 {
     sigset_t before;
-    int error = READ_ONCE(v->vcpu) ? 0 : guest_make(v->guest);
+    int error = READ_ONCE(v->vcpu) ? READ_ONCE(v->guest->failed) : guest_make(v->guest);
     if (error)
         return error;
     finish(v);
-    if (READ_ONCE(v->run->immediate_exit__unsafe))
+    if (READ_ONCE(v->run->immediate_exit__unsafe)) {
+        v->run->exit_reason = KVM_EXIT_INTR;
         return -EINTR;
+    }
     if (v->has_sigset)
         sigprocmask(SIG_SETMASK, &v->sigset, &before);
     error = run_loop(v);

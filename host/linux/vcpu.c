@@ -13,6 +13,21 @@
 
 #define IRQ_EXTERNAL 9
 
+int vcpu_external(struct guest_vcpu *v, bool level)
+{
+    return host_errno(LIBRARY(cald_vcpu_irq(v->vcpu, IRQ_EXTERNAL, level)));
+}
+
+/* A VMM resets its interrupt controller before it has made all vCPUs. */
+static void keep_external(struct guest_vcpu *v, bool level)
+{
+    mutex_lock(&v->guest->lock);
+    v->external = level;
+    if (v->vcpu)
+        vcpu_external(v, level);
+    mutex_unlock(&v->guest->lock);
+}
+
 /* From any thread: a vCPU that runs is not waited for. */
 static int interrupt(struct guest_vcpu *v, void __user *user)
 {
@@ -21,10 +36,10 @@ static int interrupt(struct guest_vcpu *v, void __user *user)
         return -EFAULT;
     if (irq.irq != KVM_INTERRUPT_SET && irq.irq != KVM_INTERRUPT_UNSET)
         return -EINVAL;
-    int error = READ_ONCE(v->vcpu) ? 0 : guest_make(v->guest);
-    return error
-               ?: host_errno(
-                      LIBRARY(cald_vcpu_irq(v->vcpu, IRQ_EXTERNAL, irq.irq == KVM_INTERRUPT_SET)));
+    if (smp_load_acquire(&v->vcpu))
+        return vcpu_external(v, irq.irq == KVM_INTERRUPT_SET);
+    keep_external(v, irq.irq == KVM_INTERRUPT_SET);
+    return 0;
 }
 
 static int one_reg(struct guest_vcpu *v, void __user *user, bool set)

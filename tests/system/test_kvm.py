@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""build/caldarium.ko in Debian's Linux on a bare machine: KVM's interface without the H extension. tests/kvm/boot.c is
-the VMM."""
+"""build/caldarium.ko in Debian's Linux on a bare machine: KVM's interface without the H extension. tests/kvm has
+the VMMs."""
 
 import os
 import re
@@ -35,7 +35,7 @@ def initramfs(tmp_path_factory):
     path, loop = (os.path.join(folder, name) for name in ("initramfs.cpio.gz", "loop"))
     with open(loop, "wb") as file:
         file.write(bytes.fromhex("6f000000"))
-    files = [f"{BUILD}/caldarium.ko=/lib/caldarium.ko", f"{BUILD}/kvm/boot=/bin/boot", f"{loop}=/lib/loop",
+    files = [f"{BUILD}/caldarium.ko=/lib/caldarium.ko", f"{BUILD}/kvm/boot=/bin/boot", f"{BUILD}/kvm/ioctls=/bin/ioctls", f"{loop}=/lib/loop",
              f"{BUILD}/guests/life.bin=/lib/life", f"{tree(folder, 2, 'life=entry')}=/lib/life.dtb"]
     subprocess.run([f"{ROOT}/tools/mkinitramfs", "--busybox", f"{CACHE}/guest/busybox", "--init",
                     f"{ROOT}/tools/initramfs/init", "--output", path,
@@ -48,6 +48,7 @@ RUN = f"""cd /lib
 insmod caldarium.ko || exit
 dmesg | sed -n 's/.*caldarium: .dev/says: dev/p'
 export KVM_DEVICE=$(ls /dev/kvm /dev/caldarium 2>/dev/null | tail -n 1)
+ioctls
 boot life - life.dtb {MIB} 2
 boot loop - life.dtb {MIB} 2 & boot loop - life.dtb {MIB} 1 &
 usleep 300000; kill -9 $(pidof boot); wait
@@ -69,5 +70,6 @@ def test_a_guest_of_two_vcpus(initramfs, cpu):
     assert f"says: dev/{device} serves guests by engine shadow, Sv{levels}" in text, text
     lines = re.findall(r"(?m)^life: (\w+): FS 3 VS 0 scounteren 7, user mode: cause 8", text)
     assert lines == ["boot", "started", "resumed"], text
+    assert "ioctls: all good" in text, text
     assert "boot: the guest's system event is 1" in text and "kvm: gone" in text, text
     assert not re.search("BUG|WARNING|Oops|Call Trace", text), text
