@@ -10,9 +10,10 @@
 #   tools/setup.sh firmware  Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64, for the tests
 #   tools/setup.sh qemu    the newest QEMU that Debian has, beside this machine's own, for make machines
 #   tools/setup.sh kvm     headers of the guests' kernel and its build tools, for make kvm
+#   tools/setup.sh kvm-demo  Debian's QEMU for riscv64 machines to run, with its libraries, for make kvm-demo
 #   tools/setup.sh proofs  CBMC, a bounded model checker, beside this machine's packages, for make proofs
 #   tools/setup.sh test    cmocka, pytest, pexpect, clang and its tools, cppcheck, the device trees of Debian's riscv64 kernel
-#   tools/setup.sh all     all of these but qemu, kvm and proofs
+#   tools/setup.sh all     all of these but qemu, kvm, kvm-demo and proofs
 #
 # Tools become packages of this machine. libfdt, the guests' files, the
 # firmware, the newest QEMU and CBMC are only unpacked, into the cache: ${CALDARIUM_CACHE:-~/.cache/caldarium}. apt's own
@@ -31,6 +32,7 @@ qemu_major=10
 guest_suites=(forky sid trixie trixie-backports)
 firmware_suites=(forky sid trixie)
 qemu_suites=(forky sid)
+kvm_demo_suites=(forky sid trixie)
 cbmc_suites=(trixie forky sid)
 libfdt_suites=(trixie forky sid bookworm)
 
@@ -89,6 +91,8 @@ make                          make
 gcc-riscv64-linux-gnu         riscv64-linux-gnu-gcc
 '
 why_kvm='the compiler for a Linux module'
+needs_kvm_demo=''  # nothing of this machine: all goes into the cache
+why_kvm_demo=
 why_build='the cross compiler, its C library, the device tree compiler'
 why_run="QEMU $qemu_major or later and its firmware, to run in"
 why_guest='to pack the initramfs and the bundles'
@@ -125,7 +129,7 @@ is_there() { # CHECK, as in the tables above
 }
 
 missing_packages() { # STEP
-	local table="needs_$1" package check
+	local table="needs_${1//-/_}" package check
 	while read -r package check; do
 		[ -z "$package" ] || is_there "$check" || echo "$package"
 	done <<<"${!table}"
@@ -136,6 +140,7 @@ has_guest() { [ -e "$cache/guest/Image" ] && [ -e "$cache/guest/busybox" ]; }
 has_boards() { [ -e "$cache/boards/VERSION" ]; }
 # Those of the kernel that the tests start, no others: a module fits one version.
 has_kvm() { [ -e "$cache/kvm/VERSION" ] && cmp -s "$cache/kvm/VERSION" "$cache/guest/VERSION"; }
+has_kvm_demo() { [ -e "$cache/kvm-demo/VERSION" ]; }
 has_newest_qemu() { [ -e "$cache/qemu/VERSION" ]; }
 has_cbmc() { [ -e "$cache/cbmc/VERSION" ]; }
 has_firmware() { [ -e "$cache/firmware/VERSION" ]; }
@@ -618,6 +623,55 @@ fetch_kvm() { # CONF SUITE
 	end_unpacking kvm
 }
 
+# The shared libraries that ELF files of FOLDER's packages need, those of libraries too: one soname a line.
+libraries_of() { # FOLDER FILE...
+	local folder=$1 file name more=("${@:2}") seen=" "
+	while [ ${#more[@]} -gt 0 ]; do
+		file=${more[0]}
+		more=("${more[@]:1}")
+		for name in $(riscv64-unknown-elf-readelf -d "$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+			case $seen in *" $name "*) continue ;; esac
+			seen="$seen$name "
+			file=$(compgen -G "$folder/usr/lib/riscv64-linux-gnu/$name" || compgen -G "$folder/usr/lib/$name") || {
+				echo "$name is in no package" >>"$log"
+				return 1
+			}
+			echo "$name"
+			more+=("$file")
+		done
+	done
+}
+
+# QEMU alone, without what it loads on demand: the demo's machines have no display and no firmware.
+fetch_kvm_demo() { # CONF SUITE
+	local conf=$1 suite=$2 root=${1%/*} folder=${1%/*}/root package version name names
+	if ! logged apt-get -c "$conf" -q -y --download-only --no-install-recommends \
+		-o Debug::NoLocking=true install qemu-system-riscv; then
+		note_failure "$suite" "$(last_error)"
+		return 1
+	fi
+	mkdir "$folder"
+	for package in "$root"/cache/archives/*.deb; do
+		if ! quietly dpkg-deb -x "$package" "$folder"; then
+			note_failure "$suite" "${package##*/} cannot be unpacked"
+			return 1
+		fi
+	done
+	version=$(dpkg-deb -f "$root"/cache/archives/qemu-system-riscv_*.deb Version)
+	begin_unpacking kvm-demo
+	if ! quietly cp "$folder/usr/bin/qemu-system-riscv64" "$unpacking/" ||
+		! names=$(libraries_of "$folder" "$unpacking/qemu-system-riscv64"); then
+		note_failure "$suite" "its QEMU $version does not come with all that it needs (see $log)"
+		return 1
+	fi
+	mkdir "$unpacking/lib"
+	for name in $names; do
+		cp -L "$(compgen -G "$folder/usr/lib/riscv64-linux-gnu/$name" || compgen -G "$folder/usr/lib/$name")" "$unpacking/lib/"
+	done
+	printf 'QEMU %s, from Debian %s\n' "$version" "$suite" >"$unpacking/VERSION"
+	end_unpacking kvm-demo
+}
+
 # Programs of another Debian release run here with that release's own libraries and their loader.
 fetch_cbmc() { # CONF SUITE
 	local conf=$1 suite=$2 folder=${1%/*}/download package version program
@@ -698,15 +752,15 @@ usage() {
 }
 
 main() {
-	local step packages=() plan=() libfdt="" guest="" boards="" firmware="" qemu="" kvm="" cbmc="" list
+	local step packages=() plan=() libfdt="" guest="" boards="" firmware="" qemu="" kvm="" kvm_demo="" cbmc="" list
 	local -a steps=()
 	[ $# -gt 0 ] || { usage >&2; exit 2; }
 	for step in "$@"; do
 		case $step in
-		build | run | guest | firmware | qemu | kvm | proofs | test) steps+=("$step") ;;
+		build | run | guest | firmware | qemu | kvm | kvm-demo | proofs | test) steps+=("$step") ;;
 		all) steps+=(build run guest firmware test) ;;
 		-h | --help | help) usage; exit 0 ;;
-		*) die "there is no step '$step'; the steps are build, run, guest, firmware, qemu, kvm, proofs, test and all (all but qemu, kvm and proofs)" ;;
+		*) die "there is no step '$step'; the steps are build, run, guest, firmware, qemu, kvm, kvm-demo, proofs, test and all (all but qemu, kvm, kvm-demo and proofs)" ;;
 		esac
 	done
 
@@ -719,12 +773,12 @@ main() {
 	fi
 
 	# What a run that was killed may have left.
-	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.* "$cache"/.qemu.* "$cache"/.kvm.* "$cache"/.boards.* "$cache"/.cbmc.*
+	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.* "$cache"/.qemu.* "$cache"/.kvm.* "$cache"/.kvm-demo.* "$cache"/.boards.* "$cache"/.cbmc.*
 
 	for step in "${steps[@]}"; do
 		list=$(missing_packages "$step" | tr '\n' ' ')
 		if [ -n "$list" ]; then
-			local why="why_$step"
+			local why="why_${step//-/_}"
 			plan+=("for '$step', Debian packages: $list- ${!why}")
 			# shellcheck disable=SC2206  # package names have no spaces
 			packages+=($list)
@@ -735,6 +789,7 @@ main() {
 		test) has_boards || { boards=1; plan+=("for 'test', into $cache: the device trees of Debian's riscv64 kernel (less than 1 MB to fetch) - what boards are like"); } ;;
 		qemu) has_newest_qemu || { qemu=1; plan+=("for 'qemu', into $cache: Debian's newest QEMU for riscv64 and its libraries (about 45 MB to fetch) - what make machines runs"); } ;;
 		kvm) has_kvm || { kvm=1; plan+=("for 'kvm', into $cache: the headers of the guests' kernel and what builds modules (about 15 MB to fetch, 110 MB unpacked) - what make kvm compiles with"); } ;;
+		kvm-demo) has_kvm_demo || { kvm_demo=1; plan+=("for 'kvm-demo', into $cache: Debian's QEMU for riscv64 machines to run (about 45 MB to fetch) - what uses /dev/kvm in make kvm-demo"); } ;;
 		proofs) has_cbmc || { cbmc=1; plan+=("for 'proofs', into $cache: CBMC and its libraries (about 27 MB to fetch, 100 MB unpacked) - what make proofs runs"); } ;;
 		firmware) has_firmware || { firmware=1; plan+=("for 'firmware', into $cache: Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64 (about 20 MB to fetch) - what tests start Caldarium with"); } ;;
 		esac
@@ -787,6 +842,12 @@ main() {
 		say "fetching the headers of $(cat "$cache/guest/VERSION")"
 		from_suites deb riscv64 fetch_kvm "${guest_suites[@]}" ||
 			die "the headers of that kernel could not be had from $archive_uri; with $cache/guest removed, the step 'guest' fetches a newer kernel ($tried; see $log)"
+	fi
+	if [ -n "$kvm_demo" ]; then
+		say "fetching a QEMU that runs on riscv64"
+		from_suites deb riscv64 fetch_kvm_demo "${kvm_demo_suites[@]}" ||
+			die "a QEMU for riscv64 machines could not be had from $archive_uri ($tried; see $log)"
+		say "have $(cat "$cache/kvm-demo/VERSION")"
 	fi
 	if [ -n "$cbmc" ]; then
 		say "fetching CBMC"

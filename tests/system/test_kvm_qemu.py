@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Debian's own QEMU for riscv64 on build/caldarium.ko, in a host without H: what `make kvm-demo` starts."""
+
+import base64
+import os
+import re
+
+import pytest
+from caldarium import BUILD, ENGINE, IMAGES, Machine
+
+pytestmark = pytest.mark.skipif(ENGINE == "shadow", reason="it runs on harts without H anyway")
+
+
+def host(command):
+    run64 = base64.b64encode(f"{command}; dmesg | grep -E 'BUG|WARNING|Oops|Call Trace'; echo host: end".encode()).decode()
+    return Machine(f"{BUILD}/kvm/demo-initramfs.cpio", smp=2, cpu="rv64,h=off", kernel=IMAGES["linux"],
+                   append=f"console=ttyS0 quiet run64={run64}")
+
+
+def is_clean(text):
+    assert not re.search("BUG|WARNING|Oops|Call Trace", text), text
+
+
+def test_a_small_guest():
+    """Two vCPUs that start, suspend and end (`guests/life`): slots, registers, SBI's calls, the serial port that is QEMU's."""
+    with host("kvm-guest -kernel /lib/guest/life -append life=entry && echo host: QEMU ended") as machine:
+        text = machine.expect("host: end")
+    # The first vCPU begins with what QEMU sets: all of sstatus and scounteren 0. The second is the module's to begin.
+    lines = re.findall(r"(?m)^life: (.*?)\r*$", text)
+    assert lines == ["boot: FS 0 VS 0 scounteren 0, user mode: cause 2", "started: FS 3 VS 0 scounteren 7, user mode: cause 8",
+                     "resumed: FS 3 VS 0 scounteren 7, user mode: cause 8"], text
+    assert "\nhost: QEMU ended" in text, text
+    is_clean(text)
+
+
+@pytest.mark.skipif(not os.environ.get("CALDARIUM_LONG"), reason="a minute: CALDARIUM_LONG=1")
+def test_linux():
+    command = base64.b64encode(b"nproc; sha256sum /bin/busybox").decode()
+    with host(f"kvm-guest -append 'console=ttyS0 quiet run64={command}'; sha256sum /bin/busybox") as machine:
+        text = machine.expect("host: end")
+    assert "\n2\r" in text and len(set(re.findall(r"([0-9a-f]{64})  /bin/busybox", text))) == 1, text
+    assert len(re.findall("/bin/busybox", text)) >= 2, text
+    is_clean(text)
