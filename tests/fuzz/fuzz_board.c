@@ -98,11 +98,35 @@ static void properties(struct input *in, void *blob)
         property(in, blob);
 }
 
+/* What makes a good device of it; where there are two of a name, libfdt finds the first. */
+static void good(void *blob, const char *name)
+{
+    fdt64_t reg[2] = {cpu_to_fdt64(0x10000000), cpu_to_fdt64(0x1000)};
+    fdt32_t lines[4] = {cpu_to_fdt32(1), cpu_to_fdt32(9), cpu_to_fdt32(2), cpu_to_fdt32(9)};
+    if (!strcmp(name, "chosen")) {
+        fdt_property_string(blob, "stdout-path", "/soc/b:115200");
+        return;
+    }
+    fdt_property(blob, "reg", reg, sizeof(reg));
+    fdt_property_u32(blob, "phandle", 0x100U + (uint8_t)*name);
+    fdt_property_u32(blob, "interrupt-parent", 0x100 + 'a');
+    if (*name == 'b')
+        fdt_property_u32(blob, "interrupts", 10);
+    else if (*name != 'c')
+        fdt_property(blob, "interrupts-extended", lines, sizeof(lines));
+    fdt_property_u32(blob, "riscv,ndev", 53);
+    fdt_property_u32(blob, "riscv,num-sources", 53);
+    fdt_property_u32(blob, "msi-parent", 0x100 + 'd');
+}
+
 static void node(struct input *in, void *blob, const char *name, const char *compatible)
 {
+    unsigned what = (unsigned)input_number(in, 1);
     fdt_begin_node(blob, name);
-    if (compatible)
+    if (compatible && what & 0x1c) /* now and then another controller is what is left */
         fdt_property_string(blob, "compatible", compatible);
+    if (what & 3)
+        good(blob, name);
     properties(in, blob);
     fdt_end_node(blob);
 }
