@@ -72,7 +72,7 @@ setup-run:
 setup-test:
 	@tools/setup.sh build run guest firmware test kvm
 
-demo: setup-run ## two Linux VMs of two vCPUs each, on one terminal
+demo: setup-run ## two Linux VMs of two vCPUs each, on one network and one terminal
 	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUILD)/configs/two-linux.dtb
 	@printf '\n  Ctrl-A 1  VM web      Ctrl-A 2  VM db      Ctrl-A m  monitor     Ctrl-A ?  help\n'
 	@printf '  The end: `poweroff -f` in both VMs, or Ctrl-A m and `poweroff`.\n\n'

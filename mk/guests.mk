@@ -3,7 +3,7 @@
 # The guests' images and the bundles made of them. The top Makefile defines
 # BUILD, may add images of its own to GUEST_IMAGES, and includes this.
 #
-#   $(BUILD)/guests/linux/Image, .../initramfs.cpio.gz
+#   $(BUILD)/guests/linux/Image, .../initramfs.cpio.gz, .../network-initramfs.cpio.gz
 #   $(BUILD)/configs/NAME.dtb   from configs/NAME.dts
 #   $(BUNDLE_DTB)               from BUNDLE=x.dts (or .dtb), a user's own
 
@@ -11,7 +11,7 @@ CALDARIUM_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/caldarium
 export CALDARIUM_CACHE
 
 LINUX_GUEST := $(BUILD)/guests/linux
-GUEST_IMAGES += $(LINUX_GUEST)/Image $(LINUX_GUEST)/initramfs.cpio.gz
+GUEST_IMAGES += $(LINUX_GUEST)/Image $(LINUX_GUEST)/initramfs.cpio.gz $(LINUX_GUEST)/network-initramfs.cpio.gz
 
 # --- Linux -----------------------------------------------------------------
 

@@ -14,6 +14,7 @@ $(LINUX_PROGRAM_FILES): $(BUILD)/guests/linux/%: guests/linux/%.c
 LINUX_MODULES := virtio_mmio virtio_blk virtio-rng failover net_failover virtio_net \
 	nvme-keyring nvme-auth nvme-core nvme
 LINUX_MODULE_FILES := $(LINUX_MODULES:%=$(BUILD)/guests/linux/modules/%.ko)
+LINUX_NETWORK_MODULES := virtio_mmio failover net_failover virtio_net
 # The kernel's tests of itself, for test_own_code.py alone: they are large.
 LINUX_TEST_MODULES := test_static_key_base test_static_keys test_bpf
 LINUX_TEST_MODULE_FILES := $(LINUX_TEST_MODULES:%=$(BUILD)/guests/linux/modules/%.ko)
@@ -30,6 +31,12 @@ $(BUILD)/guests/linux/test-initramfs.cpio.gz: tools/mkinitramfs tools/initramfs/
 	@tools/mkinitramfs --busybox $(CACHE)/guest/busybox --init tools/initramfs/init --output $@ \
 		$(foreach name,$(LINUX_PROGRAMS),--add $(BUILD)/guests/linux/$(name)=/bin/$(name)) \
 		$(foreach name,$(LINUX_MODULES),--add $(BUILD)/guests/linux/modules/$(name).ko=/lib/modules/$(name).ko)
+
+# For VMs on a network, which wants these drivers.
+$(BUILD)/guests/linux/network-initramfs.cpio.gz: tools/mkinitramfs tools/initramfs/init $(CACHE)/guest/busybox \
+		$(LINUX_NETWORK_MODULES:%=$(BUILD)/guests/linux/modules/%.ko)
+	@tools/mkinitramfs --busybox $(CACHE)/guest/busybox --init tools/initramfs/init --output $@ \
+		$(foreach name,$(LINUX_NETWORK_MODULES),--add $(BUILD)/guests/linux/modules/$(name).ko=/lib/modules/$(name).ko)
 
 .PHONY: linux-programs
 linux-programs: $(BUILD)/guests/linux/test-initramfs.cpio.gz $(LINUX_TEST_MODULE_FILES)
