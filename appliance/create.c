@@ -128,6 +128,11 @@ int vm_create(struct vm *vm)
 {
     struct cald_vm *cald = vm->cald;
     struct loaded loaded;
+    if (vm->quarantined) {
+        vm_error(vm->config->name, "it can't start again: a device that can't be stopped may still "
+                                   "write to the memory it had");
+        return -1;
+    }
     if (cald_vm_open(cald))
         return -1;
     atomic_store(&vm->faulted, 0);
@@ -149,10 +154,13 @@ int vm_create(struct vm *vm)
 
 void vm_destroy(struct vm *vm)
 {
-    passthrough_detach(vm);
+    vm->quarantined = !passthrough_detach(vm);
     shared_memory_detach(vm);
     virtio_detach(vm);
+    vm->taken = 0;       /* it is not made any more */
+    if (vm->quarantined) /* nor do the tables go by which the device reaches it */
+        return;
     memory_give_back(vm);
     cald_vm_close(vm->cald);
-    vm->taken = vm->table_bytes = 0;
+    vm->table_bytes = 0;
 }

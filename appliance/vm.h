@@ -89,6 +89,7 @@ struct vm {
 
     struct passthrough devices[PASSTHROUGH_DEVICES];
     unsigned device_count;
+    bool quarantined; /* a device may still write to its memory: see vm_destroy() */
     bool msi_devices; /* the host is told of moved interrupt files: host_msi_retarget() */
     struct pci_bus pci;
     struct shared_window shared[VM_MAX_SHARED];
@@ -135,7 +136,8 @@ uint64_t vm_gpa_end(const struct vm *vm);
  * doorbells', and always the GUEST_MIN_SOURCES that guests may count on. */
 unsigned vm_irq_sources(const struct vm_config *config);
 
-/* Gives everything back. No vCPU is loaded on any hart. */
+/* Gives everything back; but memory and tables stay where they are (vm->quarantined), and the VM
+ * never starts again, if one of its devices may still reach them. No vCPU is loaded on any hart. */
 void vm_destroy(struct vm *vm);
 
 /*

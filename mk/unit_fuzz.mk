@@ -12,7 +12,7 @@ FUZZ_CC ?= clang
 FUZZ_DIR := $(BUILD)/fuzz
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FUZZ_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -Werror -ffunction-sections -fdata-sections $(FUZZ_SAN) \
-	-fsanitize=fuzzer-no-link -Ihost/sim -I. -Iinclude -isystem $(LIBFDT) -MMD -MP
+	-fsanitize=fuzzer-no-link $(FUZZ_COVERAGE) -Ihost/sim -I. -Iinclude -isystem $(LIBFDT) -MMD -MP
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_$(FUZZ).c)))
 FUZZ_BINS := $(addprefix $(FUZZ_DIR)/fuzz_,$(FUZZ_TARGETS))
 # Of what needs a real hart the board's tree alone: the fuzzer's marks keep each function, so no linker drops what has
@@ -21,7 +21,7 @@ FUZZ_OBJS := $(patsubst %.c,$(FUZZ_DIR)/%.o,$(filter-out host/bare/%,$(UNIT_SRCS
 	$(addprefix host/bare/,board.c board_devices.c ram.c))
 FUZZ_FDT_OBJS := $(patsubst $(LIBFDT)/%.c,$(FUZZ_DIR)/libfdt/%.o,$(sort $(wildcard $(LIBFDT)/fdt*.c)))
 
-.PHONY: fuzz fuzz-build fuzz-planted
+.PHONY: fuzz fuzz-build fuzz-planted fuzz-coverage
 fuzz-build: $(FUZZ_BINS)
 
 # What is new and worth keeping goes to build/fuzz/corpus; a finding to build/fuzz/NAME-crash-*.
@@ -38,6 +38,36 @@ fuzz: fuzz-build ## libFuzzer's targets, TIME= seconds each (FUZZ=name: that one
 
 fuzz-planted: ## each target finds the bug that tests/fuzz/planted has for it (FUZZ=name: that one)
 	@FUZZ='$(FUZZ)' tests/fuzz/planted.sh
+
+# What each target is about.
+FUZZ_OF_aplic := lib/irq/aplic.c lib/irq/aplic_items.c
+FUZZ_OF_board := host/bare/board.c host/bare/board_devices.c
+FUZZ_OF_bundle := appliance/bundle/bundle.c appliance/bundle/property.c
+FUZZ_OF_decode := riscv/decode.c
+FUZZ_OF_efi := host/efi/options.c host/efi/tree.c
+FUZZ_OF_fill := lib/engine/shadow/fault.c lib/engine/shadow/tables.c lib/engine/shadow/copy.c lib/engine/shadow/source.c
+FUZZ_OF_gzip := appliance/load/gzip.c
+FUZZ_OF_imsic := lib/irq/imsic.c
+FUZZ_OF_iommu := drivers/iommu/iommu.c
+FUZZ_OF_kernel := appliance/load/kernel.c appliance/load/load.c
+FUZZ_OF_line := appliance/monitor/line.c
+FUZZ_OF_ns16550a := lib/dev/ns16550a.c lib/dev/ns16550a_items.c
+FUZZ_OF_pci := appliance/device/pci.c
+FUZZ_OF_plic := lib/irq/plic.c lib/irq/plic_items.c
+FUZZ_OF_pmu := lib/sbi/pmu.c
+FUZZ_OF_saved := appliance/saved/restore.c appliance/saved/format.c lib/vcpu/state.c lib/vm/state.c
+FUZZ_OF_sbi := $(filter-out lib/sbi/pmu.c,$(wildcard lib/sbi/*.c))
+FUZZ_OF_scan := lib/engine/shadow/scan.c
+FUZZ_OF_virtio := $(wildcard appliance/virtio/*.c)
+FUZZ_OF_walk := riscv/walk.c lib/engine/shadow/walk.c
+
+# In a build of its own: what the corpora reach, which are those of the repository and what `make fuzz` has added.
+FUZZ_COVERAGE_DIR := $(BUILD)/fuzz-coverage
+fuzz-coverage: ## lines of the sources that each target is about, in percent, which its corpus reaches
+	@$(MAKE) --no-print-directory fuzz-build FUZZ_DIR=$(FUZZ_COVERAGE_DIR) \
+		FUZZ_COVERAGE='-fprofile-instr-generate -fcoverage-mapping'
+	@$(foreach name,$(FUZZ_TARGETS),tests/fuzz/coverage.sh $(FUZZ_COVERAGE_DIR) $(FUZZ_DIR)/corpus $(name) \
+		$(FUZZ_OF_$(name)) &&) true
 
 $(FUZZ_DIR)/flags: FORCE
 	@mkdir -p $(@D)
@@ -63,7 +93,7 @@ $(FUZZ_DIR)/%.o: %.c
 
 $(FUZZ_BINS): $(FUZZ_DIR)/%: $(FUZZ_DIR)/tests/fuzz/%.o $(FUZZ_DIR)/libfuzz.a
 	@echo "  FUZZ  $@"
-	@$(FUZZ_CC) $(FUZZ_SAN) -fsanitize=fuzzer -pthread -Wl,--gc-sections $^ -o $@
+	@$(FUZZ_CC) $(FUZZ_SAN) $(FUZZ_COVERAGE) -fsanitize=fuzzer -pthread -Wl,--gc-sections $^ -o $@
 
 .SECONDARY: $(patsubst %,$(FUZZ_DIR)/tests/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
 -include $(FUZZ_OBJS:.o=.d) $(patsubst %,$(FUZZ_DIR)/tests/fuzz/fuzz_%.d,$(FUZZ_TARGETS))

@@ -347,15 +347,20 @@ bool passthrough_has_pci(const struct vm *vm)
     return map_has(vm, MAP_PCI);
 }
 
-void passthrough_detach(struct vm *vm)
+bool passthrough_detach(struct vm *vm)
 {
+    bool stopped = true;
     for (unsigned n = 0; n < vm->device_count; n++) {
         const struct passthrough *device = &vm->devices[n];
-        if (device->dma && !host_device_stop(vm, device))
+        if (device->dma && !host_device_stop(vm, device)) {
             vm_error(vm->config->name, "%s may still write to its memory: it can't be stopped",
                      device->path);
+            stopped &= !device->iommu; /* without one, its VM's memory is nobody else's ever */
+        }
         for (unsigned i = 0; i < device->irq_count; i++)
             host_irq_detach(vm->cald, device->irqs[i]);
     }
-    host_devices_stopped(vm);
+    if (stopped)
+        host_devices_stopped(vm);
+    return stopped;
 }

@@ -61,7 +61,8 @@ bool passthrough_start(struct vm *vm);
 /* The guest has a PCI bus. */
 bool passthrough_has_pci(const struct vm *vm);
 
-/* Stops the devices' DMA where it is known how, and forwards nothing more. Before RAM is freed. */
-void passthrough_detach(struct vm *vm);
+/* Stops the devices' DMA where it is known how, and forwards nothing more. Before RAM is freed.
+ * False: an IOMMU doesn't answer, and what it let a device reach can't be anybody else's. */
+bool passthrough_detach(struct vm *vm);
 
 #endif
