@@ -89,6 +89,25 @@ def test_not_the_port_s_address(tmp_path):
     assert shown["liar"]["spoofed"] >= 2 and shown["bridge"]["spoofed"] == 0, shown
 
 
+def test_reset_amid_traffic(tmp_path):
+    """A VM is reset while another sends to it: its frames are lost until it is there again, and then the same two talk."""
+    ping = "ping -c 1 -W 1 10.0.0.2 >/dev/null"
+    web = vm("web", vcpus=2, ramdisk="programs",
+             run=up("10.0.0.1") + f"until {ping}; do :; done; ping -A -W 1 10.0.0.2 >/dev/null & echo there; "
+                 f"while {ping}; do :; done; echo away; until {ping}; do :; done; echo both there; read key")
+    peer = vm("db", vcpus=2, ramdisk="programs", run=up("10.0.0.2") + "read key")
+    path = bundle(tmp_path, with_nodes(web, port()), with_nodes(peer, port()), root=networks())
+    with Machine(path, smp=2) as machine:
+        machine.expect("there")
+        machine.request("reset db", "away")
+        machine.expect("both there")
+        assert counters(machine.monitor("networks"))["db"]["lost"] > 0
+        for key in "21":
+            machine.front(int(key))
+            machine.send("\r")
+        machine.wait_end()
+
+
 def test_ports_that_can_not_be(tmp_path):
     wrong = {
         "none": ('net { compatible = "virtio,net"; };', "node net: property network is missing"),
