@@ -298,6 +298,24 @@ static void test_sender_is_wrong(void **state)
     assert_int_equal(used_bytes(1, 0, 0), 72);
 }
 
+/* Some of the receiver's buffers have a part of the frame by then: they are as if they had none. */
+static void test_sender_is_wrong_in_the_midst(void **state)
+{
+    (void)state;
+    begin(1, F_INDIRECT_AND_MERGE);
+    for (unsigned n = 0; n < 8; n++)
+        can_receive(1, n, 76);
+    post(0, 0, everybody, 0, 500);
+    describe(0, 1, 1, (struct descriptor){RAM + RAM_BYTES - 100, 492, 0, 0});
+    kick(0);
+    assert_int_equal(sim_errors, 1);
+    post(2, 0, everybody, 2, 60);
+    kick(2);
+    assert_int_equal(used(1, 0), 1);
+    assert_int_equal(used_bytes(1, 0, 0), 72);
+    assert_memory_equal((uint8_t *)at(1, BUFFER(0)) + 12, (uint8_t *)at(2, BUFFER(8)) + 12, 60);
+}
+
 static void test_receiver_is_wrong(void **state)
 {
     (void)state;
@@ -351,6 +369,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_frames, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sender_is_wrong, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sender_is_wrong_in_the_midst, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_receiver_is_wrong, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_room_for_the_header, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_the_driver_is_told, set_up, tear_down),
