@@ -3,8 +3,9 @@
 
     .text
 /* uint64_t code_call(const void *at): jumps there with a0 = at; it returns. */
-    .globl  code_call
+    .globl  code_call, code_switch
 code_call:
+code_switch:
     jr      a0
 
 /* A trap of S-mode's own: counted, and passed over, be it of two bytes or of four. All registers stay. */

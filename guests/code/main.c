@@ -13,7 +13,8 @@ void guest_main(uint64_t hart, uint64_t tree);
 _Noreturn void second_main(void);
 void code_second(void);
 void code_trap(void);
-uint64_t code_call(const void *at); /* executes there; what comes back in a0 */
+uint64_t code_call(const void *at);                  /* executes there; what comes back in a0 */
+uint64_t code_switch(const void *at, uint64_t satp); /* the same, with that in a1 */
 /* registers.S */
 void code_with_x30(uint64_t *registers, const void *at);
 void code_with_x31(uint64_t *registers, const void *at);
@@ -24,7 +25,7 @@ extern volatile uint64_t code_traps, code_cause, code_epc;
 #define PAGE 4096UL
 #define GIB (1UL << 30)
 #define ALIAS (4 * GIB) /* the arena once more, page by page */
-#define ARENA_PAGES 10UL
+#define ARENA_PAGES 13UL
 
 #define CSRR_A0_SSCRATCH 0x14002573u
 #define CSRW_SSCRATCH_A0 0x14051073u
@@ -248,6 +249,69 @@ static void two_addresses(void)
     guest_print("code: numbers at both %u %u %u %u\n", found[0], found[1], found[2], found[3]);
 }
 
+/* Two address spaces that have other code at the same address, which goes from one to the other as
+ * some kernels do at each trap: satp and a fence of everything. */
+static uint64_t second_root[512] __attribute__((aligned(4096)));
+static uint64_t second_middle[512] __attribute__((aligned(4096)));
+static uint64_t second_last[512] __attribute__((aligned(4096)));
+
+#define CROSSING_AT 1024UL
+#define CROSSING_PAGE 10UL /* whose use didn't change so often that it is left without a copy */
+#define CROSSING_PAGES 3
+
+/* Each page says which it is by the registers that it reads, before and behind. */
+static void put_crossing(uint64_t page, uint32_t first, uint32_t between, uint32_t second)
+{
+    uint64_t at = (CROSSING_PAGE + page) * PAGE + CROSSING_AT;
+    at = put(at, first << 20 | 2U << 12 | 12 << 7 | 0x73); /* csrr a2 */
+    at = put(at, CSR_SATP << 20 | 11U << 15 | 1U << 12 | 0x73);
+    at = put(at, between);
+    at = put(at, second << 20 | 2U << 12 | 13 << 7 | 0x73); /* csrr a3 */
+    put(put(at, 0x00d60533u /* add a0, a2, a3 */), RET);
+}
+
+static void two_spaces(void)
+{
+    uint64_t satp[2] = {8UL << 60 | 1UL << 44 | (uint64_t)root >> 12,
+                        8UL << 60 | 2UL << 44 | (uint64_t)second_root >> 12};
+    uint64_t *entry[2] = {last, second_last}, sum = 0;
+    for (unsigned n = 0; n < 512; n++) {
+        second_root[n] = root[n];
+        second_last[n] = last[n];
+    }
+    second_root[4] = table(second_middle);
+    second_middle[0] = table(second_last);
+    put_crossing(0, CSR_SSCRATCH, SFENCE_VMA, CSR_SCAUSE);
+    put_crossing(1, CSR_SEPC, SFENCE_VMA, CSR_STVAL);
+    put_crossing(2, CSR_SCAUSE, 0x00160613u /* addi a2, a2, 1 */, CSR_SEPC);
+    fence_i();
+    last[0] = leaf(arena + CROSSING_PAGE * PAGE, PTE_R | PTE_X);
+    second_last[0] = leaf(arena + (CROSSING_PAGE + 1) * PAGE, PTE_R | PTE_X);
+    csr_write(CSR_SSCRATCH, 0x1000000);
+    csr_write(CSR_SEPC, 0x20000);
+    csr_write(CSR_SCAUSE, 0x300);
+    csr_write(CSR_STVAL, 0x4);
+    for (unsigned turn = 0; turn < 240; turn++) {
+        unsigned from = turn / 3 & 1;
+        volatile uint64_t *pte = &entry[turn / 5 & 1][0];
+        if (turn % 4 == 3)
+            *pte = leaf(arena + (CROSSING_PAGE + turn / 7 % CROSSING_PAGES) * PAGE, PTE_R | PTE_X);
+        if (turn % 8 == 7) /* by the old entry or the new one: the fence ends either */
+            (void)*(volatile uint8_t *)ALIAS;
+        csr_write(CSR_SATP, satp[from]);
+        sfence_vma_all();
+        if (turn % 16 >= 12)
+            csr_set(CSR_SSTATUS, SSTATUS_SUM);
+        sum = sum * 31 + code_switch((const void *)(ALIAS + CROSSING_AT), satp[from ^ 1]);
+        csr_clear(CSR_SSTATUS, SSTATUS_SUM);
+        if (turn % 24 == 23)
+            guest_print("code: spaces %x\n", sum);
+    }
+    last[0] = leaf(arena, PTE_R | PTE_W | PTE_X);
+    csr_write(CSR_SATP, satp[0]);
+    sfence_vma_all();
+}
+
 /* The other hart executes what this one writes. */
 void second_main(void)
 {
@@ -398,6 +462,7 @@ void guest_main(uint64_t hart, uint64_t tree)
     data_between();
     mixed();
     registers();
+    two_spaces();
     other_hart(hart);
     guest_print("code: done\n");
     guest_poweroff();

@@ -22,7 +22,7 @@ static uint64_t fenced, shown;
 
 static void (*others)(void);
 /* All vCPUs: this one. */
-void hot_fence(struct engine_vcpu *vcpu, const struct fence *fence)
+void hot_fence(struct engine_vcpu *eng, const struct fence *fence)
 {
     fences++;
     if (others)
@@ -30,9 +30,9 @@ void hot_fence(struct engine_vcpu *vcpu, const struct fence *fence)
     if (fence->kind == FENCE_TABLES)
         resets++;
     else if (fence->kind == FENCE_POKED)
-        s_copy_unpoke(vcpu, fence->start);
+        s_copy_unpoke(eng, fence->start);
     else
-        s_copy_drop(vcpu, fence->start);
+        s_copy_drop(eng, fence->start);
     fenced = fence->start;
 }
 
@@ -45,6 +45,12 @@ void s_tables_flush(struct engine_vcpu *vcpu)
 void s_tables_forget_entry(struct engine_vcpu *vcpu, uint64_t gva)
 {
     (void)vcpu, (void)gva;
+}
+
+uint64_t s_tables_leaf(const struct s_vcpu *s, uint64_t gva)
+{
+    (void)s, (void)gva;
+    return 0;
 }
 
 static uint64_t at(unsigned page)
@@ -72,11 +78,14 @@ static const uint16_t *copy_at(uint64_t pa)
     return host_va(pa);
 }
 
+static struct s_space spaces[S_SPACES];
+
 static int set_up(void **state)
 {
     (void)state;
     memset(&vm, 0, sizeof(vm));
     memset(&v, 0, sizeof(v));
+    v.s.space = spaces;
     for (unsigned page = 0; page < PAGES; page++) {
         memory[page][0] = CSRR & 0xffff;
         memory[page][1] = CSRR >> 16;

@@ -14,8 +14,8 @@
 
 /* In the place of place_entry.S. What does the nth is n * 4 behind s_place_here. */
 const char s_place_here[256];
-const int32_t s_place_does[] = {0,  4,  8,  12, 16, 20, 24, 28, 32, 36, 40, 44,
-                                48, 52, 56, 60, 64, 68, 72, 76, 80, 84, 88, 92};
+const int32_t s_place_does[] = {0,  4,  8,  12, 16, 20, 24, 28, 32, 36, 40, 44,  48,  52,
+                                56, 60, 64, 68, 72, 76, 80, 84, 88, 92, 96, 100, 104, 108};
 const char s_place_get[33 * 16], s_place_put[32 * 16], s_place_put_then[32 * 16];
 enum { READ, WRITE = 4, EXCHANGE = 8, READ_SIE = 12, READ_SIP, READ_SATP, STATUS_READ, STATUS_SET };
 enum {
@@ -25,9 +25,13 @@ enum {
     SIE_OFF,
     RETURN,
     FENCE_PAGE,
-    WRITE_SENVCFG
+    WRITE_SENVCFG,
+    FENCE_FULL,
+    WRITE_SATP,
+    WRITE_SATP_AND_FENCE,
+    WRITE_STVEC
 };
-enum { NOTHING = WRITE_SENVCFG + 1 };
+enum { NOTHING = WRITE_STVEC + 1 };
 _Static_assert(NOTHING == sizeof(s_place_does) / sizeof(s_place_does[0]), "all of them");
 
 static _Alignas(PAGE) uint8_t code[PAGE];
@@ -42,6 +46,22 @@ unsigned s_copy_of(const struct slot *slot, uint64_t gpa)
     return 0;
 }
 
+static uint64_t copy_entry, leaf_entry;
+uint64_t s_copy_entry(const struct engine_vcpu *vcpu, const struct slot *slot, uint64_t gpa,
+                      uint64_t flags)
+{
+    (void)vcpu, (void)slot, (void)gpa, (void)flags;
+    return copy_entry;
+}
+
+uint64_t s_tables_leaf(const struct s_vcpu *s, uint64_t gva)
+{
+    (void)s, (void)gva;
+    return leaf_entry;
+}
+
+static struct s_space spaces[S_SPACES];
+
 static int set_up(void **state)
 {
     (void)state;
@@ -51,6 +71,7 @@ static int set_up(void **state)
     v.s.fetch = lines;
     memset(uses, 0, sizeof(uses));
     v.s.place = places;
+    v.s.space = spaces;
     v.s.copy_use = uses;
     s_fetch_flush(&v.s, true);
     *s_fetch_line(&v.s, VA) = (struct s_fetch_line){VA >> 12, code, 1};
@@ -133,14 +154,24 @@ static void others(void **state)
     assert_int_equal(noted(csr(CSR_SENVCFG, 7, 1, 6), 7, 6), NOTHING);
     assert_int_equal(noted(csr(CSR_SENVCFG, 7, 2, 0), 7, 0), NOTHING);
     assert_int_equal(noted(csr(CSR_SENVCFG, 0, 2, 7), 0, 7), NOTHING);
-    assert_int_equal(noted(csr(CSR_SATP, 7, 1, 0), 7, 0), NOTHING);
+    assert_int_equal(noted(csr(CSR_SATP, 7, 1, 6), 7, 6), NOTHING);
+    assert_int_equal(noted(csr(CSR_STVEC, 7, 1, 0), 7, 0), WRITE_STVEC);
+    assert_int_equal(noted(csr(CSR_STVEC, 7, 2, 0), 7, 0), NOTHING);
     assert_int_equal(noted(csr(CSR_SIE, 7, 2, 0), 7, 0), NOTHING);
     assert_int_equal(noted(csr(CSR_STIMECMP, 7, 1, 0), 7, 0), NOTHING);
     assert_int_equal(noted(csr(0xc01, 0, 2, 7), 0, 7), NOTHING); /* time */
     assert_int_equal(noted(INSN_WFI, 0, 0), NOTHING);
     assert_int_equal(noted(INSN_EBREAK, 0, 0), NOTHING);
-    assert_int_equal(noted(0x9002, 0, 0), NOTHING);         /* c.ebreak */
-    assert_int_equal(noted(0x12000073, 0, 0), NOTHING);     /* sfence.vma */
+    assert_int_equal(noted(0x9002, 0, 0), NOTHING); /* c.ebreak */
+    assert_int_equal(noted(0x12000073, 0, 0), FENCE_FULL);
+    assert_int_equal(noted(0x12a00073, 0, 0), NOTHING); /* of the ASID in a0 */
+    assert_int_equal(noted(csr(CSR_SATP, 7, 1, 0), 7, 0), WRITE_SATP);
+    put32(0x104, 0x12000073); /* then they are one */
+    v.pc = VA + 0x100;
+    s_places_flush(&v.s);
+    s_place_note(&v);
+    assert_int_equal((place_at(v.pc)->does - (uint64_t)s_place_here) / 4, WRITE_SATP_AND_FENCE);
+    put32(0x104, 0);
     assert_int_equal(noted(0x12098073, 19, 0), FENCE_PAGE); /* of s3 */
     assert_int_equal(noted(0x12a98073, 19, 0), NOTHING);    /* and the ASID in a0 */
 }

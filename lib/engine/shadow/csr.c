@@ -52,14 +52,17 @@ static void write_sstatus(struct engine_vcpu *v, uint64_t before, uint64_t value
 }
 
 /* A mode that the guest doesn't have: the whole write has no effect. */
-static void write_satp(struct s_vcpu *s, uint64_t value)
+void s_satp_write(struct s_vcpu *s, uint64_t value)
 {
     uint64_t mode = value >> SATP_MODE_SHIFT;
     bool legal = !mode || (mode >= SATP_MODE_SV39 && mode - SATP_MODE_SV39 + 3 <= s->levels);
     if (!legal || value == s->satp)
         return;
     s->satp = value;
-    s_fetch_flush(s, false);
+    if (s->noting)
+        s_fetch_leave(s);
+    else
+        s_fetch_flush(s, false);
     s_root_changed(s);
 }
 
@@ -130,7 +133,7 @@ static void virtual_csr_write(struct engine_vcpu *v, unsigned csr, uint64_t befo
         write_stimecmp(v, value);
         break;
     case CSR_SATP:
-        write_satp(s, value);
+        s_satp_write(s, value);
         break;
     }
 }

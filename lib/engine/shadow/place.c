@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "lib/engine/common/offsets.h"
+#include "lib/engine/shadow/copy.h"
 #include "lib/engine/shadow/scan.h"
 #include "lib/engine/shadow/shadow.h"
 
@@ -61,6 +62,10 @@ enum does {
     RETURN,
     FENCE_PAGE,
     WRITE_SENVCFG,
+    FENCE_FULL,
+    WRITE_SATP,
+    WRITE_SATP_AND_FENCE, /* which are two instructions */
+    WRITE_STVEC,
     NOTHING, /* it is for C */
 };
 
@@ -73,11 +78,18 @@ extern const char s_place_here[], s_place_get[], s_place_put[], s_place_put_then
 /* sfence.vma of an address, in all address spaces: rs2 is x0. */
 #define SFENCE_VMA_PAGE 0x12000073u
 #define SFENCE_VMA_PAGE_MASK 0xfff07fffu
+#define SFENCE_VMA_ALL SFENCE_VMA_PAGE /* with x0 for both */
 
 /* csrrs, csrrc (funct3 2, 3) that change nothing. */
 static bool only_reads(uint32_t insn)
 {
     return insn >> 13 & 1 && !(insn >> 15 & 31);
+}
+
+/* csrrw with no rd. */
+static bool only_writes(uint32_t insn)
+{
+    return (insn >> 12 & 7) == 1 && !(insn >> 7 & 31);
 }
 
 static enum does does_status(uint32_t insn)
@@ -110,7 +122,7 @@ static enum does does(uint32_t insn)
     if (insn == INSN_SRET)
         return RETURN;
     if ((insn & SFENCE_VMA_PAGE_MASK) == SFENCE_VMA_PAGE)
-        return insn >> 15 & 31 ? FENCE_PAGE : NOTHING;
+        return insn == SFENCE_VMA_ALL ? FENCE_FULL : FENCE_PAGE;
     if (!(insn >> 12 & 3))
         return NOTHING;
     switch (insn >> 20) {
@@ -122,28 +134,65 @@ static enum does does(uint32_t insn)
     case CSR_STVAL:
         return does_trap_csr(insn);
     case CSR_SENVCFG:
-        return (insn >> 12 & 7) == 1 && !(insn >> 7 & 31) ? WRITE_SENVCFG : NOTHING;
+        return only_writes(insn) ? WRITE_SENVCFG : NOTHING;
     case CSR_SIE:
         return only_reads(insn) ? READ_SIE : NOTHING;
     case CSR_SIP:
         return only_reads(insn) ? READ_SIP : NOTHING;
     case CSR_SATP:
-        return only_reads(insn) ? READ_SATP : NOTHING;
+        return only_reads(insn) ? READ_SATP : only_writes(insn) ? WRITE_SATP : NOTHING;
+    case CSR_STVEC:
+        return only_writes(insn) ? WRITE_STVEC : NOTHING;
     }
     return NOTHING;
 }
 
-#define MARK_FIRST (1UL << 48) /* canonical addresses, with a mark of 15 bits there, stay apart */
+#define MARK_SHIFT 48
+#define MARK_FIRST                                                                                 \
+    (1UL << MARK_SHIFT) /* canonical addresses, with a mark of 15 bits there, stay apart */
+
+static void forget_marks(struct s_vcpu *s)
+{
+    for (struct s_space *space = s->space; space < s->space + S_SPACES; space++) {
+        for (enum s_view view = 0; view < S_VIEWS; view++)
+            space->view[view].place_mark = 0;
+    }
+}
+
+/* The next one, for all places that are noted from now on. */
+static uint64_t next_mark(struct s_vcpu *s)
+{
+    s->place_last += MARK_FIRST;
+    if (s->place_last >> 63) {
+        s->place_last = MARK_FIRST;
+        for (unsigned n = 0; n < S_PLACES; n++)
+            s->place[n].tag = 0;
+        forget_marks(s);
+    }
+    return s->place_last;
+}
+
+/* Address spaces have the same code at the same addresses: so that they don't take each other's
+ * places, the mark says which eighth of the table comes first, too. */
+#define SPREAD_SHIFT 8
+#define SPREAD_MASK 7
+
+uint64_t s_places_mark(struct s_vcpu *s)
+{
+    uint64_t mark = next_mark(s);
+    return mark | (mark >> MARK_SHIFT & SPREAD_MASK) << SPREAD_SHIFT;
+}
+
+static unsigned index_of(uint64_t tag)
+{
+    return tag >> 1 & (S_PLACES - 1);
+}
 
 void s_places_flush(struct s_vcpu *s)
 {
     s->places_local = false;
-    s->place_mark += MARK_FIRST;
-    if (s->place_mark >> 63) {
-        s->place_mark = MARK_FIRST;
-        for (unsigned n = 0; n < S_PLACES; n++)
-            s->place[n].tag = 0;
-    }
+    forget_marks(s);
+    s->place_mark = next_mark(s);
 }
 
 void s_places_drop(struct s_vcpu *s, unsigned copy)
@@ -154,7 +203,7 @@ void s_places_drop(struct s_vcpu *s, unsigned copy)
         if (s->fetch[n].copy == copy)
             s->fetch[n].page = UINT64_MAX;
     }
-    if (page == UINT64_MAX) {
+    if (page == UINT64_MAX || (page && s->noting)) { /* there are marks besides the present one */
         s_places_flush(s);
     } else if (page) {
         for (struct s_place *place = s->place; place < s->place + S_PLACES; place++) {
@@ -169,21 +218,38 @@ static uint64_t stub(const char *stubs, unsigned n)
     return (uint64_t)stubs + n * STUB_BYTES;
 }
 
-/* The place's entry is followed, two on, by that of the next instruction, which is privileged too.
- */
-static bool then_place(const struct s_fetch_line *line, uint64_t inside, unsigned index)
+/* The next instruction, if it is in the page too; else 0. */
+static uint32_t following(const struct s_fetch_line *line, uint64_t inside)
 {
-    if (inside + 8 > 0x1000 || index + 2 >= S_PLACES)
-        return false;
+    if (inside + 8 > 0x1000)
+        return 0;
     const volatile uint16_t *half = (const volatile uint16_t *)(line->va + inside + 4);
-    return s_scan_privileged((uint32_t)half[1] << 16 | half[0]);
+    return (uint32_t)half[1] << 16 | half[0];
+}
+
+/* With sources noted a place is good for as long as an entry's source is the same: so it has to be
+ * of that entry, of the view that the marks are of, not of what the guest's tables may say by now.
+ */
+static bool is_of_entry(struct engine_vcpu *v, const struct s_fetch_line *line)
+{
+    const struct s_space *space = v->s.current;
+    struct s_found found;
+    if (!space || space->view[s_view(&v->s)].place_mark != v->s.place_mark ||
+        s_translate(v, v->pc, S_FETCH, &found))
+        return false;
+    const struct slot *slot = memory_slot(&v->vm->memory, found.gpa);
+    uint64_t page = found.gpa & ~(HOST_PAGE_SIZE - 1);
+    if (s_copy_of(slot, found.gpa) != line->copy || s_ram(v->vm, page) != line->va)
+        return false;
+    uint64_t differs = s_copy_entry(v, slot, found.gpa, 0) ^ s_tables_leaf(&v->s, v->pc);
+    return !(differs & SATP_PPN_MASK << PTE_PPN_SHIFT);
 }
 
 void s_place_note(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
     const struct s_fetch_line *line = s_fetch_line(s, v->pc);
-    unsigned index = v->pc >> 1 & (S_PLACES - 1);
+    unsigned index = index_of(v->pc ^ s->place_mark);
     struct s_place *place = &s->place[index];
     uint32_t insn;
     if (place->tag == (v->pc ^ s->place_mark))
@@ -192,14 +258,18 @@ void s_place_note(struct engine_vcpu *v)
     if (!s_fetch_next(v, &insn) || !line->copy)
         return;
     enum does what = s_scan_privileged(insn) ? does(insn) : NOTHING;
-    if (what == NOTHING)
+    if (what == NOTHING || (s->noting && !is_of_entry(v, line)))
         return;
+    uint32_t next = following(line, v->pc & 0xfff);
+    if (what == WRITE_SATP && next == SFENCE_VMA_ALL)
+        what = WRITE_SATP_AND_FENCE;
     uint64_t page = v->pc & ~(HOST_PAGE_SIZE - 1);
     struct s_copy_use *use = &s->copy_use[line->copy];
     use->places = !use->places || use->places == page ? page : UINT64_MAX;
     s->places_local |= s->fetch_local >> (line - s->fetch) & 1;
     bool sie = what == STATUS_SET || what == STATUS_CLEAR ? insn >> 14 & 1 : false;
-    bool then = then_place(line, v->pc & 0xfff, index);
+    /* The place's entry is followed, two on, by that of the next instruction. */
+    bool then = index_of((v->pc + 4) ^ s->place_mark) == index + 2 && s_scan_privileged(next);
     *place = (struct s_place){
         .tag = v->pc ^ s->place_mark,
         .does = (uint64_t)s_place_here + (uint64_t)(int64_t)s_place_does[what],

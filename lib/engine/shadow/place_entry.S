@@ -20,7 +20,7 @@
 #define PLACE_GET 16
 #define PLACE_PUT 24
 #define PLACE_SHIFT 5
-#define PLACE_INDEX 0x7fe /* the bits of an address that say which place */
+#define PLACE_INDEX 0x7fe /* the bits of a tag that say which place */
 
 /* enum s_trap_csr, s_mode, s_view, s_mode_csr */
 #define SSCRATCH 0
@@ -40,12 +40,12 @@
 
 /* t0 = an address: to t2 = its place, sp = that one's tag, t0 = the tag it has if it is this address's. */
 .macro find_place
+    ld      sp, V_S_PLACE_MARK(t1)
+    xor     t0, t0, sp
     andi    sp, t0, PLACE_INDEX
     ld      t2, V_S_PLACE(t1)
     slli    sp, sp, PLACE_SHIFT - 1
     add     t2, t2, sp
-    ld      sp, V_S_PLACE_MARK(t1)
-    xor     t0, t0, sp
     ld      sp, PLACE_TAG(t2)
 .endm
 
@@ -83,6 +83,24 @@
     ld      sp, V_S_MODE_CSR(\mode - 1, 1)(t1)
     csrw    CSR_SENVCFG, sp
 1:
+.endm
+
+/* To a function of C, a0 = vCPU, a1 = t0, and back, t0 = its result. */
+.macro to_c
+    ld      t2, V_GPR(7)(t1)
+    each_clobbered sd, t1
+    sd      a0, V_GPR(10)(t1)
+    sd      a1, V_GPR(11)(t1)
+    mv      a0, t1
+    mv      a1, t0
+    to_host t1
+.endm
+.macro from_c
+    ld      t1, 0(sp)
+    mv      t0, a0
+    each_clobbered ld, t1
+    ld      a0, V_GPR(10)(t1)
+    ld      a1, V_GPR(11)(t1)
 .endm
 
 /* An ebreak. sp = the hart's page, t1 = vCPU. */
@@ -359,7 +377,7 @@ return:
     addi    t0, t0, -KERNEL
     bnez    t0, slow
     ld      t0, V_S_ROOT_AT_HAND(VIEW_USER)(t1)
-    beqz    t0, slow
+    beqz    t0, return_elsewhere
     csrr    sp, CSR_SSCRATCH
     sd      t0, P_SHADOW_SATP(sp)
     li      t0, USER
@@ -403,24 +421,50 @@ fence_page:
     sfence.vma t0
 1:  ld      t3, V_GPR(28)(t1)
     put
-    /* Elsewhere C does it, with what it may clobber saved. */
+    /* Elsewhere C does it. */
 fence_slow:
     ld      t3, V_GPR(28)(t1)
-    ld      t2, V_GPR(7)(t1)
-    each_clobbered sd, t1
-    sd      a0, V_GPR(10)(t1)
-    sd      a1, V_GPR(11)(t1)
-    mv      a0, t1
-    mv      a1, t0
+    to_c
     li      a2, 1
     li      a3, 0
-    to_host t1
     call    s_tables_flush_page
-    ld      t1, 0(sp)                   /* vCPU */
-    each_clobbered ld, t1
-    ld      a0, V_GPR(10)(t1)
-    ld      a1, V_GPR(11)(t1)
+    from_c
     j       next
+
+fence_all:
+    to_c
+    call    s_hot_fence
+    from_c
+    j       next
+
+write_satp:
+    get
+    to_c
+    li      a2, 0
+    j       1f
+write_satp_and_fence:
+    get
+    to_c
+    li      a2, 1
+1:  call    s_hot_satp
+    from_c
+    csrr    sp, CSR_SEPC
+    add     t0, t0, sp
+    j       go_to
+
+/* The root for the user's view has to be looked up. */
+return_elsewhere:
+    to_c
+    call    s_hot_return
+    from_c
+    j       go_to
+
+write_stvec:
+    get
+    andi    sp, t0, 2                   /* modes 2 and 3 are reserved */
+    bnez    sp, slow
+    sd      t0, V_S_STVEC(t1)
+    put
 
 /* ---- Registers ------------------------------------------------------------------------------- */
 
@@ -508,6 +552,6 @@ s_place_put_then:
     .balign 4
     .globl  s_place_does
 s_place_does:
-    .irp    does, read_sscratch, read_sepc, read_scause, read_stval, write_sscratch, write_sepc, write_scause, write_stval, exchange_sscratch, exchange_sepc, exchange_scause, exchange_stval, read_sie, read_sip, read_satp, status_read, status_set, status_clear, status_write, sie_on, sie_off, return, fence_page, write_senvcfg
+    .irp    does, read_sscratch, read_sepc, read_scause, read_stval, write_sscratch, write_sepc, write_scause, write_stval, exchange_sscratch, exchange_sepc, exchange_scause, exchange_stval, read_sie, read_sip, read_satp, status_read, status_set, status_clear, status_write, sie_on, sie_off, return, fence_page, write_senvcfg, fence_all, write_satp, write_satp_and_fence, write_stvec
     .word   \does - s_place_here
     .endr

@@ -21,6 +21,17 @@ _Static_assert(offsetof(struct engine_vcpu, host_sp) == V_HOST_SP, "entry.S");
 _Static_assert(offsetof(struct engine_vcpu, s.user) == V_S_USER, "entry.S");
 _Static_assert(offsetof(struct engine_vcpu, s.due) == V_S_DUE, "entry.S");
 
+/* With sources noted the kernel's two views have places of their own: SUM changes in C. */
+static void part_from_sum(struct s_vcpu *s)
+{
+    enum s_view shown = s->view_shown;
+    s->root_at_hand[S_KERNEL_SUM] = 0;
+    if (shown == S_KERNEL_SUM) {
+        s_roots_unknown(s);
+        s->view_shown = (uint8_t)shown;
+    }
+}
+
 /* What of sstatus is the guest's own while it runs, and lives in the hart. */
 static __attribute__((noinline)) void show_other(struct engine_vcpu *v)
 {
@@ -32,6 +43,8 @@ static __attribute__((noinline)) void show_other(struct engine_vcpu *v)
     s->page->shadow_satp = s->root_at_hand[s->view_shown] = satp;
     if (s->satp_shown != s->satp)
         s_tables_at_hand(s);
+    if (s->noting)
+        part_from_sum(s);
     s->satp_shown = s->satp;
     if (s->mode_shown != s_mode(s))
         s_mode_registers(v);
@@ -215,6 +228,51 @@ void s_hot_due(struct engine_vcpu *v)
     v->pc = csr_read(CSR_SEPC);
     settle(v);
     csr_write(CSR_SEPC, v->pc);
+}
+
+/* What is due besides stays so: no interrupt can come by these. */
+static void show_now(struct engine_vcpu *v, bool due)
+{
+    if (v->s.stale_root)
+        show_root(v);
+    v->s.due = due;
+}
+
+/*
+ * A fence too many does no harm: so the one that follows is done at once, before anything is shown,
+ * and it is passed by if the address leads to the same entry behind it. Elsewhere the guest comes
+ * to it, or to a fault.
+ */
+uint64_t s_hot_satp(struct engine_vcpu *v, uint64_t value, bool fence)
+{
+    struct s_vcpu *s = &v->s;
+    bool due = s->due;
+    uint64_t pc = csr_read(CSR_SEPC), before = s->satp, entry = 0;
+    fence = fence && s->noting;
+    if (fence)
+        entry = s_tables_leaf(s, pc);
+    s_satp_write(s, value);
+    if (fence)
+        s_tables_fence(v);
+    show_now(v, due);
+    bool passed =
+        entry && s_tables_leaf(s, pc) == entry && !((before ^ s->satp) >> SATP_MODE_SHIFT);
+    return passed ? 8 : 4;
+}
+
+void s_hot_fence(struct engine_vcpu *v)
+{
+    bool due = v->s.due;
+    s_tables_fence(v);
+    show_now(v, due);
+}
+
+uint64_t s_hot_return(struct engine_vcpu *v)
+{
+    bool due = v->s.due;
+    uint64_t pc = s_sret(&v->s);
+    show_now(v, due);
+    return pc;
 }
 
 void s_run(struct engine_vcpu *v, struct exit *exit)

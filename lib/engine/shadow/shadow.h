@@ -128,7 +128,9 @@ void s_fetch_note(struct engine_vcpu *v);
 /* Fences and changes of satp: forgets all pages, or those that are this address space's alone; and
  * the places in them. */
 void s_fetch_flush(struct s_vcpu *s, bool global);
-/* The same if the address may be of any of them. */
+/* The pages alone: with sources noted, places are each view's own, and go where it differs. */
+void s_fetch_leave(struct s_vcpu *s);
+/* As s_fetch_flush() if the address may be of any of them. */
 void s_fetch_flush_page(struct s_vcpu *s, uint64_t gva, bool global);
 
 /* place.c: the kernel executes a privileged instruction at the pc, of a page that was shown as a
@@ -137,6 +139,8 @@ void s_place_note(struct engine_vcpu *v);
 void s_places_flush(struct s_vcpu *s);
 /* Those of one copy go, and nobody fetches by that copy's page. */
 void s_places_drop(struct s_vcpu *s, unsigned copy);
+/* A mark that no place has, for those of one view. */
+uint64_t s_places_mark(struct s_vcpu *s);
 
 /* tables.c: the shadow tables of one vCPU. */
 static inline enum s_view s_view(const struct s_vcpu *s)
@@ -159,6 +163,8 @@ void s_tables_fini(struct engine_vcpu *v);
 /* The root for the present satp, mode and SUM, as a satp value. It may take the root in force away;
  * then the host's is in force. */
 uint64_t s_tables_satp(struct engine_vcpu *v);
+/* The 4 KiB entry that the present view's root has for the address; 0: none. */
+uint64_t s_tables_leaf(const struct s_vcpu *s, uint64_t gva);
 /* A leaf of the shadow tables, as it is entered. */
 struct s_leaf {
     uint64_t gva, pa;
@@ -214,6 +220,7 @@ bool s_fault(struct engine_vcpu *v, struct exit *exit);
 
 /* csr.c: a CSR instruction on the virtual CSR file. False: this guest has no such register. */
 bool s_csr_access(struct engine_vcpu *v, uint32_t insn);
+void s_satp_write(struct s_vcpu *s, uint64_t value);
 
 #define INSN_SRET 0x10200073u
 /* sret, on the virtual CSR file: returns where it leads. Interrupts may be open then. */
@@ -306,6 +313,11 @@ void s_run(struct engine_vcpu *v, struct exit *exit);
 bool s_hot(struct engine_vcpu *v);
 void s_hot_call(struct engine_vcpu *v);
 void s_hot_due(struct engine_vcpu *v);
+/* Called by place_entry.S: a write of satp (with a full fence behind it), a full fence and sret, up
+ * to the root to be shown. The first says how many bytes the pc is to go on, the last where to. */
+uint64_t s_hot_satp(struct engine_vcpu *v, uint64_t value, bool fence);
+void s_hot_fence(struct engine_vcpu *v);
+uint64_t s_hot_return(struct engine_vcpu *v);
 
 /* items.c: see lib/engine/engine.h */
 void s_regs(struct engine_vcpu *v, struct engine_regs *regs);

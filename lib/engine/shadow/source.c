@@ -63,6 +63,15 @@ static bool source_read(void *owner, uint64_t gpa, uint64_t *pte)
     return true;
 }
 
+static bool known_same(const struct s_source *source, const uint64_t *seen, unsigned count)
+{
+    for (unsigned n = 0; n < count; n++) {
+        if (source->seen[n] != seen[n])
+            return false;
+    }
+    return true;
+}
+
 void s_source_note(struct engine_vcpu *v, uint64_t gva, const struct s_found *found,
                    struct s_made *made, uint64_t *shadow, const uint64_t *seen, unsigned count)
 {
@@ -76,6 +85,9 @@ void s_source_note(struct engine_vcpu *v, uint64_t gva, const struct s_found *fo
         s->noting = false;
         return;
     }
+    /* Entered anew before the guest's fence: that finds no difference any more. */
+    if (source->leaf && !known_same(source, seen, count))
+        s_places_flush(s);
     source->levels = (uint8_t)(way.levels - 1); /* the last one read is the leaf */
     source->leaf = s_word(v->vm, found->at - (count > 1 ? found->at % (count * 8) : 0));
     source->count = (uint8_t)count;

@@ -106,6 +106,7 @@ struct s_space {
         uint64_t *half[2];    /* only where satp is not 0: see s_vcpu.shared; NULL: none yet */
         uint16_t first, last; /* its pages, linked through s_vcpu.next[] */
         struct s_made made;
+        uint64_t place_mark; /* of places noted while it was shown, in noting; 0: none */
     } view[S_VIEWS];
 };
 #define S_ASIDS (S_SPACES * S_VIEWS) /* so many tell all roots of a vCPU apart */
@@ -187,6 +188,7 @@ struct s_vcpu {
     uint64_t place_mark;     /* what is in the tags of those that are good */
     struct s_near near;
 
+    uint64_t place_last; /* the mark that was given out last */
     uint64_t code_low,
         code_end;      /* where fetch lines and places are, guest-virtual, first and last */
     uint64_t timer;    /* deadline of the guest's timer, host time; UINT64_MAX: none */

@@ -101,6 +101,7 @@ void s_vcpu_reset(struct engine_vcpu *v, uint64_t pc, uint64_t a0, uint64_t a1)
     s->source = old.source;
     s->place = old.place;
     s->place_mark = old.place_mark;
+    s->place_last = old.place_last;
     s->copy_use = old.copy_use;
     s->levels = old.levels;
     s->first_asid = old.first_asid;

@@ -259,7 +259,7 @@ void s_tables_fence(struct engine_vcpu *v)
     }
     s->fence++;
     s_roots_unknown(s);
-    s_fetch_flush(s, true);
+    s_fetch_leave(s);
     s_root_changed(s);
     atomic_thread_fence(memory_order_acquire);
 }
@@ -273,6 +273,7 @@ static uint64_t root_asid(const struct s_vcpu *s, const struct s_space *space, e
 static void flush_view(struct engine_vcpu *v, struct s_space *space, enum s_view view)
 {
     struct s_vcpu *s = &v->s;
+    space->view[view].place_mark = 0;
     if (!space->view[view].satp)
         return;
     tables_changed(s);
@@ -498,6 +499,8 @@ static bool make_half(struct s_vcpu *s, struct s_space *space, enum s_view view,
     *entry = s_table_entry(table);
     if (*now) /* the hart may remember what was shared */
         sfence_vma_asid(root_asid(s, space, view));
+    if (*now && s->noting)
+        s_places_flush(s); /* their entries have gone, and the sources are not this view's */
     *now = table;
     tables_changed(s);
     return true;
@@ -547,6 +550,33 @@ static bool make_root(struct s_vcpu *s, struct s_space *space, enum s_view view)
     return true;
 }
 
+/*
+ * With sources noted, what a place is of is an entry of this view's root, and what that was made
+ * from is compared when the view is shown: its places are good as long as nothing differs, whatever
+ * fences and changes of satp there are. A user's call begins with a place of the kernel's view.
+ */
+static void show_places(struct s_vcpu *s, struct s_space *space, enum s_view view)
+{
+    uint64_t *mark = &space->view[view == S_USER ? S_KERNEL : view].place_mark;
+    if (!*mark)
+        *mark = s_places_mark(s);
+    s->place_mark = *mark;
+}
+
+uint64_t s_tables_leaf(const struct s_vcpu *s, uint64_t gva)
+{
+    const struct s_space *space = s->current;
+    enum s_view view = s_view(s);
+    if (!space || space->satp != s->satp || !space->view[view].satp)
+        return 0;
+    const uint64_t *half = space->view[view].half[gva >> 63];
+    unsigned level = levels_of(s, space->satp) - 1;
+    uint64_t entry = half ? half[index_at(gva, level)] : 0;
+    while (level && s_is_table(entry))
+        entry = behind(entry)[index_at(gva, --level)];
+    return level ? 0 : entry;
+}
+
 uint64_t s_tables_satp(struct engine_vcpu *v)
 {
     struct s_vcpu *s = &v->s;
@@ -564,7 +594,11 @@ uint64_t s_tables_satp(struct engine_vcpu *v)
     if (s->shared_made.fence != s->fence && has_shared(s, s->current, view))
         differs |= s_source_check(v, &s->shared_made);
     if (differs)
-        sfence_vma_all(); /* the entries were cleared after the fence's own sfence.vma */
+        sfence_vma_all();
+    if (differs && view != S_USER)
+        s_places_flush(s);
+    if (s->noting)
+        show_places(s, s->current, view);
     return s->current->view[view].satp;
 }
 
@@ -627,6 +661,8 @@ static uint64_t *below_root(struct s_vcpu *s, enum s_view view, const struct s_l
         if (same) {
             /* Leaves the common table; the hart may remember it. */
             *entry = index == index_at(s->hole, level) ? way : 0;
+            if (s->noting)
+                s_places_flush(s); /* the same */
             sfence_vma_asid(root_asid(s, space, view));
         }
     }

@@ -167,6 +167,12 @@ void s_fetch_flush(struct s_vcpu *s, bool global)
     }
 }
 
+void s_fetch_leave(struct s_vcpu *s)
+{
+    for (unsigned n = 0; n < S_FETCH_LINES; n++)
+        s->fetch[n].page = UINT64_MAX;
+}
+
 void s_fetch_flush_page(struct s_vcpu *s, uint64_t gva, bool global)
 {
     if (gva >= s->code_low && gva <= s->code_end)
