@@ -344,6 +344,8 @@ enum place space_place(uint64_t va)
             return PLACE_FAULT;
         if (!is_pointer(pte))
             return base & inside ? PLACE_FAULT : place_of(base | (va & inside));
+        if (base < RAM || place_of(base) == PLACE_NOTHING)
+            return PLACE_FAULT; /* a step stored what looks like a table's entry: there is none */
         at = (const uint64_t *)base;
     }
     return PLACE_FAULT;
