@@ -31,7 +31,7 @@ BUDGETS_WITHOUT_HTINST = {"plic-read": 320, "plic-claim": 330}
 SHADOW_BUDGETS = {"sbi-empty": 120, "csrr": 120, "csrw": 120, "sie-off-on": 200, "sum-on-off": 200,
                   "sfence-address": 120}
 SHADOW_BEYOND_BARE = {"user-call": 300}
-TEXT_BUDGET = 188 * 1024
+TEXT_BUDGET = 204 * 1024  # as in the Makefile, for gcc
 # Linux beside the bare machine, ratios.
 LINUX_BUDGETS = {"boot to init": 1.01, "getppid": 1.01, "read": 1.01, "signal": 1.01,
                  "map-touch-unmap": 1.01, "switch": 1.01, "pipe": 1.03, "socket": 1.01,
