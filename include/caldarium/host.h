@@ -90,7 +90,8 @@ uint64_t host_timebase(void);
  * disarms. When its time has come the host calls cald_vcpu_timer(); an interrupt of its timer alone
  * does as well, while the vCPU runs. On the vCPU's hart, also from inside a run, while stvec is the
  * library's: a host that can't arm a timer there notes the deadline, makes an interrupt of its own
- * pending on this hart, so that the run ends, and arms the timer after it.
+ * pending on this hart, so that the run ends, and arms the timer after it. So does one whose timer
+ * code switches the timer's interrupt on in sie: the run's end sets sie back as it was.
  */
 void host_timer_arm(struct cald_vcpu *vcpu, uint64_t deadline);
 
