@@ -13,7 +13,7 @@ CUT = 20 << 20
 
 CASES = {
     "unknown property": (vm("bad", colour='"red"'), "vm bad: property colour is unknown"),
-    "unknown node": (vm("bad").replace("};", "extra { }; };"), "vm bad: node extra is unknown"),
+    "unknown node": (vm("bad").replace("};", "extra { }; };"), "vm bad: node extra: its compatible is no device's"),
     "overlapping memory": (
         vm("bad", memory="<0 0x80000000 0 0x8000000>, <0 0x84000000 0 0x8000000>"),
         r"vm bad: property memory: range 2 .* overlaps range 1"),
