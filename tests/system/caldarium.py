@@ -34,6 +34,23 @@ PATIENCE_S = int(os.environ.get("CALDARIUM_PATIENCE", "300"))
 MIB = 1 << 20
 
 
+def run64(command):
+    """The word of Linux's command line that has tools/initramfs/init run a shell command and power off."""
+    return "run64=" + base64.b64encode(command.encode()).decode()
+
+
+def make_initramfs(path, files):
+    """Like the usual one, and with `files`, each as SOURCE=PATH."""
+    subprocess.run([f"{ROOT}/tools/mkinitramfs", "--busybox", f"{CACHE}/guest/busybox", "--init",
+                    f"{ROOT}/tools/initramfs/init", "--output", path,
+                    *(word for file in files for word in ("--add", file))], check=True)
+
+
+# What a Linux that is well never says; a shell command prints such lines of its log.
+COMPLAINTS = "BUG|WARNING|Oops|Call Trace"
+PRINT_COMPLAINTS = f"dmesg | grep -E '{COMPLAINTS}'"
+
+
 def vm(name, *, vcpus=1, mib=256, kernel="linux", ramdisk="initramfs", bootargs=None, run=None,
        memory=None, **properties):
     """A VM's node. `run` is a shell command for Linux, which powers off after it. A property that is
@@ -43,7 +60,7 @@ def vm(name, *, vcpus=1, mib=256, kernel="linux", ramdisk="initramfs", bootargs=
     if bootargs is None and kernel == "linux":
         bootargs = f"console=ttyS0 quiet vm={name}"
     if run is not None:
-        bootargs += " run64=" + base64.b64encode(run.encode()).decode()
+        bootargs += " " + run64(run)
     lines = ['compatible = "caldarium,vm";',
              f"memory = {memory or f'<0x0 0x80000000 {mib * MIB >> 32:#x} {mib * MIB & 0xffffffff:#x}>'};",
              f"vcpus = <{vcpus}>;"]

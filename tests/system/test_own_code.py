@@ -4,18 +4,17 @@ static keys) has the same results on engine shadow, which executes copies of tha
 
 import os
 import re
-import subprocess
 
 import pytest
-from caldarium import CACHE, IMAGES, LINUX, ROOT, Machine, bundle, vm
+from caldarium import COMPLAINTS, IMAGES, LINUX, PRINT_COMPLAINTS, Machine, bundle, make_initramfs, vm
 
 MODULES = ["test_static_key_base", "test_static_keys", "test_bpf"]
 # The first one's checks are its init: it does not load if one fails. The last one tells how many passed.
-RUN = """probes; cd /lib/modules
+RUN = f"""probes; cd /lib/modules
 insmod test_static_key_base.ko && insmod test_static_keys.ko && rmmod test_static_keys && echo probes: static keys
 insmod test_bpf.ko test_range=0,49
 dmesg | sed -n 's/.*test_bpf: Summary/probes: bpf/p'
-dmesg | grep -E 'BUG|WARNING|Oops|Call Trace'
+{PRINT_COMPLAINTS}
 echo probes: all done"""
 NODE = vm("linux", mib=192, ramdisk="probes", run=RUN)
 
@@ -25,16 +24,14 @@ def initramfs(tmp_path_factory):
     """The usual one is without the modules, which are larger than all of it."""
     path = os.path.join(tmp_path_factory.mktemp("probes"), "initramfs.cpio.gz")
     files = [f"{LINUX}/probes=/bin/probes", *(f"{LINUX}/modules/{name}.ko=/lib/modules/{name}.ko" for name in MODULES)]
-    subprocess.run([f"{ROOT}/tools/mkinitramfs", "--busybox", f"{CACHE}/guest/busybox", "--init",
-                    f"{ROOT}/tools/initramfs/init", "--output", path,
-                    *(word for file in files for word in ("--add", file))], check=True)
+    make_initramfs(path, files)
     return path
 
 
 def results(machine):
     text = machine.expect("probes: all done")
     lines = [line.strip() for line in re.findall(r"(?m)^(?:\[\w+\] )?(probes: .*)", text)]
-    assert not re.search("BUG|WARNING|Oops|Call Trace", text), text
+    assert not re.search(COMPLAINTS, text), text
     assert "probes: static keys" in lines and re.search(r"bpf: 50 PASSED, 0 FAILED, \[\d\d/\d\d JIT'ed", "\n".join(lines)), text
     return lines
 
