@@ -426,6 +426,26 @@ try_suites() { # CHECK-EXPIRY TYPE ARCHITECTURE FUNCTION SUITE...
 	return 1
 }
 
+# Packages into FOLDER, a new one, which apt's unprivileged user may write to.
+download() { # CONF SUITE FOLDER PACKAGE...
+	mkdir "$3"
+	chmod 777 "$3"
+	if ! (cd "$3" && logged apt-get -c "$1" -q download "${@:4}"); then
+		note_failure "$2" "$(last_error)"
+		return 1
+	fi
+}
+
+unpack_all() { # SUITE FOLDER DEB...
+	local package
+	for package in "${@:3}"; do
+		if ! quietly dpkg-deb -x "$package" "$2"; then
+			note_failure "$1" "${package##*/} cannot be unpacked"
+			return 1
+		fi
+	done
+}
+
 fetch_libfdt() { # CONF SUITE
 	local conf=$1 suite=$2 folder=${1%/*}/download tarball
 	mkdir "$folder"
@@ -475,18 +495,9 @@ unpack_kernel() { # CONF SUITE FOLDER "PART..." OTHER...
 	done
 	[ ${#packages[@]} -gt $(($# - 4)) ] || packages+=("$image")
 
-	mkdir "$folder" "$folder/root"
-	chmod 777 "$folder"
-	if ! (cd "$folder" && logged apt-get -c "$conf" -q download "${packages[@]}"); then
-		note_failure "$suite" "$(last_error)"
-		return 1
-	fi
-	for package in "$folder"/*.deb; do
-		if ! quietly dpkg-deb -x "$package" "$folder/root"; then
-			note_failure "$suite" "${package##*/} cannot be unpacked"
-			return 1
-		fi
-	done
+	download "$conf" "$suite" "$folder" "${packages[@]}" || return 1
+	mkdir "$folder/root"
+	unpack_all "$suite" "$folder/root" "$folder"/*.deb
 }
 
 # The kernel's device trees, a folder for each maker.
@@ -538,19 +549,12 @@ fetch_guest() { # CONF SUITE
 
 fetch_firmware() { # CONF SUITE
 	local conf=$1 suite=$2 folder=${1%/*}/download packages package file name versions=""
-	mkdir "$folder" "$folder/root"
-	chmod 777 "$folder"
 	mapfile -t packages < <(awk 'NF { print $1 }' <<<"$firmware_files" | uniq)
-	if ! (cd "$folder" && logged apt-get -c "$conf" -q download "${packages[@]}"); then
-		note_failure "$suite" "$(last_error)"
-		return 1
-	fi
+	download "$conf" "$suite" "$folder" "${packages[@]}" || return 1
+	mkdir "$folder/root"
 	begin_unpacking firmware
+	unpack_all "$suite" "$folder/root" "$folder"/*.deb || return 1
 	for package in "$folder"/*.deb; do
-		if ! quietly dpkg-deb -x "$package" "$folder/root"; then
-			note_failure "$suite" "${package##*/} cannot be unpacked"
-			return 1
-		fi
 		versions="$versions${versions:+, }$(dpkg-deb -f "$package" Package Version | sed 's/^[^:]*: //' | paste -sd ' ')"
 	done
 	while read -r package file name; do
@@ -595,26 +599,21 @@ prepare_headers() { # FOLDER VERSION
 }
 
 fetch_kvm() { # CONF SUITE
-	local conf=$1 suite=$2 folder=${1%/*}/download version here package
+	local conf=$1 suite=$2 folder=${1%/*}/download version here
 	here=$(dpkg --print-architecture)
 	version=$(sed 's/^Linux \([^,]*\),.*/\1/' "$cache/guest/VERSION")
-	mkdir "$folder"
-	chmod 777 "$folder"
 	echo "APT::Architectures:: \"$here\";" >>"$conf"
-	if ! quietly apt-get -c "$conf" -q update ||
-		! (cd "$folder" && logged apt-get -c "$conf" -q download "linux-headers-$version" \
-			"linux-headers-${version%-riscv64}-common" "linux-kbuild-${version%-riscv64}:$here" "libc6:$here"); then
+	if ! quietly apt-get -c "$conf" -q update; then
 		note_failure "$suite" "$(last_error)"
 		return 1
 	fi
+	download "$conf" "$suite" "$folder" "linux-headers-$version" "linux-headers-${version%-riscv64}-common" \
+		"linux-kbuild-${version%-riscv64}:$here" || return 1
+	download "$conf" "$suite" "$folder/libc" "libc6:$here" || return 1
 	begin_unpacking kvm
 	mkdir "$unpacking/libc"
-	for package in "$folder"/*.deb; do
-		case $package in
-		*/libc6_*) quietly dpkg-deb -x "$package" "$unpacking/libc" ;;
-		*) quietly dpkg-deb -x "$package" "$unpacking" ;;
-		esac || { note_failure "$suite" "${package##*/} cannot be unpacked"; return 1; }
-	done
+	unpack_all "$suite" "$unpacking" "$folder"/*.deb || return 1
+	unpack_all "$suite" "$unpacking/libc" "$folder"/libc/*.deb || return 1
 	if ! prepare_headers "$unpacking" "$version"; then
 		note_failure "$suite" "the headers of its kernel $version are not as expected"
 		return 1
@@ -623,7 +622,7 @@ fetch_kvm() { # CONF SUITE
 	end_unpacking kvm
 }
 
-# The shared libraries that ELF files of FOLDER's packages need, those of libraries too: one soname a line.
+# The shared libraries that ELF files of FOLDER's packages need, those of libraries too: one a line.
 libraries_of() { # FOLDER FILE...
 	local folder=$1 file name more=("${@:2}") seen=" "
 	while [ ${#more[@]} -gt 0 ]; do
@@ -636,7 +635,7 @@ libraries_of() { # FOLDER FILE...
 				echo "$name is in no package" >>"$log"
 				return 1
 			}
-			echo "$name"
+			echo "$file"
 			more+=("$file")
 		done
 	done
@@ -644,50 +643,34 @@ libraries_of() { # FOLDER FILE...
 
 # QEMU alone, without what it loads on demand: the demo's machines have no display and no firmware.
 fetch_kvm_demo() { # CONF SUITE
-	local conf=$1 suite=$2 root=${1%/*} folder=${1%/*}/root package version name names
+	local conf=$1 suite=$2 root=${1%/*} folder=${1%/*}/root version libraries
 	if ! logged apt-get -c "$conf" -q -y --download-only --no-install-recommends \
 		-o Debug::NoLocking=true install qemu-system-riscv; then
 		note_failure "$suite" "$(last_error)"
 		return 1
 	fi
 	mkdir "$folder"
-	for package in "$root"/cache/archives/*.deb; do
-		if ! quietly dpkg-deb -x "$package" "$folder"; then
-			note_failure "$suite" "${package##*/} cannot be unpacked"
-			return 1
-		fi
-	done
+	unpack_all "$suite" "$folder" "$root"/cache/archives/*.deb || return 1
 	version=$(dpkg-deb -f "$root"/cache/archives/qemu-system-riscv_*.deb Version)
 	begin_unpacking kvm-demo
 	if ! quietly cp "$folder/usr/bin/qemu-system-riscv64" "$unpacking/" ||
-		! names=$(libraries_of "$folder" "$unpacking/qemu-system-riscv64"); then
+		! libraries=$(libraries_of "$folder" "$unpacking/qemu-system-riscv64"); then
 		note_failure "$suite" "its QEMU $version does not come with all that it needs (see $log)"
 		return 1
 	fi
 	mkdir "$unpacking/lib"
-	for name in $names; do
-		cp -L "$(compgen -G "$folder/usr/lib/riscv64-linux-gnu/$name" || compgen -G "$folder/usr/lib/$name")" "$unpacking/lib/"
-	done
+	# shellcheck disable=SC2086  # their paths have no spaces
+	cp -L $libraries "$unpacking/lib/"
 	printf 'QEMU %s, from Debian %s\n' "$version" "$suite" >"$unpacking/VERSION"
 	end_unpacking kvm-demo
 }
 
 # Programs of another Debian release run here with that release's own libraries and their loader.
 fetch_cbmc() { # CONF SUITE
-	local conf=$1 suite=$2 folder=${1%/*}/download package version program
-	mkdir "$folder"
-	chmod 777 "$folder"
-	if ! (cd "$folder" && logged apt-get -c "$conf" -q download cbmc minisat libc6 libstdc++6 libgcc-s1 zlib1g); then
-		note_failure "$suite" "$(last_error)"
-		return 1
-	fi
+	local conf=$1 suite=$2 folder=${1%/*}/download version program
+	download "$conf" "$suite" "$folder" cbmc minisat libc6 libstdc++6 libgcc-s1 zlib1g || return 1
 	begin_unpacking cbmc
-	for package in "$folder"/*.deb; do
-		if ! quietly dpkg-deb -x "$package" "$unpacking"; then
-			note_failure "$suite" "${package##*/} cannot be unpacked"
-			return 1
-		fi
-	done
+	unpack_all "$suite" "$unpacking" "$folder"/*.deb || return 1
 	version=$(dpkg-deb -f "$folder"/cbmc_*.deb Version)
 	for program in cbmc goto-cc goto-instrument; do
 		cat >"$unpacking/$program" <<-EOF
@@ -708,19 +691,14 @@ fetch_cbmc() { # CONF SUITE
 }
 
 fetch_qemu() { # CONF SUITE
-	local conf=$1 suite=$2 root=${1%/*} package loader libraries version
+	local conf=$1 suite=$2 root=${1%/*} loader libraries version
 	if ! logged apt-get -c "$conf" -q -y --download-only --no-install-recommends \
 		-o Debug::NoLocking=true install qemu-system-riscv; then
 		note_failure "$suite" "$(last_error)"
 		return 1
 	fi
 	begin_unpacking qemu
-	for package in "$root"/cache/archives/*.deb; do
-		if ! quietly dpkg-deb -x "$package" "$unpacking"; then
-			note_failure "$suite" "${package##*/} cannot be unpacked"
-			return 1
-		fi
-	done
+	unpack_all "$suite" "$unpacking" "$root"/cache/archives/*.deb || return 1
 	version=$(dpkg-deb -f "$root"/cache/archives/qemu-system-riscv_*.deb Version)
 	loader=$(cd "$unpacking" && compgen -G 'usr/lib*/ld-linux*.so.*' | head -n 1)
 	libraries=$(cd "$unpacking" && dirname "$(compgen -G 'usr/lib/*/qemu')")
