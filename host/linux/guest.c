@@ -7,7 +7,6 @@
 #include <linux/kvm.h>
 
 #include <linux/anon_inodes.h>
-#include <linux/compat.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
@@ -26,12 +25,8 @@ void guest_stop(struct guest *guest)
     for (unsigned int n = 0; n < READ_ONCE(guest->vcpus); n++) {
         struct guest_vcpu *v = READ_ONCE(guest->vcpu[n]);
         struct cald_vcpu *vcpu = v ? READ_ONCE(v->vcpu) : NULL;
-        unsigned long irq;
-        if (!vcpu)
-            continue;
-        local_irq_save(irq);
-        cald_vcpu_request(vcpu);
-        local_irq_restore(irq);
+        if (vcpu)
+            LIBRARY_DO(cald_vcpu_request(vcpu));
     }
     down_write(&guest->runs);
     atomic_dec(&guest->stops);
@@ -111,12 +106,8 @@ void guest_put(struct guest *guest)
         return;
     memory_end(guest); /* no notifier comes any more */
     ioevent_end(guest);
-    if (guest->vm) {
-        unsigned long irq;
-        local_irq_save(irq);
-        cald_vm_destroy(guest->vm);
-        local_irq_restore(irq);
-    }
+    if (guest->vm)
+        LIBRARY_DO(cald_vm_destroy(guest->vm));
     for (unsigned int n = 0; n < guest->vcpus; n++)
         vcpu_destroy(guest->vcpu[n]);
     kfree(guest);
@@ -212,11 +203,8 @@ static int vm_release(struct inode *inode, struct file *file)
     return 0;
 }
 
-static const struct file_operations vm_fops = {.owner = THIS_MODULE,
-                                               .release = vm_release,
-                                               .unlocked_ioctl = vm_ioctl,
-                                               .compat_ioctl = NULL,
-                                               .llseek = noop_llseek};
+static const struct file_operations vm_fops = {
+    .owner = THIS_MODULE, .release = vm_release, .unlocked_ioctl = vm_ioctl, .llseek = noop_llseek};
 
 static int vm_create(unsigned long type)
 {

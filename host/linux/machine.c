@@ -133,10 +133,7 @@ static int hart_online(unsigned int cpu)
 
 static int hart_offline(unsigned int cpu)
 {
-    unsigned long irq;
-    local_irq_save(irq);
-    cald_hart_end(machine, cpu);
-    local_irq_restore(irq);
+    LIBRARY_DO(cald_hart_end(machine, cpu));
     return 0;
 }
 

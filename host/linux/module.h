@@ -116,6 +116,7 @@ unsigned int machine_satp_mode(void); /* the largest that a guest may set */
         local_irq_restore(irq_);                                                                   \
         result_;                                                                                   \
     })
+#define LIBRARY_DO(call) ((void)LIBRARY(((call), 0))) /* of one that answers nothing */
 #define LIBRARY_ALLOCATES(call)                                                                    \
     ({                                                                                             \
         int result__;                                                                              \

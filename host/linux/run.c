@@ -13,7 +13,7 @@
 
 static void guest_timer(struct guest_vcpu *v)
 {
-    LIBRARY((cald_vcpu_timer(v->vcpu), 0));
+    LIBRARY_DO(cald_vcpu_timer(v->vcpu));
 }
 
 static enum hrtimer_restart on_timer(struct hrtimer *timer)
@@ -113,7 +113,7 @@ static enum cald_why stay(struct guest_vcpu *v, struct cald_exit *exit)
 static bool out_mmio(struct guest_vcpu *v, const struct cald_exit *exit)
 {
     if (exit->write && ioevent_store(v->guest, exit)) {
-        LIBRARY((cald_vcpu_complete(v->vcpu, CALD_OK, 0), 0));
+        LIBRARY_DO(cald_vcpu_complete(v->vcpu, CALD_OK, 0));
         return false;
     }
     v->run->exit_reason = KVM_EXIT_MMIO;
@@ -142,11 +142,8 @@ static bool out_sbi(struct guest_vcpu *v, const struct cald_exit *exit)
 static bool out_system(struct guest_vcpu *v, u32 type)
 {
     struct guest *guest = v->guest;
-    unsigned long irq;
     guest_stop(guest);
-    local_irq_save(irq);
-    cald_vm_reset(guest->vm);
-    local_irq_restore(irq);
+    LIBRARY_DO(cald_vm_reset(guest->vm));
     guest_go(guest);
     v->run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
     v->run->system_event.type = type;
@@ -189,7 +186,7 @@ static bool handle(struct guest_vcpu *v, enum cald_why why, const struct cald_ex
     case CALD_SBI:
         return out_sbi(v, exit);
     case CALD_CSR_ACCESS: /* none that VMMs know of is missing: an illegal instruction */
-        cald_vcpu_complete(v->vcpu, CALD_ENOENT, 0);
+        LIBRARY_DO(cald_vcpu_complete(v->vcpu, CALD_ENOENT, 0));
         return false;
     case CALD_OFF:
         return out_system(v, KVM_SYSTEM_EVENT_SHUTDOWN);
@@ -209,11 +206,10 @@ static void finish(struct guest_vcpu *v)
     case KVM_EXIT_MMIO:
         if (!v->run->mmio.is_write)
             memcpy(&value, v->run->mmio.data, min_t(u32, v->run->mmio.len, sizeof(value)));
-        LIBRARY((cald_vcpu_complete(v->vcpu, CALD_OK, value), 0));
+        LIBRARY_DO(cald_vcpu_complete(v->vcpu, CALD_OK, value));
         break;
     case KVM_EXIT_RISCV_SBI:
-        LIBRARY(
-            (cald_vcpu_complete(v->vcpu, v->run->riscv_sbi.ret[0], v->run->riscv_sbi.ret[1]), 0));
+        LIBRARY_DO(cald_vcpu_complete(v->vcpu, v->run->riscv_sbi.ret[0], v->run->riscv_sbi.ret[1]));
         break;
     }
     v->pending = 0;
