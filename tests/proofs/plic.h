@@ -49,6 +49,20 @@ static inline void plic_any(void)
     }
 }
 
+/* What plic_any() begins with, any access leaves. */
+static inline void plic_holds(void)
+{
+    uint32_t all = plic.level[0] | plic.edge[0] | plic.pending[0] | plic.claimed[0];
+    holds(!((all | plic_enable[1][0] | plic_enable[3][0]) & ~SOURCE_BITS));
+    unsigned word = (unsigned)below(PLIC_WORDS), source = (unsigned)below(SOURCES + 1);
+    holds(plic_enable[0][word] == 0 && plic_enable[2][word] == 0);
+    holds(word == 0 || (plic_enable[1][word] == 0 && plic_enable[3][word] == 0));
+    holds(plic_priority[source] <= (source ? PLIC_MAX_PRIORITY : 0));
+    holds(plic.threshold[0] <= PLIC_MAX_PRIORITY && plic.threshold[1] <= PLIC_MAX_PRIORITY);
+    /* Who takes no notice of `words` loses interrupts. */
+    holds(!plic.pending[0] || plic.words & 1);
+}
+
 static inline bool plic_ready(unsigned context, unsigned source)
 {
     return (plic.pending[0] & ~plic.claimed[0] & plic_enable[2 * context + 1][0]) >> source & 1;

@@ -18,14 +18,5 @@ void proof(void)
     uint64_t value = nondet_u64();
     assume(width == 1 || width == 2 || width == 4 || width == 8);
     plic_write(&plic, offset, width, value);
-
-    uint32_t all = plic.level[0] | plic.edge[0] | plic.pending[0] | plic.claimed[0];
-    holds(!((all | plic_enable[1][0] | plic_enable[3][0]) & ~SOURCE_BITS));
-    unsigned word = (unsigned)below(PLIC_WORDS), source = (unsigned)below(SOURCES + 1);
-    holds(plic_enable[0][word] == 0 && plic_enable[2][word] == 0);
-    holds(word == 0 || (plic_enable[1][word] == 0 && plic_enable[3][word] == 0));
-    holds(plic_priority[source] <= (source ? PLIC_MAX_PRIORITY : 0));
-    holds(plic.threshold[0] <= PLIC_MAX_PRIORITY && plic.threshold[1] <= PLIC_MAX_PRIORITY);
-    /* Who takes no notice of `words` loses interrupts. */
-    holds(!plic.pending[0] || plic.words & 1);
+    plic_holds();
 }
