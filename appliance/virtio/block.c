@@ -90,8 +90,7 @@ static uint8_t get_id(struct virtio_block *block)
 {
     struct virtio_chain *chain = &block->chain;
     uint64_t room = chain->out_left - 1;
-    uint32_t bytes = room < sizeof(block->id) ? (uint32_t)room : (uint32_t)sizeof(block->id);
-    virtio_put(chain, block->id, bytes);
+    virtio_put(chain, block->id, virtio_least(room, sizeof(block->id)));
     return S_OK;
 }
 
@@ -124,8 +123,7 @@ static void move(struct virtio_block *block)
     struct block_request *request = &block->request;
     uint32_t bytes = BLOCK_PAGE - (uint32_t)(request->at % BLOCK_PAGE);
     uint32_t most = VIRTIO_TURN_BYTES - block->spent;
-    bytes = bytes < most ? bytes : most;
-    bytes = bytes < request->left ? bytes : (uint32_t)request->left;
+    bytes = virtio_least(virtio_least(bytes, most), request->left);
     bool done;
     if (request->type == T_IN) {
         done = virtio_put(&block->chain, where(block, request->at), bytes);

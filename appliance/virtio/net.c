@@ -43,11 +43,6 @@ static unsigned take_buffers(struct virtio_net *to, uint64_t bytes)
     return room >= bytes && virtio_take(queue, &to->out) == VIRTIO_TAKEN ? count : 0;
 }
 
-static uint32_t least(uint64_t a, uint64_t b)
-{
-    return (uint32_t)(a < b ? a : b);
-}
-
 /* The frame goes into `count` buffers, of which the first is taken. False: a queue is broken, or
  * the driver has changed its buffers meanwhile. `given`: so many were given back. */
 static bool fill(struct virtio_net *from, struct virtio_net *to, unsigned count, unsigned *given)
@@ -58,7 +53,7 @@ static bool fill(struct virtio_net *from, struct virtio_net *to, unsigned count,
         !virtio_put(&to->out, from->header, SWITCH_HEADER))
         return false;
     for (;;) {
-        uint32_t part = least(left, to->out.out_left);
+        uint32_t part = virtio_least(left, to->out.out_left);
         if (!virtio_copy(&from->in, &to->out, part))
             return false;
         left -= part;

@@ -258,11 +258,6 @@ static void out_moves(struct virtio_chain *chain, uint32_t bytes)
     chain->written += bytes;
 }
 
-static uint32_t least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 bool virtio_get(struct virtio_chain *chain, void *to, uint32_t bytes)
 {
     uint8_t *at = to;
@@ -270,7 +265,7 @@ bool virtio_get(struct virtio_chain *chain, void *to, uint32_t bytes)
         return false;
     while (bytes) {
         struct place place = in_place(chain);
-        uint32_t part = least(bytes, place.bytes);
+        uint32_t part = virtio_least(bytes, place.bytes);
         if (cald_vm_read(chain->queue->vm, place.gpa, at, part))
             return broken(chain->queue, "a buffer is not in the VM's memory"), false;
         in_moves(chain, part);
@@ -287,7 +282,7 @@ bool virtio_put(struct virtio_chain *chain, const void *from, uint32_t bytes)
         return false;
     while (bytes) {
         struct place place = out_place(chain);
-        uint32_t part = least(bytes, place.bytes);
+        uint32_t part = virtio_least(bytes, place.bytes);
         if (cald_vm_write(chain->queue->vm, place.gpa, at, part))
             return broken(chain->queue, "a buffer is not in the VM's memory"), false;
         out_moves(chain, part);
@@ -301,7 +296,7 @@ void virtio_skip(struct virtio_chain *chain, uint64_t bytes)
 {
     while (bytes && chain->out_left) {
         struct place place = out_place(chain);
-        uint32_t part = bytes < place.bytes ? (uint32_t)bytes : place.bytes;
+        uint32_t part = virtio_least(bytes, place.bytes);
         out_moves(chain, part);
         bytes -= part;
     }
@@ -312,7 +307,7 @@ static const void *one_run(struct cald_vm *vm, uint64_t gpa, uint32_t *bytes)
 {
     const void *run = cald_vm_ram_to_read(vm, gpa, *bytes);
     if (!run) {
-        *bytes = least(*bytes, (uint32_t)(HOST_PAGE_SIZE - gpa % HOST_PAGE_SIZE));
+        *bytes = virtio_least(*bytes, (uint32_t)(HOST_PAGE_SIZE - gpa % HOST_PAGE_SIZE));
         run = cald_vm_ram_to_read(vm, gpa, *bytes);
     }
     return run;
@@ -324,7 +319,7 @@ bool virtio_copy(struct virtio_chain *from, struct virtio_chain *to, uint32_t by
         return false;
     while (bytes) {
         struct place place = in_place(from);
-        uint32_t part = least(bytes, place.bytes);
+        uint32_t part = virtio_least(bytes, place.bytes);
         const void *run = one_run(from->queue->vm, place.gpa, &part);
         if (!run)
             return broken(from->queue, "a buffer is not in the VM's memory"), false;

@@ -23,6 +23,12 @@
 
 #define VIRTIO_QUEUE_SIZE 256U /* descriptors, at most; a chain can't be longer */
 
+/* How much of a copy goes at once: the less of two, one of which has 32 bits. */
+static inline uint32_t virtio_least(uint64_t a, uint64_t b)
+{
+    return (uint32_t)(a < b ? a : b);
+}
+
 /* Where the driver has laid it, guest-physical. */
 struct virtio_ring {
     uint64_t descriptors, available, used;
