@@ -360,8 +360,9 @@ void vms_report(struct cald_vcpu *vcpu)
 bool vms_leave(struct cald_vcpu *vcpu)
 {
     struct vm *vm = vm_of_vcpu(vcpu);
-    enum vm_request request = atomic_load(&vm->request);
+    /* In this order: who lets the vCPUs in has taken the request away before. */
     bool out = is_out(vcpu), leader = !cald_vcpu_id(vcpu);
+    enum vm_request request = atomic_load(&vm->request);
     if (!out && request == VM_REQUEST_NONE)
         return false;
     if (!out) {
