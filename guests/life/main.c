@@ -22,6 +22,7 @@ void second_start(void);
 uint64_t life_in_user(bool fp, uint64_t *time); /* the cause that ended it; `time` as read there */
 
 static uint8_t stack[8192] __attribute__((aligned(16)));
+static uint64_t boot_hart; /* 0 or 1: on a bare machine either hart may be the first */
 static volatile bool other_may_go, compares;
 static volatile uint64_t others_time;
 
@@ -40,8 +41,8 @@ void second_main(uint64_t hart)
             others_time = csr_read(CSR_TIME);
     }
     csr_write(CSR_SIE, 0);
-    report(hart ? "started" : "resumed");
-    if (!hart)
+    report(hart == boot_hart ? "resumed" : "started");
+    if (hart == boot_hart)
         guest_poweroff();
     other_may_go = true;
     for (;;)
@@ -50,8 +51,8 @@ void second_main(uint64_t hart)
 
 static void start_second(void)
 {
-    guest_sbi(SBI_EXT_HSM, HART_START, 1, (uint64_t)second_start, (uint64_t)stack + sizeof(stack),
-              0);
+    guest_sbi(SBI_EXT_HSM, HART_START, 1 - boot_hart, (uint64_t)second_start,
+              (uint64_t)stack + sizeof(stack), 0);
 }
 
 static void entry(void)
@@ -150,7 +151,7 @@ static void away(uint64_t ticks)
 
 void guest_main(uint64_t hart, uint64_t tree)
 {
-    (void)hart;
+    boot_hart = hart;
     if (guest_is(tree, "life", "entry"))
         entry();
     else if (guest_is(tree, "life", "slots"))
