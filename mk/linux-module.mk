@@ -77,7 +77,7 @@ $(BUILD)/$(KVM_DKMS).tar.xz: $(KVM_SRCS) $(LIB_SRCS) $(LIB_ASMS) host/linux/dkms
 
 # What the tests are VMMs with: ioctls alone.
 KVM_PROGRAMS := $(patsubst tests/kvm/%.c,$(BUILD)/kvm/%,$(wildcard tests/kvm/*.c))
-$(KVM_PROGRAMS): $(BUILD)/kvm/%: tests/kvm/%.c
+$(KVM_PROGRAMS): $(BUILD)/kvm/%: tests/kvm/%.c tests/kvm/vmm.h
 	@mkdir -p $(@D)
 	@echo "  LINUX $@"
 	@$(LINUX_CC) -std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread -o $@ $<

@@ -128,7 +128,11 @@ static int has_extension(unsigned long extension)
     case KVM_CAP_IOEVENTFD:
     case KVM_CAP_IOEVENTFD_ANY_LENGTH:
     case KVM_CAP_IOEVENTFD_NO_LENGTH:
+    case KVM_CAP_ENABLE_CAP_VM:
+    case KVM_CAP_USER_MEMORY2:
         return 1;
+    case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+        return KVM_DIRTY_LOG_MODES;
     case KVM_CAP_NR_VCPUS:
         return min_t(unsigned int, num_online_cpus(), CALD_MAX_VCPUS);
     case KVM_CAP_MAX_VCPUS:
@@ -142,10 +146,11 @@ static int has_extension(unsigned long extension)
     return 0;
 }
 
-static int set_memory(struct guest *guest, void __user *user)
+/* The older one is the head of the other, and has no guest_memfd. */
+static int set_memory(struct guest *guest, void __user *user, size_t bytes)
 {
-    struct kvm_userspace_memory_region region;
-    if (copy_from_user(&region, user, sizeof(region)))
+    struct kvm_userspace_memory_region2 region = {0};
+    if (copy_from_user(&region, user, bytes))
         return -EFAULT;
     return memory_set(guest, &region);
 }
@@ -161,9 +166,23 @@ static int set_ioevent(struct guest *guest, void __user *user)
 static int get_dirty(struct guest *guest, void __user *user)
 {
     struct kvm_dirty_log log;
-    if (copy_from_user(&log, user, sizeof(log)))
+    return copy_from_user(&log, user, sizeof(log)) ? -EFAULT : dirty_get(guest, &log);
+}
+
+static int clear_dirty(struct guest *guest, void __user *user)
+{
+    struct kvm_clear_dirty_log log;
+    return copy_from_user(&log, user, sizeof(log)) ? -EFAULT : dirty_clear(guest, &log);
+}
+
+static int enable_cap(struct guest *guest, void __user *user)
+{
+    struct kvm_enable_cap cap;
+    if (copy_from_user(&cap, user, sizeof(cap)))
         return -EFAULT;
-    return memory_dirty(guest, log.slot, log.dirty_bitmap);
+    if (cap.flags || cap.cap != KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2)
+        return -EINVAL;
+    return dirty_mode(guest, cap.args[0]);
 }
 
 static long vm_ioctl(struct file *file, unsigned int number, unsigned long argument)
@@ -182,13 +201,22 @@ static long vm_ioctl(struct file *file, unsigned int number, unsigned long argum
         result = vcpu_create(guest, argument);
         break;
     case KVM_SET_USER_MEMORY_REGION:
-        result = set_memory(guest, user);
+        result = set_memory(guest, user, sizeof(struct kvm_userspace_memory_region));
+        break;
+    case KVM_SET_USER_MEMORY_REGION2:
+        result = set_memory(guest, user, sizeof(struct kvm_userspace_memory_region2));
         break;
     case KVM_IOEVENTFD:
         result = set_ioevent(guest, user);
         break;
     case KVM_GET_DIRTY_LOG:
         result = get_dirty(guest, user);
+        break;
+    case KVM_CLEAR_DIRTY_LOG:
+        result = clear_dirty(guest, user);
+        break;
+    case KVM_ENABLE_CAP:
+        result = enable_cap(guest, user);
         break;
     default:
         result = -ENOTTY;

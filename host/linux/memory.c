@@ -179,6 +179,7 @@ int memory_begin(struct guest *guest)
 
 static void slot_free(struct slot *slot)
 {
+    dirty_end(slot);
     kvfree(slot->page);
     kfree(slot);
 }
@@ -211,7 +212,7 @@ int memory_enter(struct guest *guest)
     return error;
 }
 
-static struct slot *slot_by(struct guest *guest, u32 id)
+struct slot *memory_slot(struct guest *guest, u32 id)
 {
     struct slot *slot;
     list_for_each_entry(slot, &guest->slots, list)
@@ -232,7 +233,7 @@ static int slot_remove(struct guest *guest, struct slot *slot)
     return 0;
 }
 
-static bool overlaps(struct guest *guest, const struct kvm_userspace_memory_region *region)
+static bool overlaps(struct guest *guest, const struct kvm_userspace_memory_region2 *region)
 {
     struct slot *slot;
     list_for_each_entry(slot, &guest->slots, list)
@@ -242,11 +243,17 @@ static bool overlaps(struct guest *guest, const struct kvm_userspace_memory_regi
     return false;
 }
 
-static int slot_add(struct guest *guest, const struct kvm_userspace_memory_region *region)
+static bool is_logged(u32 flags)
+{
+    return flags & KVM_MEM_LOG_DIRTY_PAGES;
+}
+
+static struct slot *slot_make(struct guest *guest,
+                              const struct kvm_userspace_memory_region2 *region)
 {
     struct slot *slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
     if (!slot)
-        return -ENOMEM;
+        return NULL;
     slot->id = region->slot;
     slot->flags = region->flags;
     slot->gpa = region->guest_phys_addr;
@@ -254,10 +261,14 @@ static int slot_add(struct guest *guest, const struct kvm_userspace_memory_regio
     slot->hva = region->userspace_addr;
     slot->page =
         kvcalloc(slot->size >> PAGE_SHIFT, sizeof(*slot->page), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-    if (!slot->page) {
-        kfree(slot);
-        return -ENOMEM;
-    }
+    if (slot->page && (!is_logged(slot->flags) || !dirty_begin(guest, slot)))
+        return slot;
+    slot_free(slot);
+    return NULL;
+}
+
+static int slot_add(struct guest *guest, struct slot *slot)
+{
     raw_spin_lock_irq(&guest->pages_lock);
     list_add_tail(&slot->list, &guest->slots);
     raw_spin_unlock_irq(&guest->pages_lock);
@@ -270,52 +281,53 @@ static int slot_add(struct guest *guest, const struct kvm_userspace_memory_regio
 /* The flags of one that stays where it is. */
 static int slot_change(struct guest *guest, struct slot *slot, u32 flags)
 {
-    if ((slot->flags ^ flags) & KVM_MEM_READONLY)
-        return -EINVAL;
+    int error = 0;
+    if (slot->flags == flags)
+        return 0;
+    if (is_logged(flags))
+        error = dirty_begin(guest, slot);
+    else
+        dirty_end(slot);
+    if (error)
+        return error;
     slot->flags = flags;
     return guest->vm ? enter(guest, slot) : 0;
 }
 
-/* KVM's documentation, 4.35. */
-int memory_set(struct guest *guest, const struct kvm_userspace_memory_region *region)
+/* Whatever is wrong with it beside the slots that there are (KVM's documentation, 4.35). */
+static bool is_region(const struct kvm_userspace_memory_region2 *region)
 {
     u64 size = region->memory_size, gpa = region->guest_phys_addr;
-    struct slot *slot = slot_by(guest, region->slot);
-    unsigned int slots = 0;
-    if (region->flags & ~KVM_MEM_KNOWN || (gpa | size | region->userspace_addr) & ~PAGE_MASK ||
-        gpa + size < gpa || gpa + size > 1ULL << GPA_BITS || region->slot >= MAX_SLOTS)
-        return -EINVAL;
-    if (!size)
-        return slot ? slot_remove(guest, slot) : -EINVAL;
-    if (!access_ok((void __user *)(unsigned long)region->userspace_addr, size))
-        return -EINVAL;
-    if (overlaps(guest, region))
-        return -EEXIST;
-    list_for_each_entry(slot, &guest->slots, list)
-        slots++;
-    slot = slot_by(guest, region->slot);
-    if (!slot)
-        return slots < MAX_SLOTS ? slot_add(guest, region) : -ENOSPC;
-    if (slot->size == size && slot->gpa == gpa && slot->hva == region->userspace_addr)
-        return slot_change(guest, slot, region->flags);
-    if (slot->size != size)
-        return -EINVAL;
-    slot_remove(guest, slot);
-    return slot_add(guest, region);
+    return !(region->flags & ~KVM_MEM_KNOWN) && region->slot < MAX_SLOTS &&
+           !((gpa | size | region->userspace_addr) & ~PAGE_MASK) && gpa + size >= gpa &&
+           access_ok(u64_to_user_ptr(region->userspace_addr), size) &&
+           gpa + size <= 1ULL << GPA_BITS;
 }
 
-int memory_dirty(struct guest *guest, u32 id, unsigned long __user *bitmap)
+/* One that is there can move and change its log, and nothing else. */
+static bool can_become(const struct slot *slot, const struct kvm_userspace_memory_region2 *region)
 {
-    struct slot *slot = slot_by(guest, id);
-    if (!slot || !(slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
-        return -ENOENT;
-    u64 words = DIV_ROUND_UP(slot->size >> PAGE_SHIFT, 64);
-    u64 *bits = kvcalloc(words, sizeof(*bits), GFP_KERNEL_ACCOUNT);
-    if (!bits)
+    return slot->size == region->memory_size && slot->hva == region->userspace_addr &&
+           !((slot->flags ^ region->flags) & KVM_MEM_READONLY);
+}
+
+int memory_set(struct guest *guest, const struct kvm_userspace_memory_region2 *region)
+{
+    if (!is_region(region))
+        return -EINVAL;
+    struct slot *slot = memory_slot(guest, region->slot), *fresh;
+    if (!region->memory_size)
+        return slot ? slot_remove(guest, slot) : -EINVAL;
+    if (slot && !can_become(slot, region))
+        return -EINVAL;
+    if (slot && slot->gpa == region->guest_phys_addr)
+        return slot_change(guest, slot, region->flags);
+    if (overlaps(guest, region))
+        return -EEXIST;
+    fresh = slot_make(guest, region);
+    if (!fresh)
         return -ENOMEM;
-    int error = guest->vm ? host_errno(LIBRARY(cald_vm_dirty(guest->vm, id, bits, words))) : 0;
-    if (!error && copy_to_user(bitmap, bits, words * sizeof(*bits)))
-        error = -EFAULT;
-    kvfree(bits);
-    return error;
+    if (slot)
+        slot_remove(guest, slot);
+    return slot_add(guest, fresh);
 }

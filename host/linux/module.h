@@ -2,8 +2,8 @@
 /*
  * caldarium.ko: KVM's interface on top of libcaldarium (docs/kvm.md). Which file does what:
  * machine.c the harts and the module's life, host.c what the library asks for, memory.c slots and
- * pages, guest.c /dev/kvm and a VM's ioctls, ioevent.c stores that signal, vcpu.c a vCPU's ioctls,
- * run.c KVM_RUN, regs.c its registers.
+ * pages, dirty.c dirty logs, guest.c /dev/kvm and a VM's ioctls, ioevent.c stores that signal,
+ * vcpu.c a vCPU's ioctls, run.c KVM_RUN, regs.c its registers.
  */
 #ifndef CALDARIUM_LINUX_MODULE_H
 #define CALDARIUM_LINUX_MODULE_H
@@ -33,6 +33,7 @@ struct slot {
     u64 gpa, size;
     unsigned long hva;
     unsigned long *page; /* for each one PFN << 2 | PAGE_*, 0: not there. guest->pages_lock */
+    u64 *dirty;          /* a log's: pages of which the VMM has to hear. guest->lock; or NULL */
 };
 #define PAGE_HERE 1UL
 #define PAGE_WRITABLE 2UL
@@ -80,6 +81,7 @@ struct guest {
     struct list_head slots; /* pages_lock too */
     struct guest_vcpu *vcpu[CALD_MAX_VCPUS];
     unsigned int vcpus; /* created so far, 0 to vcpus-1 */
+    u64 dirty_manual;   /* KVM_DIRTY_LOG_MODES */
     DECLARE_BITMAP(isa_off, KVM_RISCV_ISA_EXT_MAX);
     DECLARE_BITMAP(sbi_on, KVM_RISCV_SBI_EXT_MAX);
     u64 mvendorid, marchid, mimpid;
@@ -133,10 +135,18 @@ u64 host_ns(u64 ticks);
 /* memory.c */
 int memory_begin(struct guest *guest);
 void memory_end(struct guest *guest);
-int memory_set(struct guest *guest, const struct kvm_userspace_memory_region *region);
+int memory_set(struct guest *guest, const struct kvm_userspace_memory_region2 *region);
 int memory_enter(struct guest *guest); /* all slots, into the VM that has just been made */
 int memory_get_page(struct guest *guest, u64 gpa, bool write);
-int memory_dirty(struct guest *guest, u32 id, unsigned long __user *bitmap);
+struct slot *memory_slot(struct guest *guest, u32 id); /* NULL: there is none */
+
+/* dirty.c: guest->lock is held. */
+#define KVM_DIRTY_LOG_MODES (KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET)
+int dirty_begin(struct guest *guest, struct slot *slot);
+void dirty_end(struct slot *slot);
+int dirty_get(struct guest *guest, const struct kvm_dirty_log *log);
+int dirty_clear(struct guest *guest, const struct kvm_clear_dirty_log *log);
+int dirty_mode(struct guest *guest, u64 mode);
 
 /* guest.c */
 extern const struct file_operations kvm_fops;

@@ -3,28 +3,16 @@
  * Single ioctls of KVM's, with what they answer, and a guest of six instructions: two stores to an
  * address where there is no memory, the first of which signals an eventfd.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/kvm.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#define RAM 0x80000000UL
+#include "vmm.h"
+
 #define RAM_BYTES 65536
 #define STORED 0x10001000UL
 #define SIGNALS 7
 #define NO_SIGNAL 8
 #define SEIP (1UL << 9)
 #define CSR_SIP 7 /* its place in struct kvm_riscv_csr */
-#define REG(type, n) (KVM_REG_RISCV | KVM_REG_SIZE_U64 | (type) | (n))
 
 static const uint32_t code[] = {
     0x100012b7, /* lui t0, 0x10001 */
@@ -35,50 +23,13 @@ static const uint32_t code[] = {
     0x0000006f, /* j . */
 };
 
-static int kvm, vm, vcpu;
-static struct kvm_run *run;
-
-static void __attribute__((noreturn)) die(const char *what, long got, long expected)
-{
-    printf("ioctls: %s: %ld, expected is %ld (%s)\n", what, got, expected, strerror(errno));
-    exit(1);
-}
-
-static void expect(const char *what, long got, long expected)
-{
-    if (got != expected)
-        die(what, got, expected);
-}
-
-/* `error`: the errno, or 0. */
-static void call(const char *what, int fd, unsigned long number, void *argument, int error)
-{
-    errno = 0;
-    expect(what, ioctl(fd, number, argument) < 0 ? errno : 0, error);
-}
-
-static void reg(unsigned long number, uint64_t id, uint64_t *value)
-{
-    struct kvm_one_reg one = {.id = id, .addr = (uintptr_t)value};
-    call("a register", vcpu, number, &one, 0);
-}
-
 static void make(void)
 {
-    void *ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    struct kvm_userspace_memory_region region = {
-        .guest_phys_addr = RAM, .memory_size = RAM_BYTES, .userspace_addr = (uintptr_t)ram};
-    const char *path = getenv("KVM_DEVICE");
-    memcpy(ram, code, sizeof(code));
-    kvm = open(path ? path : "/dev/kvm", O_RDWR);
-    vm = ioctl(kvm, KVM_CREATE_VM, 0);
-    vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
-    if (kvm < 0 || vm < 0 || vcpu < 0)
-        die("the vCPU's file", vcpu, 0);
-    run = mmap(NULL, (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE,
-               MAP_SHARED, vcpu, 0);
-    call("memory", vm, KVM_SET_USER_MEMORY_REGION, &region, 0);
-    region.slot = 1;
+    uint8_t *ram = load(code, sizeof(code), RAM_BYTES);
+    struct kvm_userspace_memory_region region = {.slot = 1,
+                                                 .guest_phys_addr = RAM,
+                                                 .memory_size = RAM_BYTES,
+                                                 .userspace_addr = (uintptr_t)ram};
     call("memory over memory", vm, KVM_SET_USER_MEMORY_REGION, &region, EEXIST);
     region.guest_phys_addr = 1UL << 60;
     call("memory that no guest reaches", vm, KVM_SET_USER_MEMORY_REGION, &region, EINVAL);
@@ -86,11 +37,9 @@ static void make(void)
 
 static void run_from_start(long stored)
 {
-    uint64_t pc = RAM;
     uint32_t data;
-    reg(KVM_SET_ONE_REG, REG(KVM_REG_RISCV_CORE, 0), &pc);
-    call("KVM_RUN", vcpu, KVM_RUN, 0, 0);
-    expect("the exit", run->exit_reason, KVM_EXIT_MMIO);
+    reg_set(CORE(0), RAM);
+    run_to(KVM_EXIT_MMIO);
     memcpy(&data, run->mmio.data, sizeof(data));
     expect("what is stored", data, stored);
 }
@@ -129,13 +78,13 @@ static void interrupt(bool set)
 
 static void expect_external(long expected)
 {
-    uint64_t sip;
-    reg(KVM_GET_ONE_REG, REG(KVM_REG_RISCV_CSR, CSR_SIP), &sip);
+    uint64_t sip = reg_get(REG(KVM_REG_RISCV_CSR, CSR_SIP));
     expect("the external interrupt", (long)(sip & SEIP), expected);
 }
 
 int main(void)
 {
+    begin("ioctls");
     make();
     interrupt(true);
     stores();
