@@ -5,7 +5,7 @@
 TESTS ?= tests/system
 # With them all, these run once more on harts without the H extension.
 ON_SHADOW := $(addprefix tests/system/test_,two.py minikernel.py requests.py save.py faults.py hostile.py \
-	seed_defects.py shared_memory.py uboot.py vm_life.py)
+	network.py seed_defects.py shared_memory.py uboot.py vm_life.py)
 # And these on the newest SBI firmware there is; without the H extension all of ON_SHADOW.
 NEWEST_FIRMWARE := $(CALDARIUM_CACHE)/firmware/opensbi.bin
 ON_FIRMWARE := $(addprefix tests/system/test_,minikernel.py two.py faults.py)

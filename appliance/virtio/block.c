@@ -174,14 +174,6 @@ static void reset(struct virtio_device *device)
     ((struct virtio_block *)device)->request.open = false;
 }
 
-static const struct virtio_kind kind = {
-    .name = "block",
-    .id = 2,
-    .queues = 1,
-    .kicked = kicked,
-    .reset = reset,
-};
-
 /* ---- Made once ------------------------------------------------------------------------------- */
 
 static bool make_room(struct virtio_block *block, uint64_t keep)
@@ -195,6 +187,25 @@ static bool make_room(struct virtio_block *block, uint64_t keep)
         host_pages_free(block->place, pages * sizeof(*block->place));
     return block->kept;
 }
+
+static void unmake(struct virtio_device *device)
+{
+    struct virtio_block *block = (struct virtio_block *)device;
+    if (block->place) {
+        host_pages_free(block->kept, (uint64_t)block->room * BLOCK_PAGE);
+        host_pages_free(block->place, pages_of(block->bytes) * sizeof(*block->place));
+    }
+    host_pages_free(block, sizeof(*block));
+}
+
+static const struct virtio_kind kind = {
+    .name = "block",
+    .id = 2,
+    .queues = 1,
+    .kicked = kicked,
+    .reset = reset,
+    .unmake = unmake,
+};
 
 bool virtio_block_make(struct virtio_block *block, const char *name, const uint8_t *image,
                        uint64_t bytes, uint64_t keep)

@@ -50,6 +50,9 @@ struct virtio_kind {
 
     /* All queues have just ended: forgets what it keeps of them. NULL: nothing. */
     void (*reset)(struct virtio_device *device);
+
+    /* The VM never comes to be: what was taken for the device is given back, and its own memory. */
+    void (*unmake)(struct virtio_device *device);
 };
 
 struct virtio_device {

@@ -36,7 +36,18 @@ static bool kicked(struct virtio_device *device, unsigned n)
     return spent >= TURN_BYTES;
 }
 
-static const struct virtio_kind kind = {.name = "entropy", .id = 4, .queues = 1, .kicked = kicked};
+static void unmake(struct virtio_device *device)
+{
+    host_pages_free(device, sizeof(struct virtio_entropy));
+}
+
+static const struct virtio_kind kind = {
+    .name = "entropy",
+    .id = 4,
+    .queues = 1,
+    .kicked = kicked,
+    .unmake = unmake,
+};
 
 void virtio_entropy_make(struct virtio_entropy *entropy)
 {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "host/host.h"
+
 enum { RECEIVE, TRANSMIT, QUEUES }; /* 5.1.2 */
 
 /* 5.1.3 */
@@ -23,20 +25,22 @@ static bool break_receiver(struct virtio_net *to, const char *why)
     return false;
 }
 
-/* Takes the first of the buffers that `bytes` go into. How many these are; 0: there are too few,
- * none is taken, and the queue may be broken. */
-static unsigned take_buffers(struct virtio_net *to, uint64_t bytes)
+/* Takes the first of the buffers that `bytes` go into, and the sender pays for looking at them. How
+ * many these are; 0: there are too few, none is taken, and the queue may be broken. */
+static unsigned take_buffers(struct virtio_net *from, struct virtio_net *to, uint64_t bytes)
 {
     struct virtio_queue *queue = &to->device.queue[RECEIVE];
     bool merge = to->device.accepted & F_MERGE; /* as it is while the queue is live */
     uint64_t room = 0;
-    unsigned count = 0;
+    unsigned count = 0, parts = 0;
     do {
         if (virtio_take(queue, &to->out) != VIRTIO_TAKEN)
             break;
         room += to->out.out_left;
+        parts += to->out.parts;
         count++;
-    } while (merge && room < bytes && count < MERGED_MAX);
+    } while (merge && room < bytes && count < MERGED_MAX && parts < VIRTIO_QUEUE_SIZE);
+    from->spent += parts * VIRTIO_PART_COST;
     if (count == 1 && room >= bytes)
         return count;
     virtio_untake(queue, count);
@@ -68,7 +72,7 @@ static bool fill(struct virtio_net *from, struct virtio_net *to, unsigned count,
 static bool receive(struct virtio_net *from, struct virtio_net *to)
 {
     struct virtio_queue *queue = &to->device.queue[RECEIVE], *sender = from->in.queue;
-    unsigned given = 0, count = take_buffers(to, sizeof(struct net_header) + from->bytes);
+    unsigned given = 0, count = take_buffers(from, to, sizeof(struct net_header) + from->bytes);
     if (!count)
         return false;
     if (fill(from, to, count, &given))
@@ -136,17 +140,18 @@ static bool kicked(struct virtio_device *device, unsigned n)
 {
     struct virtio_net *from = (struct virtio_net *)device;
     struct virtio_queue *queue = &device->queue[n];
-    uint32_t spent = 0;
     if (n == RECEIVE) {
         virtio_want_kicks(queue, false); /* buffers are looked for when there is a frame */
         return false;
     }
-    while (queue->live && spent < VIRTIO_TURN_BYTES) {
-        spent += FRAME_COST;
+    from->spent = 0;
+    while (queue->live && from->spent < VIRTIO_TURN_BYTES) {
+        from->spent += FRAME_COST;
         if (from->to) {
             go_on(from);
-            spent += from->bytes;
+            from->spent += from->bytes + from->in.parts * VIRTIO_PART_COST;
         } else if (virtio_take(queue, &from->in) == VIRTIO_TAKEN) {
+            from->spent += from->in.parts * VIRTIO_PART_COST;
             begin(from);
         } else {
             break;
@@ -156,12 +161,19 @@ static bool kicked(struct virtio_device *device, unsigned n)
     }
     if (virtio_publish(queue))
         virtio_interrupt(device);
-    return queue->live && spent >= VIRTIO_TURN_BYTES;
+    return queue->live && from->spent >= VIRTIO_TURN_BYTES;
 }
 
 static void reset(struct virtio_device *device)
 {
     ((struct virtio_net *)device)->to = 0;
+}
+
+static void unmake(struct virtio_device *device)
+{
+    struct virtio_net *port = (struct virtio_net *)device;
+    switch_port_drop(port->net, port->port);
+    host_pages_free(port, sizeof(*port));
 }
 
 static const struct virtio_kind kind = {
@@ -170,6 +182,7 @@ static const struct virtio_kind kind = {
     .queues = QUEUES,
     .kicked = kicked,
     .reset = reset,
+    .unmake = unmake,
 };
 
 bool virtio_net_make(struct virtio_net *port, struct net_switch *net, const uint8_t address[6],

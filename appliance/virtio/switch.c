@@ -58,6 +58,11 @@ unsigned switch_port_add(struct net_switch *net, uint64_t address, bool bridge, 
     return net->port_count++;
 }
 
+void switch_port_drop(struct net_switch *net, unsigned port)
+{
+    net->port_count = port;
+}
+
 /* ---- What was learned ------------------------------------------------------------------------ */
 
 /* Vendors give the first three bytes; the last ones differ. */

@@ -8,8 +8,9 @@
  * `bridge` has a network of its own behind it: it may send with any source that no port has, which
  * is learned, and gets what is for addresses that nobody knows.
  *
- * Ports are added while VMs are defined, on one hart, and stay; `lock` is held for `seen` alone. A
- * decision costs at most one look at each port and at one row of the table.
+ * Ports are added while VMs are defined, on one hart, and stay, but for those of a VM that is
+ * refused by then; `lock` is held for `seen` alone. A decision costs at most one look at each port
+ * and at one row of the table.
  */
 #ifndef APPLIANCE_VIRTIO_SWITCH_H
 #define APPLIANCE_VIRTIO_SWITCH_H
@@ -78,6 +79,9 @@ unsigned switch_port_of(const struct net_switch *net, uint64_t address);
 
 /* A new port; not with an address that another has. SWITCH_PORTS: there are as many already. */
 unsigned switch_port_add(struct net_switch *net, uint64_t address, bool bridge, void *device);
+
+/* Its VM never comes to be: the port goes. It is the last one that was added. */
+void switch_port_drop(struct net_switch *net, unsigned port);
 
 /* The longest frame that may be sent, with a VLAN tag. */
 static inline uint32_t switch_frame_max(const struct net_switch *net)

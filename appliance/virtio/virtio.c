@@ -153,6 +153,14 @@ void virtio_resolve(struct vm *vm, struct vm_config *config)
     }
 }
 
+void virtio_unmake(struct vm *vm)
+{
+    while (vm->virtio_count) {
+        struct virtio_device *device = vm->virtio[--vm->virtio_count];
+        device->kind->unmake(device);
+    }
+}
+
 bool virtio_add(struct vm *vm)
 {
     for (unsigned n = 0; n < vm->virtio_count; n++) {

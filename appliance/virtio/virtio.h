@@ -2,7 +2,7 @@
 /*
  * A VM's virtio devices, as its bundle names them (docs/virtio.md). Each lies in one of the slots
  * of QEMU virt's virtio-mmio, the first that is free, with the interrupt that belongs to it. They
- * are made when the VM is defined and stay.
+ * are made when the VM is defined and stay, unless it is refused.
  */
 #ifndef APPLIANCE_VIRTIO_VIRTIO_H
 #define APPLIANCE_VIRTIO_VIRTIO_H
@@ -17,6 +17,9 @@ struct vm_config;
 /* Makes them, once, after all of the VM that lies somewhere is known. What can't be refuses the VM,
  * with one line. */
 void virtio_resolve(struct vm *vm, struct vm_config *config);
+
+/* The VM is refused after all: they go, the last one first, with what they took. */
+void virtio_unmake(struct vm *vm);
 
 /* Their registers, on the VM's bus; when the VM is defined. False after a line. */
 bool virtio_add(struct vm *vm);

@@ -26,6 +26,7 @@ static bool poweroff_when_done;
 static void refuse(struct vm *vm, const char *why)
 {
     atomic_store(&vm->state, VM_REFUSED);
+    virtio_unmake(vm);
     vm->start_at_boot = false;
     snprintf(vm->refused, sizeof(vm->refused), "%s", why);
 }
@@ -53,7 +54,7 @@ static bool define(struct vm *vm, unsigned index)
     if (!config->refused)
         machine_check_addresses(vm, &configs[index]);
     if (config->refused) {
-        vm->device_count = vm->shared_count = vm->virtio_count = 0;
+        vm->device_count = vm->shared_count = 0;
         refuse(vm, config->reason);
         return true;
     }

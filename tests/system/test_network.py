@@ -121,11 +121,16 @@ def test_ports_that_can_not_be(tmp_path):
         "flag": (port("bridge = <1>;"), "property bridge of node net: no value is expected"),
         "colour": (port("colour;"), "node net: property colour is unknown"),
     }
+    # Its first port was there when the second one was refused: it goes, and its address is another's.
+    wrong["late"] = (port("mac = [02 00 00 00 00 02];") + port("mac = [02 00 00 00 00 01];").replace("net", "net2", 1),
+                     "property mac of node net2: node net of VM good has the same address in network lan")
     nodes = [with_nodes(vm(name, kernel="minikernel", mib=16), node) for name, (node, _) in wrong.items()]
+    nodes.append(with_nodes(vm("after", kernel="minikernel", mib=16), port("mac = [02 00 00 00 00 02];")))
     good = with_nodes(vm("good", kernel="minikernel", mib=16), port("mac = [02 00 00 00 00 01];"))
     there = with_nodes(vm("there", kernel="minikernel", mib=16), port("mac = [02 00 00 00 00 01];", network="other"))
     with Machine(bundle(tmp_path, good, there, *nodes, root=networks()), smp=1) as machine:
         machine.expect("mini> ")
         assert re.search(r"0x0010001000 .* virtio net net", machine.monitor("map there"))
+        assert list(counters(machine.monitor("networks"))) == ["good", "after"]
     for name, (_, reason) in wrong.items():
         assert [line for line in machine.output.splitlines() if f"vm {name}: " in line and reason in line], name

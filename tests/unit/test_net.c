@@ -8,7 +8,7 @@
 #define RAM GUEST_RAM
 #define RAM_BYTES 0x100000UL
 #define SLOT 0x10001000UL
-#define SIZE 16U
+#define SIZE 256U
 #define RING(n) (RAM + (n)*0x3000UL) /* of queue n: descriptors, available, used, a page each */
 #define BUFFER(n) (RAM + 0x10000 + (n)*0x4000UL)
 #define NODES 3U
@@ -261,6 +261,68 @@ static void test_turns(void **state)
     assert_memory_equal((uint8_t *)at(2, BUFFER(7)) + 12, (uint8_t *)at(0, BUFFER(15)) + 12, 9000);
 }
 
+/* A chain of `parts` bytes that lie one behind the other, each with a descriptor of its own, in a
+ * table, as descriptor d of queue q. */
+static void in_bytes(unsigned n, unsigned q, unsigned d, uint64_t gpa, unsigned parts)
+{
+    uint64_t table = RAM + 0x60000 + (16 * q + d) * 0x1000UL;
+    for (unsigned i = 0; i < parts; i++) {
+        struct descriptor part = {gpa + i, 1, (uint16_t)((i + 1 < parts) | (q ? 0 : 2)),
+                                  (uint16_t)(i + 1)};
+        memcpy(at(n, table + 16 * i), &part, sizeof(part));
+    }
+    describe(n, q, d, (struct descriptor){table, 16 * parts, 4, 0});
+}
+
+/* The sender pays for each part of its own chains, and of the receiver's. */
+static void test_parts_cost(void **state)
+{
+    uint8_t address[6];
+    (void)state;
+    mac(address, 1);
+    begin(0, 1U << 28);
+    begin(1, 1U << 28);
+    for (unsigned n = 0; n < 2; n++) {
+        can_receive(1, n, 1600);
+        post(0, n, address, 0, 188);
+        in_bytes(0, 1, 2 * n, BUFFER(8 + n), 200);
+    }
+    assert_int_equal(kick(0), CALD_EBUSY);
+    assert_int_equal(used(1, 0), 1);
+    while (kick(0) == CALD_EBUSY) {
+    }
+    assert_int_equal(used(1, 0), 2);
+    for (unsigned n = 2; n < 4; n++) {
+        can_receive(1, n, 1600);
+        in_bytes(1, 0, n, BUFFER(n), 255);
+        post(0, n, address, 0, 200);
+    }
+    assert_int_equal(kick(0), CALD_EBUSY);
+    assert_int_equal(used(1, 0), 3);
+    assert_memory_equal((uint8_t *)at(1, BUFFER(2)) + 12, (uint8_t *)at(0, BUFFER(10)) + 12, 200);
+}
+
+/* A frame goes into no more parts than a chain may have. */
+static void test_too_many_parts(void **state)
+{
+    uint8_t address[6];
+    (void)state;
+    begin(1, F_INDIRECT_AND_MERGE);
+    for (unsigned n = 0; n < 3; n++) {
+        can_receive(1, n, 1600);
+        in_bytes(1, 0, n, BUFFER(n), 128);
+    }
+    mac(address, 1);
+    post(0, 0, address, 0, 300);
+    while (kick(0) == CALD_EBUSY) {
+    }
+    assert_int_equal(net.port[1].counts.lost, 1);
+    post(0, 1, address, 0, 200);
+    while (kick(0) == CALD_EBUSY) {
+    }
+    assert_int_equal(used(1, 0), 2);
+}
+
 static void test_wrong_frames(void **state)
 {
     uint8_t address[6];
@@ -367,6 +429,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nobody_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_merged_buffers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_turns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_parts_cost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_many_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_frames, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sender_is_wrong, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sender_is_wrong_in_the_midst, set_up, tear_down),
