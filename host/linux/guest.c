@@ -49,7 +49,7 @@ static int make(struct guest *guest)
     struct cald_vm_params params = {.name = guest->name,
                                     .owner = guest,
                                     .vcpus = guest->vcpus,
-                                    .flags = CALD_VM_CSRS_OUT,
+                                    .flags = CALD_VM_CSRS_OUT | CALD_VM_SBI_OUT,
                                     .engine = CALD_ENGINE_SHADOW,
                                     .irqchip = CALD_IRQCHIP_NONE,
                                     .plic_base = CALD_NOWHERE,
@@ -58,7 +58,7 @@ static int make(struct guest *guest)
                                     .uart_base = CALD_NOWHERE,
                                     .gpa_end = 1ULL << GPA_BITS,
                                     .isa_hidden = hidden,
-                                    .sbi_hidden = CALD_SBI_SUSP | CALD_SBI_STA,
+                                    .sbi_hidden = regs_sbi_hidden(guest),
                                     .sbi_ids = ours + !dbcn,
                                     .sbi_id_count = dbcn + 2 * console,
                                     .mvendorid = guest->mvendorid,
@@ -106,6 +106,7 @@ void guest_put(struct guest *guest)
         return;
     memory_end(guest); /* no notifier comes any more */
     ioevent_end(guest);
+    coalesced_end(guest);
     if (guest->vm)
         LIBRARY_DO(cald_vm_destroy(guest->vm));
     for (unsigned int n = 0; n < guest->vcpus; n++)
@@ -131,6 +132,8 @@ static int has_extension(unsigned long extension)
     case KVM_CAP_ENABLE_CAP_VM:
     case KVM_CAP_USER_MEMORY2:
         return 1;
+    case KVM_CAP_COALESCED_MMIO:
+        return RING_PAGE;
     case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
         return KVM_DIRTY_LOG_MODES;
     case KVM_CAP_NR_VCPUS:
@@ -161,6 +164,12 @@ static int set_ioevent(struct guest *guest, void __user *user)
     if (copy_from_user(&args, user, sizeof(args)))
         return -EFAULT;
     return ioevent_set(guest, &args);
+}
+
+static int set_coalesced(struct guest *guest, void __user *user, bool there)
+{
+    struct kvm_coalesced_mmio_zone zone;
+    return copy_from_user(&zone, user, sizeof(zone)) ? -EFAULT : coalesced_set(guest, &zone, there);
 }
 
 static int get_dirty(struct guest *guest, void __user *user)
@@ -209,6 +218,10 @@ static long vm_ioctl(struct file *file, unsigned int number, unsigned long argum
     case KVM_IOEVENTFD:
         result = set_ioevent(guest, user);
         break;
+    case KVM_REGISTER_COALESCED_MMIO:
+    case KVM_UNREGISTER_COALESCED_MMIO:
+        result = set_coalesced(guest, user, number == KVM_REGISTER_COALESCED_MMIO);
+        break;
     case KVM_GET_DIRTY_LOG:
         result = get_dirty(guest, user);
         break;
@@ -246,9 +259,10 @@ static int vm_create(unsigned long type)
     init_rwsem(&guest->runs);
     ioevent_begin(guest);
     snprintf(guest->name, sizeof(guest->name), "%d", task_pid_nr(current));
-    __set_bit(KVM_RISCV_SBI_EXT_V01, guest->sbi_on);
-    int error = memory_begin(guest);
+    regs_begin(guest);
+    int error = coalesced_begin(guest) ?: memory_begin(guest);
     if (error) {
+        coalesced_end(guest);
         kfree(guest);
         return error;
     }
@@ -270,7 +284,7 @@ static long kvm_ioctl(struct file *file, unsigned int number, unsigned long argu
     case KVM_CHECK_EXTENSION:
         return has_extension(argument);
     case KVM_GET_VCPU_MMAP_SIZE:
-        return argument ? -EINVAL : PAGE_SIZE;
+        return argument ? -EINVAL : MAPPED_PAGES * PAGE_SIZE;
     }
     return -ENOTTY;
 }

@@ -3,7 +3,7 @@
  * caldarium.ko: KVM's interface on top of libcaldarium (docs/kvm.md). Which file does what:
  * machine.c the harts and the module's life, host.c what the library asks for, memory.c slots and
  * pages, dirty.c dirty logs, guest.c /dev/kvm and a VM's ioctls, ioevent.c stores that signal,
- * vcpu.c a vCPU's ioctls, run.c KVM_RUN, regs.c its registers.
+ * coalesced.c stores that wait, vcpu.c a vCPU's ioctls, run.c KVM_RUN, regs.c its registers.
  */
 #ifndef CALDARIUM_LINUX_MODULE_H
 #define CALDARIUM_LINUX_MODULE_H
@@ -98,7 +98,16 @@ struct guest {
 
     spinlock_t ioevents_lock;
     struct list_head ioevents;
+
+    spinlock_t zones_lock; /* what is below */
+    struct list_head zones;
+    unsigned int zone_count;
+    struct kvm_coalesced_mmio_ring *ring; /* one page, which the VMM maps */
 };
+
+/* What a vCPU's file maps, in pages: struct kvm_run, and the ring. */
+#define RING_PAGE 1
+#define MAPPED_PAGES 2
 
 /* machine.c */
 extern struct cald_machine *machine;
@@ -161,6 +170,12 @@ void ioevent_end(struct guest *guest);
 int ioevent_set(struct guest *guest, const struct kvm_ioeventfd *args);
 bool ioevent_store(struct guest *guest, const struct cald_exit *exit); /* it was one of these */
 
+/* coalesced.c */
+int coalesced_begin(struct guest *guest);
+void coalesced_end(struct guest *guest);
+int coalesced_set(struct guest *guest, const struct kvm_coalesced_mmio_zone *zone, bool there);
+bool coalesced_store(struct guest *guest, const struct cald_exit *exit); /* it waits in the ring */
+
 /* vcpu.c */
 int vcpu_create(struct guest *guest, unsigned int id);
 int vcpu_external(struct guest_vcpu *v, bool level);
@@ -176,7 +191,9 @@ void run_end(struct guest_vcpu *v);
 int regs_access(struct guest_vcpu *v, u64 id, void __user *user, bool set);
 int regs_list(struct guest_vcpu *v, struct kvm_reg_list __user *user);
 int regs_apply(struct guest_vcpu *v); /* what was set early; no vCPU of the VM runs */
+void regs_begin(struct guest *guest); /* what a VM has if nothing is said */
 void regs_hidden(const struct guest *guest, char *text, size_t bytes);
+u32 regs_sbi_hidden(const struct guest *guest);
 int mp_state_get(struct guest_vcpu *v, struct kvm_mp_state *state);
 int mp_state_set(struct guest_vcpu *v, const struct kvm_mp_state *state);
 

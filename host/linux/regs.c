@@ -109,6 +109,11 @@ int regs_apply(struct guest_vcpu *v)
 
 /* ---- What is not an item ---- */
 
+static bool guest_has(const struct guest *guest, u32 ext)
+{
+    return machine_has(ext) && !test_bit(ext, guest->isa_off);
+}
+
 static int config_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
 {
     struct guest *guest = v->guest;
@@ -116,16 +121,16 @@ static int config_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
     switch (n) {
     case KVM_REG_RISCV_CONFIG_REG(isa):
         for (u32 ext = KVM_RISCV_ISA_EXT_A; ext <= KVM_RISCV_ISA_EXT_M; ext++)
-            if (machine_has(ext) && !test_bit(ext, guest->isa_off))
+            if (guest_has(guest, ext))
                 now |= 1UL << (machine_extension_name(ext)[0] - 'a');
         break;
     case KVM_REG_RISCV_CONFIG_REG(zicbom_block_size):
-        if (!machine_has(KVM_RISCV_ISA_EXT_ZICBOM))
+        if (!guest_has(guest, KVM_RISCV_ISA_EXT_ZICBOM))
             return -ENOENT;
         now = riscv_cbom_block_size;
         break;
     case KVM_REG_RISCV_CONFIG_REG(zicboz_block_size):
-        if (!machine_has(KVM_RISCV_ISA_EXT_ZICBOZ))
+        if (!guest_has(guest, KVM_RISCV_ISA_EXT_ZICBOZ))
             return -ENOENT;
         now = riscv_cboz_block_size;
         break;
@@ -189,7 +194,7 @@ static int isa_access(struct guest_vcpu *v, u64 ext, u64 *value, bool set)
     struct guest *guest = v->guest;
     if (ext >= KVM_RISCV_ISA_EXT_MAX)
         return -ENOENT;
-    bool now = machine_has(ext) && !test_bit(ext, guest->isa_off);
+    bool now = guest_has(guest, ext);
     if (!set) {
         *value = now;
         return 0;
@@ -204,29 +209,47 @@ static int isa_access(struct guest_vcpu *v, u64 ext, u64 *value, bool set)
     return 0;
 }
 
+/* What a VM can have of the SBI. Those without a bit of the library's end at the VMM. */
+static const struct {
+    u32 ext, bit;
+    bool off; /* unless the VMM switches it on */
+} sbi[] = {
+    {KVM_RISCV_SBI_EXT_V01, CALD_SBI_LEGACY},
+    {KVM_RISCV_SBI_EXT_TIME, CALD_SBI_TIME},
+    {KVM_RISCV_SBI_EXT_IPI, CALD_SBI_IPI},
+    {KVM_RISCV_SBI_EXT_RFENCE, CALD_SBI_RFENCE},
+    {KVM_RISCV_SBI_EXT_SRST, CALD_SBI_SRST},
+    {KVM_RISCV_SBI_EXT_HSM, CALD_SBI_HSM},
+    {KVM_RISCV_SBI_EXT_PMU, CALD_SBI_PMU},
+    {KVM_RISCV_SBI_EXT_EXPERIMENTAL},
+    {KVM_RISCV_SBI_EXT_VENDOR},
+    {KVM_RISCV_SBI_EXT_DBCN, .off = true},
+};
+
 static bool sbi_there(u64 ext)
 {
-    return ext <= KVM_RISCV_SBI_EXT_PMU || ext == KVM_RISCV_SBI_EXT_DBCN;
+    for (size_t n = 0; n < ARRAY_SIZE(sbi); n++)
+        if (sbi[n].ext == ext)
+            return true;
+    return false;
 }
 
-/* The two that end at the VMM can be switched; the others are always served. */
 static int sbi_access(struct guest_vcpu *v, u64 ext, u64 *value, bool set)
 {
     struct guest *guest = v->guest;
-    if (ext >= KVM_RISCV_SBI_EXT_MAX)
+    if (ext >= KVM_RISCV_SBI_EXT_MAX || !sbi_there(ext))
         return -ENOENT;
-    bool switched = ext == KVM_RISCV_SBI_EXT_DBCN || ext == KVM_RISCV_SBI_EXT_V01;
-    bool now = switched ? test_bit(ext, guest->sbi_on) : sbi_there(ext);
+    bool now = test_bit(ext, guest->sbi_on);
     if (!set) {
         *value = now;
-        return sbi_there(ext) ? 0 : -ENOENT;
+        return 0;
     }
-    if (!!*value == now)
+    if (*value > 1)
+        return -EINVAL;
+    if (*value == now)
         return 0;
     if (guest->vm)
         return -EBUSY;
-    if (!switched)
-        return -EINVAL;
     __change_bit(ext, guest->sbi_on);
     return 0;
 }
@@ -272,7 +295,7 @@ static int grouped(struct guest_vcpu *v, u64 n, u64 *value, bool set,
 
 static int fp_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
 {
-    if (!machine_has(KVM_RISCV_ISA_EXT_D) || n > 32)
+    if (!guest_has(v->guest, KVM_RISCV_ISA_EXT_D) || n > 32)
         return -ENOENT;
     return item_access(v, n == 32 ? CALD_CSR | CSR_FCSR_NUMBER : CALD_FP | n, value, set);
 }
@@ -353,7 +376,7 @@ static void list_all(struct guest_vcpu *v, struct list *list)
     add_run(list, KVM_REG_RISCV_CORE, CALD_CORE_MODE + 1);
     add_run(list, KVM_REG_RISCV_CSR, ARRAY_SIZE(csr_number));
     add_run(list, KVM_REG_RISCV_TIMER, sizeof(struct kvm_riscv_timer) / 8);
-    if (machine_has(KVM_RISCV_ISA_EXT_D))
+    if (guest_has(v->guest, KVM_RISCV_ISA_EXT_D))
         add_run(list, KVM_REG_RISCV_FP_D, 33);
     for (u64 n = 0; n < KVM_RISCV_ISA_EXT_MAX; n++)
         if (machine_has(n))
@@ -375,6 +398,20 @@ int regs_list(struct guest_vcpu *v, struct kvm_reg_list __user *user)
 }
 
 /* ---- For others ---- */
+
+void regs_begin(struct guest *guest)
+{
+    for (size_t n = 0; n < ARRAY_SIZE(sbi); n++)
+        __assign_bit(sbi[n].ext, guest->sbi_on, !sbi[n].off);
+}
+
+u32 regs_sbi_hidden(const struct guest *guest)
+{
+    u32 hidden = CALD_SBI_SUSP | CALD_SBI_STA;
+    for (size_t n = 0; n < ARRAY_SIZE(sbi); n++)
+        hidden |= test_bit(sbi[n].ext, guest->sbi_on) ? 0 : sbi[n].bit;
+    return hidden;
+}
 
 void regs_hidden(const struct guest *guest, char *text, size_t bytes)
 {

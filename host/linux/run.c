@@ -2,6 +2,7 @@
 /* KVM_RUN: the library runs the vCPU on whatever hart its thread is, and says why it ended. */
 #include <linux/kvm.h>
 
+#include <asm/sbi.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
@@ -10,6 +11,7 @@
 #include "module.h"
 
 #define SBI_NOT_SUPPORTED (-2)
+#define SBI_LEGACY_LAST 8
 
 static void guest_timer(struct guest_vcpu *v)
 {
@@ -112,7 +114,7 @@ static enum cald_why stay(struct guest_vcpu *v, struct cald_exit *exit)
 
 static bool out_mmio(struct guest_vcpu *v, const struct cald_exit *exit)
 {
-    if (exit->write && ioevent_store(v->guest, exit)) {
+    if (exit->write && (ioevent_store(v->guest, exit) || coalesced_store(v->guest, exit))) {
         LIBRARY_DO(cald_vcpu_complete(v->vcpu, CALD_OK, 0));
         return false;
     }
@@ -126,8 +128,28 @@ static bool out_mmio(struct guest_vcpu *v, const struct cald_exit *exit)
     return true;
 }
 
+/* As Linux's own KVM: what is for experiments and what is a vendor's go to the VMM, as the consoles
+ * do that are switched on. */
+static bool is_vmms(const struct guest *guest, u64 extension)
+{
+    u32 ext = KVM_RISCV_SBI_EXT_MAX;
+    if (extension >= SBI_EXT_EXPERIMENTAL_START && extension <= SBI_EXT_EXPERIMENTAL_END)
+        ext = KVM_RISCV_SBI_EXT_EXPERIMENTAL;
+    else if (extension >= SBI_EXT_VENDOR_START && extension <= SBI_EXT_VENDOR_END)
+        ext = KVM_RISCV_SBI_EXT_VENDOR;
+    else if (extension == SBI_EXT_DBCN)
+        ext = KVM_RISCV_SBI_EXT_DBCN;
+    else if (extension <= SBI_LEGACY_LAST)
+        ext = KVM_RISCV_SBI_EXT_V01;
+    return ext < KVM_RISCV_SBI_EXT_MAX && test_bit(ext, guest->sbi_on);
+}
+
 static bool out_sbi(struct guest_vcpu *v, const struct cald_exit *exit)
 {
+    if (!is_vmms(v->guest, exit->extension)) {
+        LIBRARY_DO(cald_vcpu_complete(v->vcpu, SBI_NOT_SUPPORTED, 0));
+        return false;
+    }
     v->run->exit_reason = KVM_EXIT_RISCV_SBI;
     v->run->riscv_sbi.extension_id = exit->extension;
     v->run->riscv_sbi.function_id = exit->function;
@@ -248,10 +270,8 @@ int vcpu_run(struct guest_vcpu *v)
     if (error)
         return error;
     finish(v);
-    if (READ_ONCE(v->run->immediate_exit__unsafe)) {
-        v->run->exit_reason = KVM_EXIT_INTR;
-        return -EINTR;
-    }
+    if (READ_ONCE(v->run->immediate_exit__unsafe))
+        return -EINTR; /* the last exit's reason stays */
     if (v->has_sigset)
         sigprocmask(SIG_SETMASK, &v->sigset, &before);
     error = run_loop(v);

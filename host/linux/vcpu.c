@@ -122,9 +122,14 @@ static long vcpu_ioctl(struct file *file, unsigned int number, unsigned long arg
 static int vcpu_mmap(struct file *file, struct vm_area_struct *area)
 {
     struct guest_vcpu *v = file->private_data;
-    if (area->vm_pgoff || area->vm_end - area->vm_start != PAGE_SIZE)
+    void *page[MAPPED_PAGES] = {v->run, [RING_PAGE] = v->guest->ring};
+    unsigned long first = area->vm_pgoff, count = vma_pages(area);
+    int error = 0;
+    if (first >= MAPPED_PAGES || count > MAPPED_PAGES - first)
         return -EINVAL;
-    return vm_insert_page(area, area->vm_start, virt_to_page(v->run));
+    for (unsigned long n = 0; !error && n < count; n++)
+        error = vm_insert_page(area, area->vm_start + n * PAGE_SIZE, virt_to_page(page[first + n]));
+    return error;
 }
 
 static int vcpu_release(struct inode *inode, struct file *file)
