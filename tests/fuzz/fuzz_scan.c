@@ -28,9 +28,11 @@ static bool privileged(uint32_t insn)
     return insn == 0x10200073 || insn == 0x10500073 || (insn & 0xfe007fff) == 0x12000073;
 }
 
+static uint16_t behind; /* the page */
+
 static uint32_t at(const uint16_t *page, unsigned n)
 {
-    return page[n] | (uint32_t)(n + 1 < S_SCAN_HALVES ? page[n + 1] : 0) << 16;
+    return page[n] | (uint32_t)(n + 1 < S_SCAN_HALVES ? page[n + 1] : behind) << 16;
 }
 
 /* These are made by make_page() as well as by chance: nobody goes on behind them. */
@@ -77,13 +79,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct input in = {data, bytes};
     unsigned known = (unsigned)input_number(&in, 2) % S_SCAN_HALVES;
     known = known & 1 ? known : known % 64;
+    behind = (uint16_t)input_number(&in, 2);
     make_page(&in, before);
     memcpy(page, before, sizeof(page));
 
-    bool possible = s_scan_possible(page), any = false;
-    unsigned count = s_scan_replace(page, known * 2), differ = 0;
+    bool possible = s_scan_possible(page, behind), any = false;
+    unsigned count = s_scan_replace(page, known * 2, behind), differ = 0;
     for (unsigned n = 0; n < S_SCAN_HALVES; n++) {
-        bool is = n + 1 < S_SCAN_HALVES && privileged(at(before, n));
+        bool is = privileged(at(before, n));
         any |= is;
         if (page[n] == before[n])
             continue;
@@ -98,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         uint32_t insn = at(before, n);
         if (!ours(insn))
             return 0; /* may be data: then all of the run is left */
-        if (n + 1 < S_SCAN_HALVES && privileged(insn))
+        if (privileged(insn))
             stay[stays++] = n;
         if (leaves(insn))
             break;

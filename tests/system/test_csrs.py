@@ -140,4 +140,4 @@ def test_newer_firmware_is_quiet_beside_linux(tmp_path):
     with Machine(path, machine="virt", cpu="rv64,h=off", firmware=guest_image("opensbi.bin"),
                  firmware_prints=True) as machine:
         output = machine.wait_end()
-    assert len(re.findall(PRINTS, output)) < 30, output
+    assert len(re.findall(PRINTS, output)) < 10, output

@@ -302,7 +302,7 @@ static void test_none_needed(void **state)
         memory[page][0] = LUI & 0xffff;
         memory[page][1] = LUI >> 16;
         memory[page][2] = 0x1000;
-        assert_true(s_scan_possible(memory[page]));
+        assert_true(s_scan_possible(memory[page], 0));
         assert_int_equal(fetch_until(page), S_COPY_NONE);
     }
     assert_int_equal(fences, 0);
@@ -312,7 +312,7 @@ static void test_none_needed(void **state)
 static void test_turns(void **state)
 {
     (void)state;
-    for (unsigned n = 0; n < 9; n++) {
+    for (unsigned n = 0; n < 33; n++) {
         assert_int_equal(fetch_until(3), S_COPY_SHOWN);
         s_copy_write(&v, &vm.memory.slot[0], at(3));
         assert_int_equal(s_copy_write(&v, &vm.memory.slot[0], at(3)), S_COPY_SHOWN);
@@ -395,6 +395,25 @@ static void test_across(void **state)
     assert_int_equal(copy_at(shown)[2], INSN_C_EBREAK);
 }
 
+/* The instruction that goes on in the next page is one to replace or not, by what lies there now.
+ */
+static void test_goes_on_in_the_next_page(void **state)
+{
+    (void)state;
+    memory[3][S_SCAN_HALVES - 1] = CSRR & 0xffff;
+    memory[4][0] = 0x0001; /* with this one it is the read of a CSR that is the user's */
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_equal(copy_at(shown)[S_SCAN_HALVES - 1], CSRR & 0xffff);
+    s_copy_write(&v, &vm.memory.slot[0], at(3));
+    memory[4][0] = CSRR >> 16;
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_equal(copy_at(shown)[S_SCAN_HALVES - 1], INSN_C_EBREAK);
+    uint64_t before = shown;
+    assert_true(s_copies_wrote(&vm, at(3), 2)); /* what was there before */
+    assert_int_equal(fetch_until(3), S_COPY_SHOWN);
+    assert_int_equal(shown, before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +434,7 @@ int main(void)
         T(test_livelock),
         T(test_same_low_half),
         T(test_across),
+        T(test_goes_on_in_the_next_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

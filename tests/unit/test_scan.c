@@ -54,16 +54,17 @@ static void test_which_are_privileged(void **state)
 static void test_possible(void **state)
 {
     (void)state;
-    assert_false(s_scan_possible(code));
+    assert_false(s_scan_possible(code, 0));
     for (unsigned n = 0; n < S_SCAN_HALVES; n++) {
         at = n;
         code[at++] = CSRR_SSTATUS & 0xffff;
         if (at < S_SCAN_HALVES) /* else it goes on in the next page */
             code[at] = CSRR_SSTATUS >> 16;
-        assert_int_equal(s_scan_possible(code), at < S_SCAN_HALVES);
+        assert_int_equal(s_scan_possible(code, 0), at < S_SCAN_HALVES);
+        assert_true(s_scan_possible(code, CSRR_SSTATUS >> 16));
         if (at < S_SCAN_HALVES)
             code[at] = ECALL >> 16;
-        assert_false(s_scan_possible(code));
+        assert_false(s_scan_possible(code, 0));
         set_up(state);
     }
 }
@@ -77,7 +78,7 @@ static void test_before_and_behind_the_known_one(void **state)
     put(ADDI);       /* 5: known */
     put(SRET);       /* 7 */
     put(SFENCE_VMA); /* 9 */
-    assert_int_equal(s_scan_replace(code, 5 * 2), 3);
+    assert_int_equal(s_scan_replace(code, 5 * 2, 0), 3);
     assert_int_equal(code[0], CSRR_SSTATUS & 0xffff); /* may be another's second half */
     assert_int_equal(code[3], INSN_C_EBREAK);
     assert_int_equal(code[4], CSRW_SATP >> 16);
@@ -94,7 +95,7 @@ static void test_the_second_half_of_another_is_left(void **state)
     put(0x00001000u); /* c.addi4spn's kind: a half of its own */
     at = 2;
     put(C_NOP);
-    s_scan_replace(code, 0);
+    s_scan_replace(code, 0, 0);
     assert_int_equal(code[1], 0x2573);
 }
 
@@ -110,10 +111,49 @@ static void test_data_behind_a_jump(void **state)
     unsigned next = at;
     put(CSRW_SATP); /* a run of its own again */
     put(C_RET);
-    assert_int_equal(s_scan_replace(code, 0), 2);
+    assert_int_equal(s_scan_replace(code, 0, 0), 2);
     assert_int_equal(code[0], INSN_C_EBREAK);
     assert_int_equal(code[3], CSRR_SSTATUS & 0xffff);
     assert_int_equal(code[next], INSN_C_EBREAK);
+}
+
+/* Linux has eight bytes in front of each function, which lead to what traces it. */
+static void test_data_before_a_function(void **state)
+{
+    (void)state;
+    const uint16_t before[][4] = {{0, 0, 0, 0},
+                                  {0xb510, 0x8126, 0xffff, 0xffff},
+                                  {0xb513, 0x8127, 0xffff, 0xffff}, /* like firsts of two */
+                                  {0xb510, 0x0073, 0xffff, 0xffff}};
+    for (unsigned n = 0; n < 4; n++) {
+        set_up(state);
+        put(C_RET); /* 0: known */
+        for (unsigned half = 0; half < 4; half++)
+            put(before[n][half]);
+        at = 5;
+        put(ADDI);
+        put(ADDI);
+        put(C_NOP);
+        put(WFI); /* 10 */
+        put(C_RET);
+        assert_int_equal(s_scan_replace(code, 0, 0), 1);
+        assert_int_equal(code[10], INSN_C_EBREAK);
+    }
+}
+
+/* An instruction is looked for only where one starts for certain: behind data that is not told by
+ * what is two halves in any case. */
+static void test_right_behind_data(void **state)
+{
+    (void)state;
+    put(C_RET); /* 0: known */
+    code[at++] = 0xffff;
+    code[at++] = 0xffff;
+    code[at++] = 0x0513; /* like the first half of an addi */
+    put(0x25730537u);    /* a lui; from its upper half on there seems to be a csrr ... */
+    put(0x10731537u);    /* ... that goes on in this one */
+    put(C_RET);
+    assert_int_equal(s_scan_replace(code, 0, 0), 0);
 }
 
 static void test_the_last_one_goes_on_in_the_next_page(void **state)
@@ -121,8 +161,12 @@ static void test_the_last_one_goes_on_in_the_next_page(void **state)
     (void)state;
     at = S_SCAN_HALVES - 1;
     code[at] = CSRR_SSTATUS & 0xffff;
-    assert_int_equal(s_scan_replace(code, (S_SCAN_HALVES - 1) * 2), 0);
+    assert_true(s_scan_may_go_on(code));
+    assert_int_equal(s_scan_replace(code, at * 2, 0), 0);
     assert_int_equal(code[at], CSRR_SSTATUS & 0xffff);
+    assert_int_equal(s_scan_replace(code, at * 2, CSRR_SSTATUS >> 16), 1);
+    assert_int_equal(code[at], INSN_C_EBREAK);
+    assert_false(s_scan_may_go_on(code));
 }
 
 static uint64_t seed = 42;
@@ -148,16 +192,20 @@ static void test_random_code(void **state)
             starts[at] = true;
             put(some[below(sizeof(some) / sizeof(*some))]);
         }
-        while (at < S_SCAN_HALVES)
-            put(C_NOP);
+        uint16_t behind = 0;
+        if (at < S_SCAN_HALVES) {
+            starts[at] = true;
+            code[at] = WFI & 0xffff;
+            behind = round % 2 ? WFI >> 16 : ECALL >> 16;
+        }
         memcpy(before, code, sizeof(code));
         unsigned known = below(S_SCAN_HALVES - 2);
         while (!starts[known])
             known--;
-        s_scan_replace(code, known * 2);
+        s_scan_replace(code, known * 2, behind);
         for (unsigned n = 0; n < S_SCAN_HALVES; n++) {
-            uint32_t insn = before[n] | (n + 1 < S_SCAN_HALVES ? (uint32_t)before[n + 1] << 16 : 0);
-            bool privileged = starts[n] && n + 1 < S_SCAN_HALVES && s_scan_privileged(insn);
+            uint16_t next = n + 1 < S_SCAN_HALVES ? before[n + 1] : behind;
+            bool privileged = starts[n] && s_scan_privileged((uint32_t)next << 16 | before[n]);
             if (code[n] != before[n])
                 assert_true(privileged && code[n] == INSN_C_EBREAK);
             else if (n >= known)
@@ -174,6 +222,8 @@ int main(void)
         cmocka_unit_test_setup(test_before_and_behind_the_known_one, set_up),
         cmocka_unit_test_setup(test_the_second_half_of_another_is_left, set_up),
         cmocka_unit_test_setup(test_data_behind_a_jump, set_up),
+        cmocka_unit_test_setup(test_data_before_a_function, set_up),
+        cmocka_unit_test_setup(test_right_behind_data, set_up),
         cmocka_unit_test_setup(test_the_last_one_goes_on_in_the_next_page, set_up),
         cmocka_unit_test(test_random_code),
     };

@@ -32,9 +32,11 @@
 #define POOL_MAX S_COPIES
 
 /* A page that is executed, and read or written, in turn costs more than the firmware does: after so
- * many turns within a second it is left as it is until the next one. */
+ * many turns within a second it is left as it is until the next one. A turn takes some 20,000
+ * instructions. Firmware that prints a line for each of the page's takes longer for four of these
+ * than for that, at 115,200 baud; and Linux patches up to ten places of the page it idles in. */
 #define RECENT 64
-#define ROUNDS_MAX 16 /* a store and what makes up for it count one each */
+#define ROUNDS_MAX 64 /* a store and what makes up for it count one each */
 
 struct recent {
     const _Atomic uint32_t *page;
@@ -488,8 +490,12 @@ static bool same(const uint16_t *page, const uint16_t *code)
     for (unsigned n = 0; n < S_SCAN_HALVES; n++) {
         if (page[n] == code[n])
             continue;
-        uint32_t insn = page[n] | (uint32_t)(n + 1 < S_SCAN_HALVES ? page[n + 1] : 0) << 16;
-        if (code[n] != INSN_C_EBREAK || !s_scan_privileged(insn))
+        if (code[n] != INSN_C_EBREAK)
+            return false;
+        /* What goes on in the next page is looked at when it is met. */
+        if (n == S_SCAN_HALVES - 1)
+            return s_scan_may_go_on(page);
+        if (!s_scan_privileged(page[n] | (uint32_t)page[n + 1] << 16))
             return false;
     }
     return true;
@@ -538,9 +544,24 @@ static void copy_page(uint16_t *to, const uint16_t *from)
         out[n] = in[n];
 }
 
+/*
+ * The half that follows the page at `gva`, where an instruction may go on in it; else 0. It is a
+ * guess, for the page may have another neighbour at another address, or later: which instruction it
+ * is is read anew whenever the guest comes there.
+ */
+static uint16_t behind(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa, uint64_t gva)
+{
+    uint32_t insn;
+    if (!s_scan_may_go_on(original(slot, gpa)) ||
+        !s_fetch_insn(v, gva | (HOST_PAGE_SIZE - sizeof(uint16_t)), &insn))
+        return 0;
+    return (uint16_t)(insn >> 16);
+}
+
 /* Makes a copy of the page, in which an instruction starts at `known`, or a step towards one. A
  * page that needs none takes no copy's place. The lock is held. */
-static void make(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa, unsigned known)
+static void make(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa, unsigned known,
+                 uint16_t next)
 {
     struct s_copies *copies = v->vm->s.copies;
     _Atomic uint32_t *page = word_of(slot, gpa);
@@ -560,7 +581,7 @@ static void make(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa, u
     }
     uint16_t *code = copies->copy[0].code;
     copy_page(code, original(slot, gpa));
-    if (!s_scan_replace(code, known)) {
+    if (!s_scan_replace(code, known, next)) {
         atomic_compare_exchange_strong(page, &before, PLAIN);
         return;
     }
@@ -612,7 +633,8 @@ enum s_copy_show s_copy_fetch(struct engine_vcpu *v, const struct slot *slot, ui
     if (now & STALE && !atomic_compare_exchange_strong(page, &now, now & ~STALE))
         return S_COPY_AGAIN;
     now &= ~STALE;
-    if (!s_scan_possible(original(slot, gpa))) {
+    uint16_t next = behind(v, slot, gpa, gva);
+    if (!s_scan_possible(original(slot, gpa), next)) {
         /* Who makes it writable takes the mark away, and who wrote it meanwhile has left its own.
          */
         if (!(now & WRITABLE))
@@ -623,7 +645,7 @@ enum s_copy_show s_copy_fetch(struct engine_vcpu *v, const struct slot *slot, ui
         /* gva is where the fetch failed: behind the first half of an instruction that goes on here,
          * it is where that one's second half is. */
         uint64_t known = v->pc >> 12 == gva >> 12 ? v->pc : gva + 2;
-        make(v, slot, gpa, known & (HOST_PAGE_SIZE - 1));
+        make(v, slot, gpa, known & (HOST_PAGE_SIZE - 1), next);
         lock_release(&copies->lock);
     }
     return S_COPY_AGAIN;
@@ -657,8 +679,7 @@ void s_copy_missed(struct engine_vcpu *v)
     uint32_t now = atomic_load(page);
     uint64_t inside = v->pc & (HOST_PAGE_SIZE - 1);
     if (now & SLOT) {
-        if (inside <= HOST_PAGE_SIZE - 4) /* whole: see s_scan_replace() */
-            s_scan_replace_one(copies->copy[now & SLOT].code, (unsigned)inside);
+        s_scan_replace_one(copies->copy[now & SLOT].code, (unsigned)inside);
         fence_i();
     } else {
         /* Its next fetch asks for a copy. */

@@ -25,9 +25,15 @@ bool s_scan_privileged(uint32_t insn)
     return (csr >> 8 & 3) == 1; /* bits 9:8: the lowest privilege that has access */
 }
 
-static uint32_t insn_at(const uint16_t *code, unsigned half)
+/* `behind`: the half that follows the page's last one. */
+static uint32_t insn_at(const uint16_t *code, unsigned half, uint16_t behind)
 {
-    return code[half] | (uint32_t)(half + 1 < S_SCAN_HALVES ? code[half + 1] : 0) << 16;
+    return code[half] | (uint32_t)(half + 1 < S_SCAN_HALVES ? code[half + 1] : behind) << 16;
+}
+
+bool s_scan_may_go_on(const uint16_t *code)
+{
+    return (code[S_SCAN_HALVES - 1] & OPCODE_MASK) == OPCODE_SYSTEM;
 }
 
 #define AT_ONCE 32 /* halves looked at together */
@@ -47,27 +53,28 @@ static bool has_system(const uint16_t *code)
     return none != above;
 }
 
-/* The first half from `at` on where such an instruction would be, if one starts there, and all of
- * it is in the page; S_SCAN_HALVES: none. */
-static unsigned next_possible(const uint16_t *code, unsigned at)
+/* The first half from `at` on where such an instruction would be, if one starts there;
+ * S_SCAN_HALVES: none. */
+static unsigned next_possible(const uint16_t *code, unsigned at, uint16_t behind)
 {
-    while (at < S_SCAN_HALVES - 1) {
+    while (at < S_SCAN_HALVES) {
         if (!(at % AT_ONCE)) {
             while (at < S_SCAN_HALVES && !has_system(code + at))
                 at += AT_ONCE;
             if (at == S_SCAN_HALVES)
                 break;
         }
-        if ((code[at] & OPCODE_MASK) == OPCODE_SYSTEM && s_scan_privileged(insn_at(code, at)))
+        if ((code[at] & OPCODE_MASK) == OPCODE_SYSTEM &&
+            s_scan_privileged(insn_at(code, at, behind)))
             return at;
         at++;
     }
     return S_SCAN_HALVES;
 }
 
-bool s_scan_possible(const uint16_t *code)
+bool s_scan_possible(const uint16_t *code, uint16_t behind)
 {
-    return next_possible(code, 0) < S_SCAN_HALVES;
+    return next_possible(code, 0, behind) < S_SCAN_HALVES;
 }
 
 /* By the opcode (bits 6:2) of a 32-bit instruction: the values of funct3 that a manual gives a
@@ -100,7 +107,7 @@ static inline bool ends(const uint16_t *code, unsigned at)
     if ((half & 3) == 3) { /* jal and jalr that link nothing */
         uint32_t rest = half & 0xfff;
         return rest == 0x06f || rest == 0x067 ||
-               (half == OPCODE_SYSTEM && system_ends(insn_at(code, at)));
+               (half == OPCODE_SYSTEM && system_ends(insn_at(code, at, 0)));
     }
     if ((half & 0xe001) == 0x8000) /* c.jr, c.ebreak */
         return (half & 0x107f) == 2 ? half & 0x0f80 : half == INSN_C_EBREAK;
@@ -111,6 +118,12 @@ void s_scan_replace_one(uint16_t *code, unsigned at)
 {
     *(volatile uint16_t *)&code[at / 2] = INSN_C_EBREAK; /* a hart may be fetching there */
 }
+
+struct scan {
+    uint16_t *code;
+    uint16_t behind; /* the half that follows */
+    unsigned count;  /* of those replaced */
+};
 
 /*
  * An instruction starts behind every half whose two low bits say that it is not the first of a
@@ -151,56 +164,65 @@ static unsigned run_start(const uint16_t *code, unsigned at, const struct part *
 }
 
 #define RUN_MAX 64 /* replaced in a run; more than these come by way of the firmware */
+#define DOUBT 4    /* halves behind data that have to exist */
 
 /*
  * The run of instructions from half `at` on, to one that the hart never goes on behind, or to half
- * `end`. If all of it proves to be code, those to be replaced are. One with something in it that is
- * no instruction may be data, and is left alone. `meets`: an instruction starts at `end`; a run
- * that goes on behind it is none. Returns where it ends, and adds to `count`.
+ * `end`. Those to be replaced are, if what leads to them proves to be code. Something in it that is
+ * no instruction is data, and so may be all that was before it: compilers put a word in front of a
+ * function, for tracers, or zeros to align it. Where the first one behind data starts is not known,
+ * but behind a half that is the first of none (see above), a few on, one does.
+ * `meets`: an instruction starts at `end`; a run that goes on behind it is none. Returns where it
+ * ends, and adds to `count`.
  */
-static unsigned replace_run(uint16_t *code, unsigned at, unsigned end, bool meets, unsigned *count)
+static unsigned replace_run(struct scan *scan, unsigned at, unsigned end, bool meets)
 {
+    const uint16_t *code = scan->code;
     uint16_t found[RUN_MAX];
-    unsigned founds = 0;
-    bool good = true, last = false;
+    unsigned founds = 0, data_end = at;
+    bool sure = true, last = false;
     while (at < end && !last) {
         if (!exists(code[at])) {
-            good = false;
-            at++;
+            founds = 0;
+            sure = false;
+            data_end = ++at;
             continue;
         }
-        if ((code[at] & OPCODE_MASK) == OPCODE_SYSTEM && at + 1 < S_SCAN_HALVES &&
-            s_scan_privileged(insn_at(code, at)) && founds < RUN_MAX)
+        if (sure && founds < RUN_MAX && (code[at] & OPCODE_MASK) == OPCODE_SYSTEM &&
+            s_scan_privileged(insn_at(code, at, scan->behind)))
             found[founds++] = (uint16_t)at;
         last = ends(code, at);
         at = next_of(code, at);
+        sure |= at < end && at >= data_end + DOUBT && (code[at - 1] & 3) != 3;
     }
-    if (!good || (meets && (last ? at > end : at != end)))
+    if (meets && (last ? at > end : at != end))
         return at;
     for (unsigned n = 0; n < founds; n++)
-        s_scan_replace_one(code, found[n] * 2U);
-    *count += founds;
+        s_scan_replace_one(scan->code, found[n] * 2U);
+    scan->count += founds;
     return at;
 }
 
 /* Only the runs that have something to replace are looked at. */
-static unsigned replace(uint16_t *code, struct part part, unsigned end, bool meets)
+static void replace(struct scan *scan, struct part part, unsigned end, bool meets)
 {
-    unsigned count = 0, at = part.start;
-    while ((at = next_possible(code, at)) < end) {
+    const uint16_t *code = scan->code;
+    unsigned at = part.start;
+    while ((at = next_possible(code, at, scan->behind)) < end) {
         if (starts(code, at, &part)) {
-            at = replace_run(code, run_start(code, at, &part), end, meets, &count);
+            at = replace_run(scan, run_start(code, at, &part), end, meets);
             part = (struct part){at, true};
         } else {
             at++;
         }
     }
-    return count;
 }
 
-unsigned s_scan_replace(uint16_t *code, unsigned known)
+unsigned s_scan_replace(uint16_t *code, unsigned known, uint16_t behind)
 {
+    struct scan scan = {code, behind, 0};
     unsigned half = known / 2;
-    unsigned count = replace(code, (struct part){half, true}, S_SCAN_HALVES, false);
-    return count + replace(code, (struct part){0, false}, half, true);
+    replace(&scan, (struct part){half, true}, S_SCAN_HALVES, false);
+    replace(&scan, (struct part){0, false}, half, true);
+    return scan.count;
 }

@@ -19,16 +19,20 @@
 /* The instruction is one that S-mode may execute, and that traps in U-mode on our harts. */
 bool s_scan_privileged(uint32_t insn);
 
-/* Cheap: false, if there is none at any place of the page. Pages lie at multiples of 8. */
-bool s_scan_possible(const uint16_t *code);
+/* The page's last half may be the first one of such an instruction, by its opcode. */
+bool s_scan_may_go_on(const uint16_t *code);
+
+/* Cheap: false, if there is none at any place of the page. `behind`: the half that follows the
+ * page, which says what an instruction is that goes on there; 0 where nothing is known of it. Pages
+ * lie at multiples of 8. */
+bool s_scan_possible(const uint16_t *code, uint16_t behind);
 
 /*
  * Replaces them by ebreak in `code`, a copy of a page. An instruction starts at byte `known`, for
- * the hart fetched there. What lies behind an unconditional jump may be data: it counts as code if
- * all of it, up to the next jump, has encodings that exist. The last instruction is left alone
- * where it goes on in the next page. Returns how many were replaced.
+ * the hart fetched there. What lies behind an unconditional jump may be data: it counts as code
+ * where it has encodings that exist. `behind` as above. Returns how many were replaced.
  */
-unsigned s_scan_replace(uint16_t *code, unsigned known);
+unsigned s_scan_replace(uint16_t *code, unsigned known, uint16_t behind);
 
 /* Replaces the one at byte `at`. */
 void s_scan_replace_one(uint16_t *code, unsigned at);
