@@ -65,7 +65,7 @@ enum config_schedule { SCHEDULE_SHARED, SCHEDULE_PINNED };
 #define PERIOD_MIN_US 1000U
 #define PERIOD_MAX_US 1000000U
 enum config_engine { ENGINE_ANY, ENGINE_H, ENGINE_SHADOW };
-enum config_console { CONSOLE_UART, CONSOLE_NONE };
+enum config_console { CONSOLE_UART, CONSOLE_NONE, CONSOLE_VIRTIO };
 enum config_irqchip { IRQCHIP_ANY, IRQCHIP_PLIC, IRQCHIP_APLIC, IRQCHIP_IMSIC };
 
 struct vm_config {

@@ -20,6 +20,7 @@
 #include "appliance/device/shared_memory.h"
 #include "appliance/map.h"
 #include "appliance/saved/saved.h"
+#include "appliance/virtio/console.h"
 #include "appliance/virtio/virtio.h"
 #include "caldarium/caldarium.h"
 #include "riscv/lock.h"
@@ -94,8 +95,9 @@ struct vm {
     struct pci_bus pci;
     struct shared_window shared[VM_MAX_SHARED];
     unsigned shared_count;
-    struct virtio_device *virtio[VM_MAX_VIRTIO]; /* for good */
+    struct virtio_device *virtio[VM_MAX_VIRTIO + 1]; /* for good; and its console */
     unsigned virtio_count;
+    struct virtio_console *console; /* one of these; NULL: it has none */
 };
 
 /* All VMs of the bundle, in its order. */

@@ -199,29 +199,24 @@ static bool harts(struct vm_config *config, const struct property *p)
     return true;
 }
 
-/* One of several words; the second list holds words the design has and this version does not. */
-static int choice(struct vm_config *config, const struct property *p, const char *const *served,
-                  const char *later)
+/* One of several words. */
+static int choice(struct vm_config *config, const struct property *p, const char *const *served)
 {
     const char *text = string(p);
     for (int n = 0; text && served[n]; n++) {
         if (!strcmp(text, served[n]))
             return n;
     }
-    if (text && later && strstr(later, text) && *text)
-        property_refuse(config, "property %s: \"%s\" is not served yet; \"%s\" is", p->name, text,
-                        served[0]);
-    else
-        property_refuse(config, "property %s: \"%s\"%s%s%s%s is expected", p->name, served[0],
-                        served[1] ? " or \"" : "", served[1] ? served[1] : "",
-                        served[1] ? "\"" : "", served[1] && served[2] ? " (or another)" : "");
+    property_refuse(config, "property %s: \"%s\"%s%s%s%s is expected", p->name, served[0],
+                    served[1] ? " or \"" : "", served[1] ? served[1] : "", served[1] ? "\"" : "",
+                    served[1] && served[2] ? " (or another)" : "");
     return -1;
 }
 
 static bool schedule(struct vm_config *config, const struct property *p)
 {
     static const char *const served[] = {"shared", "pinned", NULL};
-    int n = choice(config, p, served, NULL);
+    int n = choice(config, p, served);
     config->schedule = n == 1 ? SCHEDULE_PINNED : SCHEDULE_SHARED;
     return n >= 0;
 }
@@ -247,23 +242,23 @@ static bool period_us(struct vm_config *config, const struct property *p)
 static bool engine(struct vm_config *config, const struct property *p)
 {
     static const char *const served[] = {"h", "shadow", NULL};
-    int n = choice(config, p, served, NULL);
+    int n = choice(config, p, served);
     config->engine = n == 1 ? ENGINE_SHADOW : ENGINE_H;
     return n >= 0;
 }
 
 static bool console(struct vm_config *config, const struct property *p)
 {
-    static const char *const served[] = {"uart", "none", NULL};
-    int n = choice(config, p, served, "virtio");
-    config->console = n == 1 ? CONSOLE_NONE : CONSOLE_UART;
+    static const char *const served[] = {"uart", "none", "virtio", NULL};
+    int n = choice(config, p, served);
+    config->console = n == 1 ? CONSOLE_NONE : n == 2 ? CONSOLE_VIRTIO : CONSOLE_UART;
     return n >= 0;
 }
 
 static bool legacy_getchar(struct vm_config *config, const struct property *p)
 {
     static const char *const served[] = {"minus-one", "zero", NULL};
-    int n = choice(config, p, served, NULL);
+    int n = choice(config, p, served);
     config->getchar_zero = n == 1;
     return n >= 0;
 }
@@ -271,7 +266,7 @@ static bool legacy_getchar(struct vm_config *config, const struct property *p)
 static bool pause_time(struct vm_config *config, const struct property *p)
 {
     static const char *const served[] = {"stop", "run", NULL};
-    int n = choice(config, p, served, NULL);
+    int n = choice(config, p, served);
     config->pause_time_runs = n == 1;
     return n >= 0;
 }
@@ -279,7 +274,7 @@ static bool pause_time(struct vm_config *config, const struct property *p)
 static bool irqchip(struct vm_config *config, const struct property *p)
 {
     static const char *const served[] = {"plic", "aplic", "imsic", NULL};
-    int n = choice(config, p, served, NULL);
+    int n = choice(config, p, served);
     config->irqchip = (enum config_irqchip)(IRQCHIP_PLIC + n);
     return n >= 0;
 }
@@ -287,7 +282,7 @@ static bool irqchip(struct vm_config *config, const struct property *p)
 static bool on_event(struct vm_config *config, const struct property *p, enum config_on *out,
                      const char *const *served)
 {
-    int n = choice(config, p, served, NULL);
+    int n = choice(config, p, served);
     if (n >= 0)
         *out = (enum config_on)n;
     return n >= 0;

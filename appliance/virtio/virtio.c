@@ -5,6 +5,7 @@
 
 #include "appliance/bundle/property.h"
 #include "appliance/virtio/block.h"
+#include "appliance/virtio/console.h"
 #include "appliance/virtio/entropy.h"
 #include "appliance/virtio/net.h"
 #include "appliance/vm.h"
@@ -130,27 +131,51 @@ static struct virtio_device *make(const struct vm *vm, struct vm_config *config,
     return make_net(config, want, want->mac);
 }
 
+/* NULL after a line. */
+static struct virtio_device *make_console(struct vm *vm, struct vm_config *config)
+{
+    struct virtio_console *console = host_pages_alloc(sizeof(*console), HOST_PAGE_SIZE);
+    if (!console) {
+        property_refuse(config, "property console: no memory is left for the device");
+        return NULL;
+    }
+    virtio_console_make(console);
+    vm->console = console;
+    return &console->device;
+}
+
+/* The VM's next device, in a slot from `*slot` on. False after a line; then too it is the VM's. */
+static bool place(struct vm *vm, struct vm_config *config, struct virtio_device *device,
+                  const char *word, const char *name, unsigned *slot)
+{
+    unsigned at = free_slot(vm, *slot);
+    *slot = at + 1;
+    device->name = name;
+    device->vm_name = config->name;
+    device->base = GUEST_SLOTS_BASE + at * VIRTIO_SLOT_BYTES;
+    device->irq = SLOT_IRQ(at);
+    vm->virtio[vm->virtio_count++] = device;
+    if (at < SLOTS)
+        return true;
+    property_refuse(config, "%s %.31s: none of the %u virtio-mmio slots is free", word, name,
+                    SLOTS);
+    return false;
+}
+
+/* The console comes last: slots that guests know by their place are for disks. */
 void virtio_resolve(struct vm *vm, struct vm_config *config)
 {
     unsigned slot = 0;
-    for (unsigned n = 0; n < config->virtio_count; n++, slot++) {
-        const struct config_virtio *want = &config->virtio[n];
-        slot = free_slot(vm, slot);
-        if (slot == SLOTS) {
-            property_refuse(config, "node %.31s: none of the %u virtio-mmio slots is free",
-                            want->name, SLOTS);
-            return;
-        }
+    for (unsigned n = 0; n < config->virtio_count; n++) {
         struct virtio_device *device = make(vm, config, n);
-        if (!device)
+        if (!device || !place(vm, config, device, "node", config->virtio[n].name, &slot))
             return;
-        device->name = want->name;
-        device->legacy = want->legacy;
-        device->vm_name = config->name;
-        device->base = GUEST_SLOTS_BASE + slot * VIRTIO_SLOT_BYTES;
-        device->irq = SLOT_IRQ(slot);
-        vm->virtio[vm->virtio_count++] = device;
+        device->legacy = config->virtio[n].legacy;
     }
+    struct virtio_device *console =
+        config->console == CONSOLE_VIRTIO ? make_console(vm, config) : NULL;
+    if (console)
+        place(vm, config, console, "property", "console", &slot);
 }
 
 void virtio_unmake(struct vm *vm)
@@ -159,6 +184,7 @@ void virtio_unmake(struct vm *vm)
         struct virtio_device *device = vm->virtio[--vm->virtio_count];
         device->kind->unmake(device);
     }
+    vm->console = NULL;
 }
 
 bool virtio_add(struct vm *vm)

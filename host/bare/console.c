@@ -165,6 +165,12 @@ static bool takes_keys(struct vm *vm)
     return (state == VM_RUNNING || state == VM_PAUSED) && vm->config->console != CONSOLE_NONE;
 }
 
+static bool receive(const struct vm *vm, uint16_t key)
+{
+    return vm->console ? virtio_console_receive(vm->console, key)
+                       : cald_vm_uart_receive(vm->cald, key);
+}
+
 static void drop_ahead(void)
 {
     ahead_lost += ahead_count;
@@ -185,7 +191,7 @@ static void send_ahead(void)
 {
     uint64_t now = host_time();
 
-    while (ahead_count && cald_vm_uart_receive(ahead_vm->cald, ahead[ahead_first])) {
+    while (ahead_count && receive(ahead_vm, ahead[ahead_first])) {
         ahead_first = (ahead_first + 1) % AHEAD;
         ahead_count--;
         ahead_since = now;
@@ -237,7 +243,7 @@ static void send_front(uint16_t key)
     bool waits = ahead_count && vm == ahead_vm; /* those before it come first */
     if (!takes_keys(vm))
         out_bell();
-    else if (waits || !cald_vm_uart_receive(vm->cald, key))
+    else if (waits || !receive(vm, key))
         keep_ahead(vm, key);
     else if (vm == ahead_vm)
         deaf = false;

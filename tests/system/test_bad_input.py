@@ -31,7 +31,7 @@ CASES = {
     "ramdisk over RAM": (vm("bad", mib=72, ramdisk="linux"), "vm bad: property ramdisk: image linux"),
     "passthrough": (vm("bad", passthrough='"/soc/nothing"'),
                     "vm bad: property passthrough: the board has no device \"/soc/nothing\""),
-    "not served yet": (vm("bad", console='"virtio"'), "vm bad: property console: \"virtio\" is not"),
+    "no such console": (vm("bad", console='"vga"'), 'vm bad: property console: "uart" or "none" .or another. is expected'),
     "empty vcpus": (vm("bad", vcpus=0), "vm bad: property vcpus: one number from 1 to 64"),
 }
 

@@ -128,6 +128,31 @@ def test_random_bytes(tmp_path):
     assert "virtio_rng.0" in text and len(sizes) == 2 and min(sizes) >= 65536 and "they differ" in text, text
 
 
+def test_a_console(tmp_path):
+    """hvc0 in Linux: output that is more than the line takes at once comes whole while the VM is in front, and with its
+    name when it isn't; keys, a long paste among them, and Ctrl-A, which is Caldarium's."""
+    run = ("cat /sys/class/tty/console/active; grep -c . /proc/consoles; seq 1 3000; stty -echo; read line; echo got:$line; "
+           "echo paste; dd bs=1 count=3000 status=none | tr -d '\\n' | sha256sum; read key; echo behind; read key; grep virtio /proc/interrupts")
+    node = vm("web", vcpus=2, ramdisk="programs", console='"virtio"', bootargs="console=hvc0 quiet vm=web", run=run)
+    with Machine(bundle(tmp_path, node), smp=2) as machine:
+        machine.expect(r"hvc0\r*\n1\r*\n")
+        shown = machine.expect(r"\n3000\r*\n")
+        assert [int(n) for n in re.findall(r"(?m)^(\d+)\r*$", shown)] == list(range(1, 3001)), shown
+        assert re.search(r"0x0010001000 .* virtio console console", machine.monitor("map web"))
+        machine.front(1)
+        machine.send("hello \x01\x01\r")
+        machine.expect("got:hello \x01")
+        machine.expect("paste")
+        lines = ["%099d\r" % n for n in range(30)]
+        machine.send("".join(lines))
+        machine.expect(hashlib.sha256("".join(lines).replace("\r", "").encode()).hexdigest())
+        machine.send("\r\x01m")
+        machine.expect(r"\[web\] behind")
+        machine.front(1)
+        machine.send("\r")
+        assert re.search(r"\d+:\s+[1-9]\d* .*virtio", machine.wait_end())
+
+
 def test_no_seed_no_random_bytes(tmp_path):
     tree = board_tree(tmp_path, lambda text: re.sub(r"rng-seed = [^;]*;", "", text), smp=1, append="when-done=poweroff")
     node = with_nodes(vm("bad", kernel="minikernel", mib=16), 'rng { compatible = "virtio,entropy"; };')
@@ -147,9 +172,12 @@ def test_disks_that_can_not_be(tmp_path):
         "word": (disk("disk", "blob", "read-only; colour;"), "node disk: property colour is unknown"),
         "below": (disk("disk", "blob", "read-only; part { };"), "node disk: no node is expected below it"),
         "many": ("".join(disk(f"d{n}", "blob", "read-only;") for n in range(9)), "node d8: more than 8 virtio devices"),
+        "console": ("".join(disk(f"d{n}", "blob", "read-only;") for n in range(8)),
+                    "property console: none of the 8 virtio-mmio slots is free"),
         "taken": ("".join(disk(f"d{n}", "blob", "read-only;") for n in range(8)), "node d7: none of the 8 virtio-mmio slots"),
     }
-    properties = {"taken": {"shared_memory": '"ring", <0x0 0xb0000000 0x0 0x10000 3>'}} # its interrupt is a slot's
+    properties = {"console": {"console": '"virtio"'},
+                  "taken": {"shared_memory": '"ring", <0x0 0xb0000000 0x0 0x10000 3>'}} # its interrupt is a slot's
     nodes = [with_nodes(vm(name, kernel="minikernel", mib=16, **properties.get(name, {})), node)
              for name, (node, _) in wrong.items()]
     # The limit is larger than the disk: no more is taken than that.

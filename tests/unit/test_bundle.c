@@ -133,7 +133,7 @@ static void test_refused_by_name(void **state)
         {"shared-memory", "ring\0\0\0\0\0\xb0\0\0\0\xff\xff\xff\xff\xff\xff\xf0\0\0\0\0\1", 25},
         {"direct-map", "yes", 4},
         {"engine", "other", 6},
-        {"console", "virtio", 7},
+        {"console", "vga", 4},
         {"irqchip", "gic", 4},
         {"isa-disable", "no-such", 8},
         {"autostart", "maybe", 6},
