@@ -76,6 +76,9 @@ static void handle(struct guest_vcpu *v, enum cald_why why, const struct cald_ex
     case CALD_FAULT:
         print("vm %s: %s", v->guest->name, exit->text);
         guest_ends(v->guest, GUEST_FAULT);
+        return;
+    case CALD_BREAKPOINT: /* never asked for */
+        return;
     }
 }
 

@@ -306,7 +306,8 @@ static void turn(struct hart *hart, struct cald_vcpu *vcpu)
     case CALD_AGAIN:
     case CALD_PAGE:
     case CALD_SUSPEND:
-    case CALD_REQUEST: /* vms_leave() and vms_report() look at what is wanted */
+    case CALD_BREAKPOINT: /* nobody has asked for it */
+    case CALD_REQUEST:    /* vms_leave() and vms_report() look at what is wanted */
         break;
     }
 }

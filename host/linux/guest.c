@@ -129,6 +129,7 @@ static int has_extension(unsigned long extension)
     case KVM_CAP_IOEVENTFD:
     case KVM_CAP_IOEVENTFD_ANY_LENGTH:
     case KVM_CAP_IOEVENTFD_NO_LENGTH:
+    case KVM_CAP_SET_GUEST_DEBUG:
     case KVM_CAP_ENABLE_CAP_VM:
     case KVM_CAP_USER_MEMORY2:
         return 1;

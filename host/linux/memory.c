@@ -128,6 +128,11 @@ static void take(struct guest *guest, unsigned long from, unsigned long to)
     local_irq_restore(flags);
 }
 
+void memory_forget(struct guest *guest)
+{
+    take(guest, 0, ULONG_MAX);
+}
+
 static struct guest *guest_of(struct mmu_notifier *notifier)
 {
     return container_of(notifier, struct guest, notifier);

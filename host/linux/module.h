@@ -57,6 +57,7 @@ struct guest_vcpu {
     bool external;     /* KVM_INTERRUPT before `vcpu` is there; guest->lock */
     struct early early[MAX_EARLY];
     unsigned int early_count;
+    bool debug, debug_changed; /* ebreaks are the VMM's; the library has to hear of it */
     bool has_sigset;
     sigset_t sigset;
 
@@ -145,7 +146,8 @@ u64 host_ns(u64 ticks);
 int memory_begin(struct guest *guest);
 void memory_end(struct guest *guest);
 int memory_set(struct guest *guest, const struct kvm_userspace_memory_region2 *region);
-int memory_enter(struct guest *guest); /* all slots, into the VM that has just been made */
+int memory_enter(struct guest *guest);   /* all slots, into the VM that has just been made */
+void memory_forget(struct guest *guest); /* the library looks at all pages anew */
 int memory_get_page(struct guest *guest, u64 gpa, bool write);
 struct slot *memory_slot(struct guest *guest, u32 id); /* NULL: there is none */
 

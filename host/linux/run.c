@@ -182,6 +182,14 @@ static bool out_error(struct guest_vcpu *v, const char *text)
     return true;
 }
 
+/* There is nothing to tell but that: it is at the pc. */
+static bool out_debug(struct guest_vcpu *v)
+{
+    v->run->exit_reason = KVM_EXIT_DEBUG;
+    memset(&v->run->debug, 0, sizeof(v->run->debug));
+    return true;
+}
+
 static int bring_page(struct guest_vcpu *v, const struct cald_exit *exit)
 {
     return memory_get_page(v->guest, exit->gpa, exit->write);
@@ -216,6 +224,8 @@ static bool handle(struct guest_vcpu *v, enum cald_why why, const struct cald_ex
         return out_system(v, KVM_SYSTEM_EVENT_RESET);
     case CALD_FAULT:
         return out_error(v, exit->text);
+    case CALD_BREAKPOINT:
+        return out_debug(v);
     }
     return false;
 }
@@ -263,12 +273,23 @@ static int run_loop(struct guest_vcpu *v)
     }
 }
 
+/* What a debugger has written into the guest's code has to be seen, though none of it is what the
+ * library expects to change: it reads all memory anew. No KVM_RUN of it goes on. */
+static void run_debug(struct guest_vcpu *v)
+{
+    LIBRARY_DO(cald_vcpu_breakpoints(v->vcpu, v->debug));
+    memory_forget(v->guest);
+    v->debug_changed = false;
+}
+
 int vcpu_run(struct guest_vcpu *v)
 {
     sigset_t before;
     int error = READ_ONCE(v->vcpu) ? READ_ONCE(v->guest->failed) : guest_make(v->guest);
     if (error)
         return error;
+    if (v->debug_changed)
+        run_debug(v);
     finish(v);
     if (READ_ONCE(v->run->immediate_exit__unsafe))
         return -EINTR; /* the last exit's reason stays */

@@ -84,6 +84,20 @@ static int set_mp_state(struct guest_vcpu *v, void __user *user)
     return copy_from_user(&state, user, sizeof(state)) ? -EFAULT : mp_state_set(v, &state);
 }
 
+/* Breakpoints alone: RISC-V's KVM has neither single steps nor the hart's triggers. The library
+ * hears of it when the vCPU runs next. */
+static int set_guest_debug(struct guest_vcpu *v, void __user *user)
+{
+    struct kvm_guest_debug debug;
+    if (copy_from_user(&debug, user, sizeof(debug)))
+        return -EFAULT;
+    if (debug.control & ~KVM_GUESTDBG_ENABLE)
+        return -EINVAL;
+    v->debug = debug.control & KVM_GUESTDBG_ENABLE;
+    v->debug_changed = true;
+    return 0;
+}
+
 static long locked_ioctl(struct guest_vcpu *v, unsigned int number, void __user *user)
 {
     switch (number) {
@@ -98,6 +112,8 @@ static long locked_ioctl(struct guest_vcpu *v, unsigned int number, void __user 
         return get_mp_state(v, user);
     case KVM_SET_MP_STATE:
         return set_mp_state(v, user);
+    case KVM_SET_GUEST_DEBUG:
+        return set_guest_debug(v, user);
     case KVM_SET_SIGNAL_MASK:
         return signal_mask(v, user);
     }

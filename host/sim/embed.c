@@ -120,6 +120,7 @@ static void *run(void *argument)
         case CALD_OFF:
         case CALD_SUSPEND:
         case CALD_FAULT:
+        case CALD_BREAKPOINT: /* nobody has asked for it */
             end(guest, why, &exit);
             break;
         }

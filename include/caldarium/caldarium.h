@@ -357,11 +357,12 @@ enum cald_why {
     CALD_CSR_ACCESS, /* a CSR that the library doesn't have */
     CALD_PAGE,       /* the host's page isn't there: it brings it, and calls again */
     /* What becomes of a VM is its host's. Called again, the vCPU asks again, but for a suspend. */
-    CALD_RESET,   /* the guest wants its machine to start anew */
-    CALD_OFF,     /* the guest wants its machine to be switched off */
-    CALD_SUSPEND, /* the guest sleeps to RAM; its next runs are CALD_WAIT until an interrupt comes
-                   */
-    CALD_FAULT    /* the guest can't go on */
+    CALD_RESET,     /* the guest wants its machine to start anew */
+    CALD_OFF,       /* the guest wants its machine to be switched off */
+    CALD_SUSPEND,   /* the guest sleeps to RAM; its next runs are CALD_WAIT until an interrupt comes
+                     */
+    CALD_FAULT,     /* the guest can't go on */
+    CALD_BREAKPOINT /* the guest is before an ebreak: cald_vcpu_breakpoints() */
 };
 
 /* enum cald_exit's type for CALD_RESET: as the SBI's SRST numbers them. */
@@ -435,6 +436,11 @@ void cald_vcpu_timer(struct cald_vcpu *vcpu);
 /* Whether the guest's wait for an interrupt (WFI) is CALD_WAIT, or may take place on the hart. On
  * the vCPU's hart, between two runs; true at first. */
 void cald_vcpu_wfi_exits(struct cald_vcpu *vcpu, bool exits);
+
+/* For a debugger: whether an ebreak of the guest's, in any of its modes, is CALD_BREAKPOINT. The pc
+ * is at it then, and stays there until the host changes it or says false. Else, and at first, the
+ * guest gets its exception. While the vCPU doesn't run. */
+void cald_vcpu_breakpoints(struct cald_vcpu *vcpu, bool exit);
 
 /* For hosts whose harts kick each other for the library alone: while *flag is not zero, a kick ends
  * the run. The host may write the flag at any time. On the vCPU's hart, between two runs. */

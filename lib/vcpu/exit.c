@@ -90,7 +90,10 @@ static void on_fetch_fault(struct cald_vcpu *vcpu, const struct exit *exit)
 
 static void on_breakpoint(struct cald_vcpu *vcpu, const struct exit *exit)
 {
-    inject(vcpu, CAUSE_BREAKPOINT, exit->gva);
+    if (vcpu->breakpoints_exit)
+        vcpu->why = CALD_BREAKPOINT;
+    else
+        inject(vcpu, CAUSE_BREAKPOINT, exit->gva);
 }
 
 void exit_illegal(struct cald_vcpu *vcpu, const struct exit *exit)

@@ -181,6 +181,11 @@ void cald_vcpu_wfi_exits(struct cald_vcpu *vcpu, bool exits)
     vcpu->eng.trap_wfi = exits;
 }
 
+void cald_vcpu_breakpoints(struct cald_vcpu *vcpu, bool exit)
+{
+    vcpu->breakpoints_exit = exit;
+}
+
 void cald_vcpu_attention(struct cald_vcpu *vcpu, const uint8_t *flag)
 {
     vcpu->eng.attention = (const _Atomic bool *)flag;

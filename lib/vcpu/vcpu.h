@@ -121,6 +121,7 @@ struct cald_vcpu {
     uint64_t ticks_guest, ticks_host;
     uint64_t entered; /* host time when it went into the guest; 0: it is not in there */
 
+    bool breakpoints_exit; /* the host wants to see ebreaks; written while it doesn't run */
     bool leaves; /* its host may do something else after each run: nobody waits for it then */
 
     /* Interrupts that the host shows it, by their numbers. Any thread. */

@@ -536,6 +536,22 @@ static void test_double_trap(void **state)
     assert_non_null(strstr(out.text, "double trap"));
 }
 
+/* A debugger's ebreaks are its own, and the guest's stay the guest's without one. */
+static void test_breakpoints(void **state)
+{
+    (void)state;
+    start();
+    uint64_t pc = first->eng.pc;
+    guest_exit = (struct exit){.reason = EXIT_BREAKPOINT, .gva = pc};
+    cald_vcpu_breakpoints(first, true);
+    assert_int_equal(run(first), CALD_BREAKPOINT);
+    assert_int_equal(run(first), CALD_BREAKPOINT);
+    assert_int_equal(cald_vcpu_pc(first), pc);
+    cald_vcpu_breakpoints(first, false);
+    assert_int_equal(run(first), CALD_AGAIN);
+    assert_int_equal(cald_vcpu_pc(first), guest_handler);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -562,6 +578,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_register_goes_out, set_up, guest_tear_down),
         cmocka_unit_test_setup_teardown(test_end_of_a_machine, set_up, guest_tear_down),
         cmocka_unit_test_setup_teardown(test_double_trap, set_up, guest_tear_down),
+        cmocka_unit_test_setup_teardown(test_breakpoints, set_up, guest_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
