@@ -9,6 +9,14 @@
 #define MIB (1UL << 20)
 #define GIB (1UL << 30)
 
+void memory_put_back(struct vm *vm)
+{
+    while (vm->ram_chunks) {
+        struct ram_chunk *chunk = &vm->ram[--vm->ram_chunks];
+        host_pages_free(chunk->host, chunk->size);
+    }
+}
+
 /*
  * Its place in the machine is fixed, so it is taken once and never given to anybody else; what ran
  * in it is zeroed when the VM ends, as always.
@@ -23,10 +31,7 @@ bool memory_set_aside(struct vm *vm, struct vm_config *config)
                             "property direct-map: the machine's RAM from %#lx to %#lx is not "
                             "free",
                             range->base, range->base + range->size - 1);
-            while (vm->ram_chunks) {
-                struct ram_chunk *chunk = &vm->ram[--vm->ram_chunks];
-                host_pages_free(chunk->host, chunk->size);
-            }
+            memory_put_back(vm);
             return false;
         }
         vm->ram[vm->ram_chunks++] =
@@ -114,10 +119,6 @@ void memory_give_back(struct vm *vm)
 {
     for (unsigned n = 0; n < vm->ram_chunks && vm->config->direct_map; n++)
         zero_in_place(&vm->ram[n]);
-    if (vm->config->direct_map)
-        return;
-    while (vm->ram_chunks) {
-        struct ram_chunk *chunk = &vm->ram[--vm->ram_chunks];
-        host_pages_free(chunk->host, chunk->size);
-    }
+    if (!vm->config->direct_map)
+        memory_put_back(vm);
 }

@@ -9,6 +9,9 @@
 /* For a VM with direct-map, once, when it is defined: takes its RAM for good, or refuses the VM. */
 bool memory_set_aside(struct vm *vm, struct vm_config *config);
 
+/* The VM is refused after all, and what was set aside is free. */
+void memory_put_back(struct vm *vm);
+
 /* Takes and maps what the config asks for. -1 after one line; memory_give_back() cleans up then. */
 int memory_take(struct vm *vm);
 void memory_give_back(struct vm *vm);

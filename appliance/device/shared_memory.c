@@ -107,6 +107,18 @@ void shared_memory_resolve(struct vm *vm, struct vm_config *config)
     }
 }
 
+/* Peers and regions go as they came, the last one first. */
+void shared_memory_unresolve(struct vm *vm)
+{
+    while (vm->shared_count) {
+        struct shared_region *region = vm->shared[--vm->shared_count].region;
+        if (--region->peer_count)
+            continue;
+        region_count--; /* its first peer is its last, so no VM after it named a region */
+        host_pages_free(region->host, region->size);
+    }
+}
+
 /* A VM that does not run has no interrupt to get: the call is lost. */
 static void ring(struct shared_region *region, unsigned from, unsigned to)
 {

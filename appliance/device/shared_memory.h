@@ -43,6 +43,10 @@ struct shared_window {
  * all that may refuse it. Wrong ones make it refused, with one line. */
 void shared_memory_resolve(struct vm *vm, struct vm_config *config);
 
+/* The VM, the last one that was defined, is refused after all: nobody knows any more that it had
+ * some. */
+void shared_memory_unresolve(struct vm *vm);
+
 /* Their doorbells, on the VM's bus; when the VM is defined. False: something else lies there. */
 bool shared_memory_add(struct vm *vm);
 

@@ -58,9 +58,16 @@ unsigned switch_port_add(struct net_switch *net, uint64_t address, bool bridge, 
     return net->port_count++;
 }
 
+void switch_tidy(void)
+{
+    if (switch_count && !switches[switch_count - 1]->port_count)
+        host_pages_free(switches[--switch_count], sizeof(struct net_switch));
+}
+
 void switch_port_drop(struct net_switch *net, unsigned port)
 {
     net->port_count = port;
+    switch_tidy();
 }
 
 /* ---- What was learned ------------------------------------------------------------------------ */

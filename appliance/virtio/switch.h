@@ -83,6 +83,9 @@ unsigned switch_port_add(struct net_switch *net, uint64_t address, bool bridge, 
 /* Its VM never comes to be: the port goes. It is the last one that was added. */
 void switch_port_drop(struct net_switch *net, unsigned port);
 
+/* The last network goes, if it has no port. */
+void switch_tidy(void);
+
 /* The longest frame that may be sent, with a VLAN tag. */
 static inline uint32_t switch_frame_max(const struct net_switch *net)
 {

@@ -80,11 +80,14 @@ static struct virtio_device *make_net(struct vm_config *config, const struct con
                                       const uint8_t mac[6])
 {
     struct net_switch *net = find_network(config, want, mac);
-    struct virtio_net *port = net ? host_pages_alloc(sizeof(*port), HOST_PAGE_SIZE) : NULL;
-    if (net && !port)
-        property_refuse(config, "node %.31s: no memory is left for the device", want->name);
-    if (!port)
+    if (!net)
         return NULL;
+    struct virtio_net *port = host_pages_alloc(sizeof(*port), HOST_PAGE_SIZE);
+    if (!port) {
+        property_refuse(config, "node %.31s: no memory is left for the device", want->name);
+        switch_tidy();
+        return NULL;
+    }
     virtio_net_make(port, net, mac, want->bridge); /* it has a port free */
     return &port->device;
 }

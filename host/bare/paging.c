@@ -387,8 +387,13 @@ void *paging_map_stack(unsigned index)
 {
     uint64_t top = STACK_VA - lower + (uint64_t)(index + 1) * STACK_STRIDE;
     void *pages = host_pages_alloc(STACK_BYTES, HOST_PAGE_SIZE);
-    if (!pages || !map(top - STACK_BYTES, host_pa(pages), STACK_BYTES, RW | attributes.memory))
+    if (!pages)
         return NULL;
+    /* What can fail is the table for it, of which a stride is a part: no leaf is left then. */
+    if (!map(top - STACK_BYTES, host_pa(pages), STACK_BYTES, RW | attributes.memory)) {
+        host_pages_free(pages, STACK_BYTES);
+        return NULL;
+    }
     sfence_vma_all();
     return (void *)top;
 }

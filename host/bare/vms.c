@@ -23,10 +23,23 @@ static struct vm_config *configs;
 static struct lock placement;
 static bool poweroff_when_done;
 
+/* What was made of a VM that is refused goes in the reverse order, and so from where each thing was
+ * added last: all of this is at boot, on one hart. */
+static void give_back(struct vm *vm)
+{
+    if (vm->cald)
+        cald_vm_destroy(vm->cald);
+    vm->cald = NULL;
+    virtio_unmake(vm);
+    shared_memory_unresolve(vm);
+    memory_put_back(vm);
+    vm->device_count = 0;
+}
+
 static void refuse(struct vm *vm, const char *why)
 {
+    give_back(vm);
     atomic_store(&vm->state, VM_REFUSED);
-    virtio_unmake(vm);
     vm->start_at_boot = false;
     snprintf(vm->refused, sizeof(vm->refused), "%s", why);
 }
@@ -54,7 +67,6 @@ static bool define(struct vm *vm, unsigned index)
     if (!config->refused)
         machine_check_addresses(vm, &configs[index]);
     if (config->refused) {
-        vm->device_count = vm->shared_count = 0;
         refuse(vm, config->reason);
         return true;
     }
@@ -63,12 +75,14 @@ static bool define(struct vm *vm, unsigned index)
         refuse(vm, "the library has no such VM; the lines at boot say why");
         return true;
     }
-    if (!builder_define(vm))
-        return false;
-    struct sched_entity *entities =
-        host_pages_alloc(sizeof(struct sched_entity) * config->vcpus, HOST_PAGE_SIZE);
+    uint64_t bytes = sizeof(struct sched_entity) * config->vcpus;
+    struct sched_entity *entities = host_pages_alloc(bytes, HOST_PAGE_SIZE);
     if (!entities)
         return false;
+    if (!builder_define(vm)) {
+        host_pages_free(entities, bytes);
+        return false;
+    }
     for (unsigned n = 0; n < config->vcpus; n++) {
         struct cald_vcpu *vcpu = cald_vm_vcpu(vm->cald, n);
         entities[n].vcpu = vcpu;
@@ -88,12 +102,17 @@ void vms_define(const void *blob, size_t bytes)
         return;
     }
     configs = host_pages_alloc(VM_MAX * sizeof(*configs), HOST_PAGE_SIZE);
-    int count = configs ? bundle_read(blob, bytes, configs) : -1;
-    if (count <= 0)
+    if (!configs) {
+        host_error("no memory to read the bundle; no VM is defined");
         return;
-    vms = host_pages_alloc((unsigned)count * sizeof(*vms), HOST_PAGE_SIZE);
-    if (!vms) {
+    }
+    int count = bundle_read(blob, bytes, configs);
+    if (count > 0)
+        vms = host_pages_alloc((unsigned)count * sizeof(*vms), HOST_PAGE_SIZE);
+    if (count > 0 && !vms)
         host_error("no memory to define %d VMs", count);
+    if (!vms) {
+        host_pages_free(configs, VM_MAX * sizeof(*configs));
         return;
     }
     console_define((unsigned)count);

@@ -17,6 +17,7 @@
 
 uint64_t sim_time, sim_timebase = 10000000, sim_pages_total = 256UL << 20, sim_pages_taken;
 char sim_messages[SIM_CAPTURE], sim_console[SIM_CAPTURE];
+unsigned sim_alloc_fails;
 size_t sim_message_bytes, sim_console_bytes;
 size_t sim_console_room = SIM_CAPTURE;
 unsigned sim_errors, sim_kicks, sim_timer_arms, sim_pci_command;
@@ -33,6 +34,7 @@ void sim_reset(void)
     sim_timebase = 10000000;
     sim_pages_total = 256UL << 20;
     sim_pages_taken = 0;
+    sim_alloc_fails = 0;
     memset(sim_messages, 0, sizeof(sim_messages));
     memset(sim_console, 0, sizeof(sim_console));
     sim_message_bytes = sim_console_bytes = 0;
@@ -54,6 +56,8 @@ SIM void *host_pages_alloc(uint64_t bytes, uint64_t align)
     if (align < HOST_PAGE_SIZE || (align & (align - 1)) != 0) {
         panic("host_pages_alloc: alignment %#lx", (unsigned long)align);
     }
+    if (sim_alloc_fails && !--sim_alloc_fails)
+        return NULL;
     if (size == 0 || size < bytes || size > host_pages_available()) {
         return NULL;
     }

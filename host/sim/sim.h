@@ -14,6 +14,9 @@ extern uint64_t sim_time, sim_timebase, sim_pages_total;
 /* Bytes that are taken from host_pages_alloc() and not given back. */
 extern uint64_t sim_pages_taken;
 
+/* Counts down to the host_pages_alloc() that fails, alone: 1 is the next one; 0: none. */
+extern unsigned sim_alloc_fails;
+
 /* Captured since sim_reset(): lines of host_print() and host_error(), each with its newline, and
  * bytes of host_console_write(). Both are cut off, not overrun, when they grow too long. */
 #define SIM_CAPTURE 65536
