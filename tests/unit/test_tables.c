@@ -213,6 +213,63 @@ static void at_hand(void **state)
     assert_int_equal(v.s.root_at_hand[S_USER] | v.s.root_at_hand[S_KERNEL], 0);
 }
 
+/* The last-level table for an address below that one of so many levels; NULL: there is none. */
+static const uint64_t *last_level(const uint64_t *table, unsigned levels, uint64_t va)
+{
+    for (unsigned level = levels - 1; table && level; level--) {
+        uint64_t entry = table[va >> (12 + 9 * level) & 511];
+        if (!entry)
+            return NULL;
+        assert_false(entry & (PTE_R | PTE_W | PTE_X));
+        table = host_va(entry >> PTE_PPN_SHIFT << 12);
+    }
+    return table;
+}
+
+/* What place_entry.S goes by: a fence of an address in that region clears an entry of these tables
+ * and no others. So every table is one of them, and each of them leads there. */
+static void check_near(void)
+{
+    const struct s_near *near = &v.s.near;
+    if (near->region == S_NO_REGION)
+        return;
+    uint64_t va = near->region << 21;
+    /* What all kernel views have, where no root shows it just now, too. */
+    const uint64_t *common =
+        v.s.shared_levels ? last_level(v.s.shared[va >> 63], v.s.shared_levels, va) : NULL;
+    bool leads[S_NEAR] = {!near->table[0] || near->table[0] == common,
+                          !near->table[1] || near->table[1] == common};
+    for (struct s_space *space = v.s.space; space < v.s.space + S_SPACES; space++) {
+        for (enum s_view view = 0; space->stamp && view < S_VIEWS; view++) {
+            uint64_t satp = space->view[view].satp;
+            const uint64_t *root = satp ? host_va((satp & SATP_PPN_MASK) << 12) : NULL;
+            const uint64_t *table = last_level(root, APART, va);
+            assert_true(!table || table == near->table[0] || table == near->table[1]);
+            for (unsigned n = 0; n < S_NEAR; n++)
+                leads[n] |= table && table == near->table[n];
+        }
+    }
+    assert_true(leads[0] && leads[1]);
+}
+
+/* A table that is made where there was none belongs to them, too. */
+static void near(void **state)
+{
+    (void)state;
+    enter(VA, 12, 0);
+    v.s.user = true;
+    enter(VA + (1UL << 30), 12, 0); /* so that only VA's last-level table is missing */
+    s_tables_flush_page(&v, VA, true, 0);
+    assert_int_equal(v.s.near.region, VA >> 21);
+    check_near();
+    uint64_t *entry = enter(VA, 12, 0);
+    check_near();
+    s_tables_flush_page(&v, VA, true, 0);
+    assert_int_equal(*entry, 0);
+    assert_int_equal(v.s.near.region, VA >> 21);
+    check_near();
+}
+
 /* Whatever came before, an entry that is made is the one that the hart finds; and one that is
  * fenced is not. */
 static void any_order(void **state)
@@ -244,6 +301,7 @@ static void any_order(void **state)
             s_tables_flush(&v);
         if (kind < 6 || kind == 7 || (kind == 6 && v.s.user))
             assert_null(find(va));
+        check_near();
     }
 }
 
@@ -254,6 +312,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(halves, set_up_apart, tear_down_apart),
         cmocka_unit_test_setup_teardown(at_hand, set_up_apart, tear_down_apart),
+        cmocka_unit_test_setup_teardown(near, set_up_apart, tear_down_apart),
         cmocka_unit_test_setup_teardown(any_order, set_up_apart, tear_down_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
