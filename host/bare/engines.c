@@ -162,8 +162,9 @@ void machine_describe_engines(char *text, size_t bytes)
              hart_has_sstc ? "Sstc" : "through firmware");
 }
 
-/* A guest's sret, wfi and sfence.vma are illegal instructions on engine shadow. OpenSBI gets them
- * first and hands them on; since 1.6 it prints a line about each. */
+/* A guest's sret, wfi and sfence.vma are illegal instructions on engine shadow. OpenSBI gets those
+ * first that are not executed from a copy, and hands them on; since 1.6 it prints a line about
+ * each. */
 void machine_warn_of_firmware(void)
 {
     uint64_t version = opensbi_version();
@@ -172,8 +173,9 @@ void machine_warn_of_firmware(void)
     for (unsigned n = 0; n < vm_count; n++) {
         if (vms[n].config->engine != ENGINE_SHADOW || atomic_load(&vms[n].state) == VM_REFUSED)
             continue;
-        host_print("firmware OpenSBI %lu.%lu prints \"system_opcode_insn: Invalid opcode ...\" for "
-                   "each sret, wfi and sfence.vma of a guest on engine shadow; 1.5 doesn't",
+        host_print("firmware OpenSBI %lu.%lu prints \"system_opcode_insn: Invalid opcode ...\" "
+                   "when it meets a guest's sret, wfi or sfence.vma on engine shadow, once or "
+                   "twice in a boot of Linux; 1.5 doesn't",
                    version >> 16, version & 0xffff);
         return;
     }
