@@ -50,12 +50,17 @@ struct config_virtio {
     struct config_image image; /* what the disk has at first */
     bool read_only;
     uint64_t copy_on_write; /* in its place: bytes of what is written that are kept */
+    bool has_backend;       /* another VM serves it, */
+    unsigned backend;       /* the one of this number in the bundle */
     const char *network;    /* the name of a node of /networks, */
     uint32_t mtu;           /* and its frames' longest payload */
     bool has_mac, bridge;
     uint8_t mac[6];
 };
 #define VM_MAX_VIRTIO 8
+#define SERVED_RANGES                                                                              \
+    7U /* of the memory of a VM that another serves: a vhost-user message's 8, less the rings */
+#define DRIVER_DEVICES 32U /* that a VM serves, at most */
 
 enum config_on { ON_STOP, ON_RESTART, ON_PAUSE, ON_ROLLBACK };
 enum config_schedule { SCHEDULE_SHARED, SCHEDULE_PINNED };
@@ -97,6 +102,8 @@ struct vm_config {
     unsigned shared_count;
     struct config_virtio virtio[VM_MAX_VIRTIO];
     unsigned virtio_count;
+    bool served;     /* another VM serves a device, and has its RAM mapped */
+    unsigned serves; /* so many devices of other VMs */
     bool autostart;
     enum config_on on_fault, on_reset;
     unsigned watchdog_ms;   /* 0: none */

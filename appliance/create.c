@@ -30,6 +30,8 @@ uint64_t vm_gpa_end(const struct vm *vm)
     }
     for (unsigned n = 0; n < vm->shared_count; n++)
         end = larger(end, vm->shared[n].base + vm->shared[n].region->size + SHARED_DOORBELL_SIZE);
+    if (vm->driver)
+        end = larger(end, vm->driver->end);
     return end;
 }
 
@@ -65,7 +67,7 @@ static const enum cald_irqchip chips[] = {[IRQCHIP_PLIC] = CALD_IRQCHIP_PLIC,
 /* The bus stays as it is from one life to the next. */
 static int add_regions(struct vm *vm)
 {
-    if (!passthrough_add(vm) || !shared_memory_add(vm) || !virtio_add(vm))
+    if (!passthrough_add(vm) || !shared_memory_add(vm) || !virtio_add(vm) || !driver_vm_add(vm))
         return CALD_EBUSY;
     virtio_slots_begin(vm->cald, GUEST_SLOTS_BASE, GUEST_SLOTS_SIZE);
     return CALD_OK;
@@ -139,8 +141,8 @@ int vm_create(struct vm *vm)
     vm->stopped_at = 0;
     vm->lives++;
     if (memory_take(vm) < 0 || !load(vm, &loaded) || !passthrough_attach(vm) ||
-        !shared_memory_attach(vm) || cald_vm_start(cald, loaded.entry, loaded.fdt) || !go_on(vm) ||
-        !passthrough_start(vm)) {
+        !shared_memory_attach(vm) || !driver_vm_attach(vm) ||
+        cald_vm_start(cald, loaded.entry, loaded.fdt) || !go_on(vm) || !passthrough_start(vm)) {
         vm_destroy(vm);
         return -1;
     }
@@ -157,6 +159,7 @@ void vm_destroy(struct vm *vm)
     vm->quarantined = !passthrough_detach(vm);
     shared_memory_detach(vm);
     virtio_detach(vm);
+    driver_vm_detach(vm);
     vm->taken = 0;       /* it is not made any more */
     if (vm->quarantined) /* nor do the tables go by which the device reaches it */
         return;

@@ -17,11 +17,16 @@ void memory_put_back(struct vm *vm)
     }
 }
 
+static bool kept(const struct vm_config *config)
+{
+    return config->direct_map || config->served;
+}
+
 /*
  * Its place in the machine is fixed, so it is taken once and never given to anybody else; what ran
  * in it is zeroed when the VM ends, as always.
  */
-bool memory_set_aside(struct vm *vm, struct vm_config *config)
+static bool claim(struct vm *vm, struct vm_config *config)
 {
     for (unsigned n = 0; n < config->memory_ranges; n++) {
         const struct config_range *range = &config->memory[n];
@@ -45,7 +50,7 @@ static int map(struct vm *vm)
     for (unsigned n = 0; n < vm->ram_chunks; n++) {
         const struct ram_chunk *chunk = &vm->ram[n];
         if (cald_vm_slot(vm->cald, SLOT_OF_RAM(n), chunk->gpa, chunk->size, chunk->host,
-                         CALD_SLOT_PRIVATE)) {
+                         vm->config->served ? 0 : CALD_SLOT_PRIVATE)) {
             vm_error(vm->config->name, "property memory: no memory is left for its page tables");
             return -1;
         }
@@ -76,12 +81,10 @@ static uint64_t take_run(struct vm *vm, uint64_t gpa, uint64_t size)
     return 0;
 }
 
-int memory_take(struct vm *vm)
+static int take_all(struct vm *vm)
 {
     const struct vm_config *config = vm->config;
     uint64_t wanted = 0;
-    if (config->direct_map)
-        return map(vm);
     for (unsigned n = 0; n < config->memory_ranges; n++)
         wanted += config->memory[n].size;
     if (wanted > host_pages_available()) {
@@ -103,7 +106,26 @@ int memory_take(struct vm *vm)
             left -= got;
         }
     }
+    return 0;
+}
+
+int memory_take(struct vm *vm)
+{
+    if (!kept(vm->config) && take_all(vm))
+        return -1;
     return map(vm);
+}
+
+bool memory_set_aside(struct vm *vm, struct vm_config *config)
+{
+    if (config->direct_map)
+        return claim(vm, config);
+    if (!config->served || !take_all(vm))
+        return true;
+    memory_put_back(vm);
+    property_refuse(config, "property memory: what another VM serves is taken at boot, and is not "
+                            "there");
+    return false;
 }
 
 static void zero_in_place(const struct ram_chunk *chunk)
@@ -117,8 +139,8 @@ static void zero_in_place(const struct ram_chunk *chunk)
 
 void memory_give_back(struct vm *vm)
 {
-    for (unsigned n = 0; n < vm->ram_chunks && vm->config->direct_map; n++)
+    for (unsigned n = 0; n < vm->ram_chunks && kept(vm->config); n++)
         zero_in_place(&vm->ram[n]);
-    if (!vm->config->direct_map)
+    if (!kept(vm->config))
         memory_put_back(vm);
 }

@@ -6,7 +6,8 @@
 
 #include "appliance/vm.h"
 
-/* For a VM with direct-map, once, when it is defined: takes its RAM for good, or refuses the VM. */
+/* For a VM with direct-map, or that another serves, whose RAM that one has mapped: once, when it is
+ * defined, takes its RAM for good, or refuses the VM. For others nothing. */
 bool memory_set_aside(struct vm *vm, struct vm_config *config);
 
 /* The VM is refused after all, and what was set aside is free. */

@@ -21,6 +21,7 @@
 #include "appliance/map.h"
 #include "appliance/saved/saved.h"
 #include "appliance/virtio/console.h"
+#include "appliance/virtio/driver_vm.h"
 #include "appliance/virtio/virtio.h"
 #include "caldarium/caldarium.h"
 #include "riscv/lock.h"
@@ -55,6 +56,7 @@ struct ram_chunk {
 #define SLOT_OF_RAM(n) (n)
 #define SLOT_OF_SHARED(n) (VM_RAM_CHUNKS + (n))
 #define SLOT_OF_DEVICE(n, reg) (VM_RAM_CHUNKS + VM_MAX_SHARED + (n)*PASSTHROUGH_REGS + (reg))
+#define SLOT_OF_WINDOW(n) SLOT_OF_DEVICE(PASSTHROUGH_DEVICES + (n), 0)
 
 struct vm {
     struct cald_vm *cald;           /* its owner is this; kept from definition on. NULL: refused */
@@ -83,9 +85,10 @@ struct vm {
     bool rolls_back;                 /* and that is because of a fault */
     enum saved_result outcome;       /* of the last SAVE or RESTORE; the leader's */
 
-    uint64_t taken;                      /* bytes of host memory this VM holds, all told */
-    uint64_t table_bytes;                /* of these, for its page tables */
-    struct ram_chunk ram[VM_RAM_CHUNKS]; /* its RAM; where it has direct-map, for good */
+    uint64_t taken;       /* bytes of host memory this VM holds, all told */
+    uint64_t table_bytes; /* of these, for its page tables */
+    struct ram_chunk
+        ram[VM_RAM_CHUNKS]; /* its RAM; where it has direct-map or is served, for good */
     unsigned ram_chunks;
 
     struct passthrough devices[PASSTHROUGH_DEVICES];
@@ -95,9 +98,11 @@ struct vm {
     struct pci_bus pci;
     struct shared_window shared[VM_MAX_SHARED];
     unsigned shared_count;
-    struct virtio_device *virtio[VM_MAX_VIRTIO + 1]; /* for good; and its console */
+    struct virtio_device *virtio[VM_MAX_VIRTIO + 2]; /* for good; and its console and doorbell */
     unsigned virtio_count;
     struct virtio_console *console; /* one of these; NULL: it has none */
+    struct driver_vm *driver;       /* if it serves devices to others; for good */
+    bool waits; /* to begin a life, for a VM that serves it a device; the leader's */
 };
 
 /* All VMs of the bundle, in its order. */

@@ -11,9 +11,10 @@
 #   tools/setup.sh qemu    the newest QEMU that Debian has, beside this machine's own, for make machines
 #   tools/setup.sh kvm     headers of the guests' kernel and its build tools, for make kvm
 #   tools/setup.sh kvm-demo  Debian's QEMU for riscv64 machines to run, with its libraries, for make kvm-demo
+#   tools/setup.sh storage  Debian's qemu-storage-daemon for riscv64 machines, with its libraries, for driver VMs
 #   tools/setup.sh proofs  CBMC, a bounded model checker, beside this machine's packages, for make proofs
 #   tools/setup.sh test    cmocka, pytest, pexpect, clang and its tools, cppcheck, the device trees of Debian's riscv64 kernel
-#   tools/setup.sh all     all of these but qemu, kvm, kvm-demo and proofs
+#   tools/setup.sh all     all of these but qemu, kvm, kvm-demo, storage and proofs
 #
 # Tools become packages of this machine. libfdt, the guests' files, the
 # firmware, the newest QEMU and CBMC are only unpacked, into the cache: ${CALDARIUM_CACHE:-~/.cache/caldarium}. apt's own
@@ -93,6 +94,8 @@ gcc-riscv64-linux-gnu         riscv64-linux-gnu-gcc
 why_kvm='the compiler for a Linux module'
 needs_kvm_demo=''  # nothing of this machine: all goes into the cache
 why_kvm_demo=
+needs_storage=''
+why_storage=
 why_build='the cross compiler, its C library, the device tree compiler'
 why_run="QEMU $qemu_major or later and its firmware, to run in"
 why_guest='to pack the initramfs and the bundles'
@@ -141,6 +144,7 @@ has_boards() { [ -e "$cache/boards/VERSION" ]; }
 # Those of the kernel that the tests start, no others: a module fits one version.
 has_kvm() { [ -e "$cache/kvm/VERSION" ] && cmp -s "$cache/kvm/VERSION" "$cache/guest/VERSION"; }
 has_kvm_demo() { [ -e "$cache/kvm-demo/VERSION" ]; }
+has_storage() { [ -e "$cache/storage/VERSION" ]; }
 has_newest_qemu() { [ -e "$cache/qemu/VERSION" ]; }
 has_cbmc() { [ -e "$cache/cbmc/VERSION" ]; }
 has_firmware() { [ -e "$cache/firmware/VERSION" ]; }
@@ -641,20 +645,21 @@ libraries_of() { # FOLDER FILE...
 	done
 }
 
-# QEMU alone, without what it loads on demand: the demo's machines have no display and no firmware.
-fetch_kvm_demo() { # CONF SUITE
-	local conf=$1 suite=$2 root=${1%/*} folder=${1%/*}/root version libraries
+# Debian's programs for riscv64 machines, without what they load on demand, and their libraries.
+fetch_programs() { # NAME CONF SUITE PACKAGE PROGRAM...
+	local name=$1 conf=$2 suite=$3 package=$4 root=${2%/*} folder=${2%/*}/root version libraries
+	shift 4
 	if ! logged apt-get -c "$conf" -q -y --download-only --no-install-recommends \
-		-o Debug::NoLocking=true install qemu-system-riscv; then
+		-o Debug::NoLocking=true install "$package"; then
 		note_failure "$suite" "$(last_error)"
 		return 1
 	fi
 	mkdir "$folder"
 	unpack_all "$suite" "$folder" "$root"/cache/archives/*.deb || return 1
-	version=$(dpkg-deb -f "$root"/cache/archives/qemu-system-riscv_*.deb Version)
-	begin_unpacking kvm-demo
-	if ! quietly cp "$folder/usr/bin/qemu-system-riscv64" "$unpacking/" ||
-		! libraries=$(libraries_of "$folder" "$unpacking/qemu-system-riscv64"); then
+	version=$(dpkg-deb -f "$root"/cache/archives/"$package"_*.deb Version)
+	begin_unpacking "$name"
+	if ! quietly cp "${@/#/"$folder/usr/bin/"}" "$unpacking/" ||
+		! libraries=$(libraries_of "$folder" "${@/#/"$unpacking/"}"); then
 		note_failure "$suite" "its QEMU $version does not come with all that it needs (see $log)"
 		return 1
 	fi
@@ -662,8 +667,12 @@ fetch_kvm_demo() { # CONF SUITE
 	# shellcheck disable=SC2086  # their paths have no spaces
 	cp -L $libraries "$unpacking/lib/"
 	printf 'QEMU %s, from Debian %s\n' "$version" "$suite" >"$unpacking/VERSION"
-	end_unpacking kvm-demo
+	end_unpacking "$name"
 }
+
+# The demo's machines have no display and no firmware.
+fetch_kvm_demo() { fetch_programs kvm-demo "$1" "$2" qemu-system-riscv qemu-system-riscv64; }
+fetch_storage() { fetch_programs storage "$1" "$2" qemu-utils qemu-storage-daemon qemu-img; }
 
 # Programs of another Debian release run here with that release's own libraries and their loader.
 fetch_cbmc() { # CONF SUITE
@@ -730,15 +739,15 @@ usage() {
 }
 
 main() {
-	local step packages=() plan=() libfdt="" guest="" boards="" firmware="" qemu="" kvm="" kvm_demo="" cbmc="" list
+	local step packages=() plan=() libfdt="" guest="" boards="" firmware="" qemu="" kvm="" kvm_demo="" storage="" cbmc="" list
 	local -a steps=()
 	[ $# -gt 0 ] || { usage >&2; exit 2; }
 	for step in "$@"; do
 		case $step in
-		build | run | guest | firmware | qemu | kvm | kvm-demo | proofs | test) steps+=("$step") ;;
+		build | run | guest | firmware | qemu | kvm | kvm-demo | storage | proofs | test) steps+=("$step") ;;
 		all) steps+=(build run guest firmware test) ;;
 		-h | --help | help) usage; exit 0 ;;
-		*) die "there is no step '$step'; the steps are build, run, guest, firmware, qemu, kvm, kvm-demo, proofs, test and all (all but qemu, kvm, kvm-demo and proofs)" ;;
+		*) die "there is no step '$step'; the steps are build, run, guest, firmware, qemu, kvm, kvm-demo, storage, proofs, test and all (all but qemu, kvm, kvm-demo, storage and proofs)" ;;
 		esac
 	done
 
@@ -751,7 +760,7 @@ main() {
 	fi
 
 	# What a run that was killed may have left.
-	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.* "$cache"/.qemu.* "$cache"/.kvm.* "$cache"/.kvm-demo.* "$cache"/.boards.* "$cache"/.cbmc.*
+	rm -rf "$cache"/.guest.* "$cache"/.libfdt.* "$cache"/.firmware.* "$cache"/.qemu.* "$cache"/.kvm.* "$cache"/.kvm-demo.* "$cache"/.storage.* "$cache"/.boards.* "$cache"/.cbmc.*
 
 	for step in "${steps[@]}"; do
 		list=$(missing_packages "$step" | tr '\n' ' ')
@@ -768,6 +777,7 @@ main() {
 		qemu) has_newest_qemu || { qemu=1; plan+=("for 'qemu', into $cache: Debian's newest QEMU for riscv64 and its libraries (about 45 MB to fetch) - what make machines runs"); } ;;
 		kvm) has_kvm || { kvm=1; plan+=("for 'kvm', into $cache: the headers of the guests' kernel and what builds modules (about 15 MB to fetch, 110 MB unpacked) - what make kvm compiles with"); } ;;
 		kvm-demo) has_kvm_demo || { kvm_demo=1; plan+=("for 'kvm-demo', into $cache: Debian's QEMU for riscv64 machines to run (about 45 MB to fetch) - what uses /dev/kvm in make kvm-demo"); } ;;
+		storage) has_storage || { storage=1; plan+=("for 'storage', into $cache: Debian's qemu-storage-daemon for riscv64 machines (about 30 MB to fetch) - what a driver VM serves disks with"); } ;;
 		proofs) has_cbmc || { cbmc=1; plan+=("for 'proofs', into $cache: CBMC and its libraries (about 27 MB to fetch, 100 MB unpacked) - what make proofs runs"); } ;;
 		firmware) has_firmware || { firmware=1; plan+=("for 'firmware', into $cache: Debian's newest OpenSBI, EDK2, U-Boot and GRUB for riscv64 (about 20 MB to fetch) - what tests start Caldarium with"); } ;;
 		esac
@@ -826,6 +836,12 @@ main() {
 		from_suites deb riscv64 fetch_kvm_demo "${kvm_demo_suites[@]}" ||
 			die "a QEMU for riscv64 machines could not be had from $archive_uri ($tried; see $log)"
 		say "have $(cat "$cache/kvm-demo/VERSION")"
+	fi
+	if [ -n "$storage" ]; then
+		say "fetching a qemu-storage-daemon that runs on riscv64"
+		from_suites deb riscv64 fetch_storage "${kvm_demo_suites[@]}" ||
+			die "a qemu-storage-daemon for riscv64 machines could not be had from $archive_uri ($tried; see $log)"
+		say "have $(cat "$cache/storage/VERSION")"
 	fi
 	if [ -n "$cbmc" ]; then
 		say "fetching CBMC"

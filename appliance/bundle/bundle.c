@@ -97,6 +97,32 @@ static void read_vm(const void *fdt, int node, struct vm_config *configs, unsign
         property_read_all(fdt, node, config);
 }
 
+/* Devices that other VMs serve: these have to be VMs that can. */
+static void check_backends(struct vm_config *configs, unsigned count)
+{
+    for (unsigned n = 0; n < count; n++) {
+        struct vm_config *config = &configs[n];
+        for (unsigned d = 0; d < config->virtio_count && !config->refused; d++) {
+            const struct config_virtio *device = &config->virtio[d];
+            if (!device->has_backend)
+                continue;
+            struct vm_config *driver = device->backend < count ? &configs[device->backend] : NULL;
+            const char *wrong = NULL;
+            if (!driver || driver->refused)
+                wrong = "is refused";
+            else if (driver->fdt.size)
+                wrong = "has a tree of its own (fdt), which doesn't tell of devices to serve";
+            else if (driver->serves == DRIVER_DEVICES)
+                wrong = "serves 32 devices already, the most";
+            else
+                driver->serves++;
+            if (wrong)
+                property_refuse(config, "property backend of node %.31s: VM %s %s", device->name,
+                                driver ? driver->name : "that was left out", wrong);
+        }
+    }
+}
+
 int bundle_read(const void *blob, size_t bytes, struct vm_config *configs)
 {
     if (bytes < sizeof(struct fdt_header) || fdt_magic(blob) != FDT_MAGIC) {
@@ -139,5 +165,6 @@ int bundle_read(const void *blob, size_t bytes, struct vm_config *configs)
     }
     if (!count)
         host_error("bundle: /vms names no VM");
+    check_backends(configs, count);
     return (int)count;
 }

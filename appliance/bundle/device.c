@@ -34,6 +34,31 @@ static bool copy_on_write(struct vm_config *config, struct config_virtio *device
            property_wrong(config, p, "a multiple of 4096, not 0,");
 }
 
+/* Which VM of the bundle that node is; false: none, or the device's own. */
+static bool find_vm(const struct property *p, int own, unsigned *index)
+{
+    fdt32_t cell;
+    memcpy(&cell, p->data, sizeof(cell));
+    int found = fdt_node_offset_by_phandle(p->fdt, fdt32_to_cpu(cell)), node;
+    *index = 0;
+    fdt_for_each_subnode(node, p->fdt, fdt_path_offset(p->fdt, "/vms"))
+    {
+        if (node == found)
+            return *index < VM_MAX && node != own;
+        ++*index;
+    }
+    return false;
+}
+
+static bool backend(struct vm_config *config, struct config_virtio *device,
+                    const struct property *p)
+{
+    device->has_backend = true;
+    return (p->bytes == sizeof(fdt32_t) &&
+            find_vm(p, fdt_parent_offset(p->fdt, p->node), &device->backend)) ||
+           property_wrong(config, p, "a reference to another VM's node");
+}
+
 static bool network(struct vm_config *config, struct config_virtio *device,
                     const struct property *p)
 {
@@ -74,6 +99,7 @@ static const struct reader block[] = {
     {"image", image},
     {"read-only", read_only},
     {"copy-on-write", copy_on_write},
+    {"backend", backend},
     {NULL, NULL},
 };
 
@@ -100,11 +126,28 @@ static bool check_net(struct vm_config *config, const struct config_virtio *devi
     return !config->refused;
 }
 
+static bool check_backend(struct vm_config *config, const struct config_virtio *device)
+{
+    if (device->image.size || device->read_only || device->copy_on_write || device->legacy)
+        property_refuse(config,
+                        "node %.31s: with property backend there is no image, read-only, "
+                        "copy-on-write or legacy",
+                        device->name);
+    else if (config->memory_ranges > SERVED_RANGES)
+        property_refuse(config,
+                        "property memory: at most %u ranges, with property backend of %.31s",
+                        SERVED_RANGES, device->name);
+    config->served = true;
+    return !config->refused;
+}
+
 static bool check_block(struct vm_config *config, const struct config_virtio *device)
 {
     const char *wrong = device->image.size ? virtio_block_check(device->image.size) : NULL;
+    if (device->has_backend)
+        return check_backend(config, device);
     if (!device->image.size)
-        property_refuse(config, "node %.31s: property image is missing", device->name);
+        property_refuse(config, "node %.31s: property image or backend is missing", device->name);
     else if (wrong)
         property_refuse(config, "property image of node %.31s: image %.31s has %zu: %s",
                         device->name, device->image.name, device->image.size, wrong);
@@ -147,7 +190,7 @@ static void read_all(const void *fdt, int node, struct vm_config *config,
     int at;
     fdt_for_each_property_offset(at, fdt, node)
     {
-        struct property p = {.fdt = fdt};
+        struct property p = {.fdt = fdt, .node = node};
         p.data = fdt_getprop_by_offset(fdt, at, &p.name, &p.bytes);
         if (p.data)
             read_one(config, device, properties, &p);

@@ -7,6 +7,7 @@
 
 struct property {
     const void *fdt;
+    int node; /* whose it is, of a device */
     const char *name;
     const char *data;
     int bytes;

@@ -285,6 +285,20 @@ static uint64_t map_size(const struct vm *vm, enum map_device device)
     return device == MAP_UART ? GUEST_UART_SIZE : map_windows[device].range.size;
 }
 
+static void map_driver(const struct driver_vm *driver)
+{
+    char what[64];
+    for (unsigned n = 0; n < driver->windows; n++) {
+        const struct driver_window *window = &driver->window[n];
+        snprintf(what, sizeof(what), "RAM of VM %s, which it serves", window->client->config->name);
+        map_line(window->base, window->size, what, 0, false);
+    }
+    map_line(driver->rings, driver->devices * VHOST_RING_BYTES, "rings of the devices it serves", 0,
+             false);
+    map_line(driver->registers, driver->devices * DRIVER_REGISTERS, "their registers, emulated", 0,
+             false);
+}
+
 void show_map(struct vm *vm)
 {
     bool alive = vcpus_of(vm) != 0;
@@ -317,6 +331,8 @@ void show_map(struct vm *vm)
                  "its doorbell, emulated", 0, false);
     }
     map_ram(vm, alive, GUEST_PLIC_BASE, UINT64_MAX);
+    if (vm->driver)
+        map_driver(vm->driver);
 }
 
 void show_memory(struct vm *vm)

@@ -49,6 +49,10 @@ void tree_wire_irqchip(struct tree *t);
 void tree_add_devices(struct tree *t, int soc);
 void tree_add_shared(struct tree *t, int soc);
 void tree_add_virtio(struct tree *t, int soc);
+/* What a driver VM has of those that it serves: the devices; their memory, as memory nodes of the
+ * root, 0, or in reserved-memory. */
+void tree_add_driver(struct tree *t, int soc);
+void tree_add_windows(struct tree *t, int parent);
 void tree_add_reserved(struct tree *t);
 void tree_add_cpus(struct tree *t);
 void tree_add_memory(struct tree *t);

@@ -26,7 +26,7 @@ void tree_add_shared(struct tree *t, int soc)
 void tree_add_reserved(struct tree *t)
 {
     char name[40];
-    if (!t->vm->shared_count)
+    if (!t->vm->shared_count && !t->vm->driver)
         return;
     int reserved = tree_node(t, 0, "reserved-memory");
     tree_prop(t, reserved, "ranges", NULL, 0);
@@ -42,4 +42,5 @@ void tree_add_reserved(struct tree *t)
         tree_string(t, node, "label", window->region->name);
         tree_string(t, node, "compatible", "caldarium,shared-memory-v1");
     }
+    tree_add_windows(t, reserved);
 }

@@ -73,6 +73,7 @@ static void add_soc(struct tree *t)
     tree_add_devices(t, soc);
     tree_add_shared(t, soc);
     tree_add_virtio(t, soc);
+    tree_add_driver(t, soc);
 }
 
 static void add_cpu_map(struct tree *t, int cpus)
@@ -191,6 +192,7 @@ static void generate(struct tree *t, size_t size)
     tree_string(t, 0, "model", "caldarium,vm");
     add_soc(t);
     tree_add_cpus(t);
+    tree_add_windows(t, 0);
     tree_add_memory(t);
     tree_add_reserved(t);
     int chosen = tree_node(t, 0, "chosen");

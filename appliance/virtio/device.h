@@ -51,6 +51,11 @@ struct virtio_kind {
     /* All queues have just ended: forgets what it keeps of them. NULL: nothing. */
     void (*reset)(struct virtio_device *device);
 
+    /* Nothing of an earlier life or setting can reach the VM's memory any more, and all is there
+     * that the driver will look for. Before that neither is a reset over, which the driver's store
+     * waits for, nor does the VM begin a life. NULL: always. */
+    bool (*ready)(const struct virtio_device *device);
+
     /* The VM never comes to be: what was taken for the device is given back, and its own memory. */
     void (*unmake)(struct virtio_device *device);
 };

@@ -362,6 +362,8 @@ static int mmio_write(void *of, struct cald_vcpu *vcpu, uint64_t offset, uint32_
     lock_take(&device->lock);
     write_register(device, offset, (uint32_t)value);
     lock_release(&device->lock);
+    if (offset == STATUS && !(uint32_t)value && device->kind->ready && !device->kind->ready(device))
+        return CALD_EBUSY; /* a reset does no harm twice */
     return CALD_OK;
 }
 

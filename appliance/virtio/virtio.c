@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "appliance/bundle/property.h"
+#include "appliance/print.h"
 #include "appliance/virtio/block.h"
 #include "appliance/virtio/console.h"
 #include "appliance/virtio/entropy.h"
@@ -104,6 +105,15 @@ static struct virtio_device *make_block(struct vm_config *config, const struct c
     return NULL;
 }
 
+static struct virtio_device *make_served(struct vm *vm, struct vm_config *config, unsigned number)
+{
+    struct virtio_vhost *vhost = driver_vm_device(vm, number);
+    if (!vhost)
+        property_refuse(config, "node %.31s: no memory is left for the device",
+                        config->virtio[number].name);
+    return vhost ? &vhost->device : NULL;
+}
+
 static struct virtio_device *make_entropy(struct vm_config *config,
                                           const struct config_virtio *want)
 {
@@ -122,9 +132,11 @@ static struct virtio_device *make_entropy(struct vm_config *config,
 }
 
 /* NULL after a line. */
-static struct virtio_device *make(const struct vm *vm, struct vm_config *config, unsigned number)
+static struct virtio_device *make(struct vm *vm, struct vm_config *config, unsigned number)
 {
     struct config_virtio *want = &config->virtio[number];
+    if (want->has_backend)
+        return make_served(vm, config, number);
     if (want->kind == CONFIG_VIRTIO_BLOCK)
         return make_block(config, want);
     if (want->kind == CONFIG_VIRTIO_ENTROPY)
@@ -179,6 +191,22 @@ void virtio_resolve(struct vm *vm, struct vm_config *config)
         config->console == CONSOLE_VIRTIO ? make_console(vm, config) : NULL;
     if (console)
         place(vm, config, console, "property", "console", &slot);
+    if (!config->refused && vm->driver)
+        place(vm, config, &vm->driver->bell.device, "device", "doorbell", &slot);
+}
+
+bool virtio_waits(const struct vm *vm, bool tell)
+{
+    for (unsigned n = 0; n < vm->virtio_count; n++) {
+        const struct virtio_device *device = vm->virtio[n];
+        if (!device->kind->ready || device->kind->ready(device))
+            continue;
+        if (tell)
+            vm_info(device->vm_name, "waits for device %s, which VM %s serves", device->name,
+                    vms[vm->config->virtio[n].backend].config->name);
+        return true;
+    }
+    return false;
 }
 
 void virtio_unmake(struct vm *vm)

@@ -18,6 +18,9 @@ struct vm_config;
  * with one line. */
 void virtio_resolve(struct vm *vm, struct vm_config *config);
 
+/* A device is not ready(): the VM can't begin a life now. A line tells which, if `tell`. */
+bool virtio_waits(const struct vm *vm, bool tell);
+
 /* The VM is refused after all: they go, the last one first, with what they took. */
 void virtio_unmake(struct vm *vm);
 

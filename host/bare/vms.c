@@ -44,11 +44,10 @@ static void refuse(struct vm *vm, const char *why)
     snprintf(vm->refused, sizeof(vm->refused), "%s", why);
 }
 
-static bool define(struct vm *vm, unsigned index)
+static bool define(struct vm *vm, unsigned count)
 {
-    const struct vm_config *config = &configs[index];
-    vm->index = index;
-    vm->config = config;
+    const struct vm_config *config = vm->config;
+    unsigned index = vm->index;
     if (!config->refused)
         machine_choose_engine(&configs[index]);
     if (!config->refused)
@@ -58,10 +57,12 @@ static bool define(struct vm *vm, unsigned index)
     if (config->refused)
         return true;
     passthrough_resolve(vm, &configs[index]);
-    if (!config->refused && config->direct_map)
+    if (!config->refused)
         memory_set_aside(vm, &configs[index]);
     if (!config->refused)
         shared_memory_resolve(vm, &configs[index]);
+    if (!config->refused && config->serves)
+        driver_vm_resolve(vm, &configs[index], count);
     if (!config->refused)
         virtio_resolve(vm, &configs[index]);
     if (!config->refused)
@@ -118,7 +119,10 @@ void vms_define(const void *blob, size_t bytes)
     console_define((unsigned)count);
     for (int n = 0; n < count; n++) {
         vms[n].config = &configs[n];
-        if (!define(&vms[n], (unsigned)n)) {
+        vms[n].index = (unsigned)n;
+    }
+    for (int n = 0; n < count; n++) {
+        if (!define(&vms[n], (unsigned)count)) {
             vm_error(configs[n].name, "no memory for its %u vCPUs", configs[n].vcpus);
             refuse(&vms[n], "no memory for its vCPUs");
         }
@@ -188,6 +192,7 @@ static void end(struct vm *vm, const char *said)
     lock_take(&placement);
     lock_take(&vm->life);
     sched_remove(vm);
+    vm->waits = false;
     atomic_store(&vm->request, VM_REQUEST_NONE);
     atomic_store(&vm->state, VM_ENDED);
     lock_release(&vm->life);
@@ -225,7 +230,15 @@ static void make_again(struct vm *vm)
         vm_destroy(vm);
         vm_info(vm->config->name, "starts again");
     }
-    vm_create(vm); /* or nothing is taken */
+    vm->waits = virtio_waits(vm, true);
+    if (!vm->waits)
+        vm_create(vm); /* or nothing is taken */
+}
+
+/* It begins a life once those that serve it devices are there: virtio_vhost_there() wakes it. */
+static bool waits(const struct vm *vm)
+{
+    return vm->waits && atomic_load(&vm->request) == VM_REQUEST_RESET && virtio_waits(vm, false);
 }
 
 static void save(struct vm *vm)
@@ -326,7 +339,7 @@ static void carry_out(struct vm *vm)
             admit(vm);
         break;
     case VM_REQUEST_RESET:
-        if (!build(vm, request))
+        if (!build(vm, request) || vm->waits)
             break;
         if (!vm->taken) {
             end(vm, NULL);
@@ -359,7 +372,7 @@ static bool stays_out(const struct cald_vcpu *vcpu)
     if (!is_out(vcpu) || atomic_load(&vm->reports) >> cald_vcpu_id(vcpu) & 1)
         return false;
     return cald_vcpu_id(vcpu) || atomic_load(&vm->request) == VM_REQUEST_NONE ||
-           atomic_load(&vm->vcpus_out) != vm_vcpu_count(vm);
+           atomic_load(&vm->vcpus_out) != vm_vcpu_count(vm) || waits(vm);
 }
 
 void vms_report(struct cald_vcpu *vcpu)
@@ -395,7 +408,8 @@ bool vms_leave(struct cald_vcpu *vcpu)
         sched_stay(vcpu, out ? stays_out : NULL);
         if (!out && atomic_fetch_add(&vm->vcpus_out, 1) + 1 == vm_vcpu_count(vm))
             host_wake(cald_vm_vcpu(vm->cald, 0));
-    } else if (request != VM_REQUEST_NONE && atomic_load(&vm->vcpus_out) == vm_vcpu_count(vm)) {
+    } else if (request != VM_REQUEST_NONE && atomic_load(&vm->vcpus_out) == vm_vcpu_count(vm) &&
+               !waits(vm)) {
         carry_out(vm); /* there may be more to do: the next turn looks again */
     } else {
         sched_stay(vcpu, stays_out);

@@ -164,7 +164,7 @@ def test_disks_that_can_not_be(tmp_path):
     images = image(tmp_path, "blob", noise(4096)) + image(tmp_path, "odd", b"x" * 513)
     wrong = {
         "kind": ('disk { image = <&blob>; };', "node disk: its compatible is no device's; \"virtio,block\" is one"),
-        "none": ('disk { compatible = "virtio,block"; read-only; };', "node disk: property image is missing"),
+        "none": ('disk { compatible = "virtio,block"; read-only; };', "node disk: property image or backend is missing"),
         "odd": (disk("disk", "odd", "read-only;"), "image odd has 513: a multiple of 512 bytes is expected"),
         "how": (disk("disk", "blob", ""), "either property read-only or copy-on-write is expected"),
         "both": (disk("disk", "blob", "read-only; copy-on-write = <4096>;"), "either property read-only or"),
