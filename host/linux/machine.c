@@ -117,6 +117,8 @@ static int machine_begin(void)
     has_h = told.flags & CALD_MACHINE_H;
     told.flags &= ~CALD_MACHINE_H;
     told.flags |= CALD_MACHINE_PRIVATE_ROOT | CALD_MACHINE_GLOBAL;
+    if (timer_traps())
+        told.flags |= CALD_MACHINE_TIME_TRAPS;
     told.vector_bytes = 0;
     told.first_asid = told.asids = 0;
     error = LIBRARY_ALLOCATES(cald_machine_create(&told, NULL, &machine));

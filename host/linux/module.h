@@ -3,7 +3,8 @@
  * caldarium.ko: KVM's interface on top of libcaldarium (docs/kvm.md). Which file does what:
  * machine.c the harts and the module's life, host.c what the library asks for, memory.c slots and
  * pages, dirty.c dirty logs, guest.c /dev/kvm and a VM's ioctls, ioevent.c stores that signal,
- * coalesced.c stores that wait, vcpu.c a vCPU's ioctls, run.c KVM_RUN, regs.c its registers.
+ * coalesced.c stores that wait, vcpu.c a vCPU's ioctls, run.c KVM_RUN, regs.c its registers,
+ * timer.c its time.
  */
 #ifndef CALDARIUM_LINUX_MODULE_H
 #define CALDARIUM_LINUX_MODULE_H
@@ -189,6 +190,10 @@ void run_complete_store(struct guest_vcpu *v); /* a store that the VMM has seen 
 void run_begin(struct guest_vcpu *v);
 void run_end(struct guest_vcpu *v);
 
+/* timer.c */
+bool timer_traps(void); /* guests' reads of a `time` that is closed come to us */
+int timer_reg(struct guest_vcpu *v, u64 n, u64 *value, bool set);
+
 /* regs.c */
 int regs_access(struct guest_vcpu *v, u64 id, void __user *user, bool set);
 int regs_list(struct guest_vcpu *v, struct kvm_reg_list __user *user);
@@ -196,6 +201,7 @@ int regs_apply(struct guest_vcpu *v); /* what was set early; no vCPU of the VM r
 void regs_begin(struct guest *guest); /* what a VM has if nothing is said */
 void regs_hidden(const struct guest *guest, char *text, size_t bytes);
 u32 regs_sbi_hidden(const struct guest *guest);
+int regs_item(struct guest_vcpu *v, u32 item, u64 *value, bool set); /* one of the library's */
 int mp_state_get(struct guest_vcpu *v, struct kvm_mp_state *state);
 int mp_state_set(struct guest_vcpu *v, const struct kvm_mp_state *state);
 

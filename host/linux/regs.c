@@ -7,6 +7,7 @@
 
 #include <asm/cacheflush.h>
 #include <asm/csr.h>
+#include <asm/timex.h>
 #include <linux/delay.h>
 #include <linux/uaccess.h>
 
@@ -31,11 +32,25 @@ static struct early *early_find(struct guest_vcpu *v, u32 item)
     return NULL;
 }
 
+/* What the library's vCPU begins with where that is not 0. */
+static u64 at_first(u32 item)
+{
+    switch (item) {
+    case CALD_CORE | CALD_CORE_MODE:
+        return MODE_S;
+    case CALD_TIMER:
+        return ULLONG_MAX;
+    case CALD_VM | CALD_VM_TIME:
+        return get_cycles64();
+    }
+    return 0;
+}
+
 static int early_access(struct guest_vcpu *v, u32 item, u64 *value, bool set)
 {
     struct early *early = early_find(v, item);
     if (!set) {
-        *value = early ? early->value : item == (CALD_CORE | CALD_CORE_MODE) ? MODE_S : 0;
+        *value = early ? early->value : at_first(item);
         return 0;
     }
     if (!early) {
@@ -85,7 +100,7 @@ static bool try_early(struct guest_vcpu *v, u32 item, u64 *value, bool set, int 
     return early;
 }
 
-static int item_access(struct guest_vcpu *v, u32 item, u64 *value, bool set)
+int regs_item(struct guest_vcpu *v, u32 item, u64 *value, bool set)
 {
     int error;
     if (!smp_load_acquire(&v->vcpu) && try_early(v, item, value, set, &error))
@@ -162,31 +177,6 @@ static int config_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
         return -EBUSY;
     *place = *value;
     return 0;
-}
-
-/* Its state follows from what is compared with: all ones is never. */
-static int timer_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
-{
-    u64 compare = *value == KVM_RISCV_TIMER_STATE_OFF ? ULLONG_MAX : 0;
-    int error;
-    switch (n) {
-    case KVM_REG_RISCV_TIMER_REG(frequency):
-        if (set)
-            return *value == riscv_timebase ? 0 : -EINVAL;
-        *value = riscv_timebase;
-        return 0;
-    case KVM_REG_RISCV_TIMER_REG(time):
-        return item_access(v, CALD_VM | CALD_VM_TIME, value, set);
-    case KVM_REG_RISCV_TIMER_REG(compare):
-        return item_access(v, CALD_TIMER, value, set);
-    case KVM_REG_RISCV_TIMER_REG(state):
-        if (set)
-            return compare ? item_access(v, CALD_TIMER, &compare, true) : 0;
-        error = item_access(v, CALD_TIMER, &compare, false);
-        *value = compare == ULLONG_MAX ? KVM_RISCV_TIMER_STATE_OFF : KVM_RISCV_TIMER_STATE_ON;
-        return error;
-    }
-    return -ENOENT;
 }
 
 static int isa_access(struct guest_vcpu *v, u64 ext, u64 *value, bool set)
@@ -297,7 +287,7 @@ static int fp_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
 {
     if (!guest_has(v->guest, KVM_RISCV_ISA_EXT_D) || n > 32)
         return -ENOENT;
-    return item_access(v, n == 32 ? CALD_CSR | CSR_FCSR_NUMBER : CALD_FP | n, value, set);
+    return regs_item(v, n == 32 ? CALD_CSR | CSR_FCSR_NUMBER : CALD_FP | n, value, set);
 }
 
 static int access_number(struct guest_vcpu *v, u64 id, u64 *value, bool set)
@@ -307,12 +297,12 @@ static int access_number(struct guest_vcpu *v, u64 id, u64 *value, bool set)
     case KVM_REG_RISCV_CONFIG:
         return config_access(v, n, value, set);
     case KVM_REG_RISCV_CORE:
-        return n > CALD_CORE_MODE ? -ENOENT : item_access(v, CALD_CORE | n, value, set);
+        return n > CALD_CORE_MODE ? -ENOENT : regs_item(v, CALD_CORE | n, value, set);
     case KVM_REG_RISCV_CSR:
         return n >= ARRAY_SIZE(csr_number) ? -ENOENT
-                                           : item_access(v, CALD_CSR | csr_number[n], value, set);
+                                           : regs_item(v, CALD_CSR | csr_number[n], value, set);
     case KVM_REG_RISCV_TIMER:
-        return timer_access(v, n, value, set);
+        return timer_reg(v, n, value, set);
     case KVM_REG_RISCV_FP_D:
         return fp_access(v, n, value, set);
     case KVM_REG_RISCV_ISA_EXT:
@@ -424,7 +414,7 @@ void regs_hidden(const struct guest *guest, char *text, size_t bytes)
 int mp_state_get(struct guest_vcpu *v, struct kvm_mp_state *state)
 {
     u64 stopped = v->stopped;
-    int error = v->vcpu ? item_access(v, CALD_HSM | CALD_HSM_STATE, &stopped, false) : 0;
+    int error = v->vcpu ? regs_item(v, CALD_HSM | CALD_HSM_STATE, &stopped, false) : 0;
     state->mp_state = stopped == 1 ? KVM_MP_STATE_STOPPED : KVM_MP_STATE_RUNNABLE;
     return error;
 }
@@ -439,5 +429,5 @@ int mp_state_set(struct guest_vcpu *v, const struct kvm_mp_state *state)
     if (early)
         v->stopped = stopped;
     mutex_unlock(&v->guest->lock);
-    return early ? 0 : item_access(v, CALD_HSM | CALD_HSM_STATE, &stopped, true);
+    return early ? 0 : regs_item(v, CALD_HSM | CALD_HSM_STATE, &stopped, true);
 }

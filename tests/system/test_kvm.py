@@ -14,7 +14,7 @@ MIB = 64
 SINGLE = ["ioctls", "memory", "mmio", "debug"]  # of tests/kvm: single ioctls, and what they answer
 
 
-def tree(folder, vcpus, bootargs):
+def tree(folder, vcpus, bootargs, mib=MIB):
     """What boot.c's machine is like, for its guest."""
     isa = ", ".join(f'"{name}"' for name in "i m a f d c zicsr zifencei zicntr sstc".split())
     cpus = "".join(f"""cpu@{n} {{ device_type = "cpu"; reg = <{n}>; status = "okay"; compatible = "riscv";
@@ -24,7 +24,7 @@ def tree(folder, vcpus, bootargs):
     source = f"""/dts-v1/; / {{ #address-cells = <2>; #size-cells = <2>; compatible = "caldarium,test";
         chosen {{ bootargs = "{bootargs}"; }};
         cpus {{ #address-cells = <1>; #size-cells = <0>; timebase-frequency = <10000000>; {cpus} }};
-        memory@80000000 {{ device_type = "memory"; reg = <0 0x80000000 0 {MIB << 20:#x}>; }}; }};"""
+        memory@80000000 {{ device_type = "memory"; reg = <0 0x80000000 0 {mib << 20:#x}>; }}; }};"""
     path = os.path.join(folder, f"guest-{bootargs}.dtb")
     subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path], input=source.encode(), check=True)
     return path
