@@ -21,6 +21,7 @@ enum vm_request vm_request(struct vm *vm, enum vm_request request)
     enum vm_request doing = alive ? atomic_load(&vm->request) : VM_REQUEST_STOP;
     if (request > doing) {
         doing = VM_REQUEST_NONE;
+        atomic_store(&vm->asked, host_time());
         atomic_store(&vm->request, request);
         if (request == VM_REQUEST_RESUME)
             atomic_store(&vm->faulted, 0);
@@ -28,6 +29,8 @@ enum vm_request vm_request(struct vm *vm, enum vm_request request)
             cald_vcpu_request(cald_vm_vcpu(vm->cald, n));
     }
     lock_release(&vm->life);
+    if (doing == VM_REQUEST_NONE)
+        host_watch(); /* whether it is answered */
     return doing;
 }
 

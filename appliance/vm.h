@@ -67,6 +67,7 @@ struct vm {
     struct lock life; /* held while state or request change */
     _Atomic enum vm_state state;
     _Atomic enum vm_request request;
+    _Atomic uint64_t asked;           /* host time of the request */
     _Atomic enum vm_request building; /* what is being done that takes long */
     _Atomic bool hurried;             /* and that waits for no turn: vm_hurry() */
     _Atomic uint64_t out;             /* bit n: vCPU n has left the guest for the request */

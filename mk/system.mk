@@ -12,10 +12,18 @@ ON_FIRMWARE := $(addprefix tests/system/test_,minikernel.py two.py faults.py)
 # Five busy systems, of which Linux must not stall: it needs the build machine to itself.
 ALONE := tests/system/test_five.py
 JOBS ?= $(shell nproc)
+# SBI firmware that goes wrong on demand.
+FIRMWARE_OF_TESTS := $(BUILD)/tests/firmware.elf
+$(FIRMWARE_OF_TESTS): $(wildcard tests/firmware/*) riscv/sbi.h
+	@mkdir -p $(@D)
+	@echo "  TEST  $@"
+	@$(CROSS_COMPILE)gcc -march=rv64ima_zicsr_zifencei -mabi=lp64 -mcmodel=medany -std=gnu17 -O2 -ffreestanding \
+		-fno-pic -Wall -Wextra -Werror -I. -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+		-T tests/firmware/link.lds -o $@ $(filter %.c %.S,$^)
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider --tb=short
 AT_ONCE := -n $(JOBS) --dist loadgroup
 .PHONY: system
-system: $(BUILD)/caldarium.bin $(BUILD)/embed.bin guests own-guests linux-programs $(BUILD)/bench/bench.dtb $(BUILD)/caldarium.ko $(KVM_PROGRAMS)
+system: $(BUILD)/caldarium.bin $(BUILD)/embed.bin $(FIRMWARE_OF_TESTS) guests own-guests linux-programs $(BUILD)/bench/bench.dtb $(BUILD)/caldarium.ko $(KVM_PROGRAMS)
 ifeq ($(TESTS),tests/system)
 	@$(PYTEST) $(ALONE)
 	@$(PYTEST) $(AT_ONCE) $(TESTS) --ignore=$(ALONE)

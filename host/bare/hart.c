@@ -34,6 +34,39 @@ _Noreturn void hart_switch_stack(void *top, struct hart *hart, void (*go)(struct
 /* How often the console and IOMMUs are looked at where they can't interrupt: 50 times a second. */
 #define POLLS_PER_SECOND 50
 
+/* What firmware is asked for again and again, and can't be done without. */
+enum { FIRMWARE_IPI, FIRMWARE_TIMER, FIRMWARE_CALLS };
+#define FIRMWARE_TRIES 3
+static _Atomic int64_t firmware_error[FIRMWARE_CALLS];
+
+/* Who asks may hold any lock, the console's as well: that it failed is told later. */
+static void firmware_insist(unsigned which, uint64_t extension, uint64_t arg0, uint64_t arg1)
+{
+    int64_t error = 0;
+    for (unsigned n = 0; n < FIRMWARE_TRIES; n++) {
+        error = firmware_call(extension, 0, arg0, arg1, 0).error;
+        if (!error)
+            return;
+    }
+    atomic_store(&firmware_error[which], error);
+}
+
+/* Once each; on the console's hart. */
+static void tell_of_firmware(void)
+{
+    static const char *const what[] = {"sends no interrupts between harts (IPI send_ipi",
+                                       "sets no timers (TIME set_timer"};
+    static bool told[FIRMWARE_CALLS];
+    for (unsigned n = 0; n < FIRMWARE_CALLS; n++) {
+        int64_t error = atomic_load_explicit(&firmware_error[n], memory_order_relaxed);
+        if (!error || told[n])
+            continue;
+        told[n] = true;
+        host_error("firmware %s answers %ld, %u times); VMs may stand still", what[n], (long)error,
+                   FIRMWARE_TRIES);
+    }
+}
+
 /* The earliest of this hart's deadlines. */
 static uint64_t next_deadline(const struct hart *hart)
 {
@@ -62,7 +95,7 @@ static void timer_write(struct hart *hart, uint64_t when)
     } else if (when == UINT64_MAX) {
         csr_clear(CSR_SIE, IRQ_BIT(IRQ_S_TIMER));
     } else {
-        firmware_call(SBI_EXT_TIME, 0, when, 0, 0);
+        firmware_insist(FIRMWARE_TIMER, SBI_EXT_TIME, when, 0);
         csr_set(CSR_SIE, IRQ_BIT(IRQ_S_TIMER));
     }
 }
@@ -111,7 +144,7 @@ static void kick_by_firmware(uint64_t set)
             mask |= 1ULL << bit;
             set &= ~(1ULL << n);
         }
-        firmware_call(SBI_EXT_IPI, 0, mask, first, 0);
+        firmware_insist(FIRMWARE_IPI, SBI_EXT_IPI, mask, first);
     }
 }
 
@@ -126,7 +159,8 @@ void hart_kick(const struct hart *hart)
     } else if (self < BOARD_HARTS && harts[self].collects) {
         harts[self].to_kick |= 1ULL << hart->index;
     } else {
-        firmware_call(SBI_EXT_IPI, 0, 1, hart->board->id, 0); /* a mask of one hart, from its id */
+        /* A mask of one hart, from its id. */
+        firmware_insist(FIRMWARE_IPI, SBI_EXT_IPI, 1, hart->board->id);
     }
 }
 
@@ -169,7 +203,8 @@ void host_watch(void)
 static void watch(struct hart *hart, uint64_t now)
 {
     atomic_store(&watch_again, false);
-    hart->watch_deadline = watchdog_check(now);
+    uint64_t dogs = watchdog_check(now), requests = vms_watch(now);
+    hart->watch_deadline = dogs < requests ? dogs : requests;
     if (!atomic_load(&hart->tick))
         hart->tick_deadline = UINT64_MAX;
     else if (hart->tick_deadline == UINT64_MAX)
@@ -256,6 +291,8 @@ static void service_interrupts(struct hart *hart)
     }
     if (hart->serves_console && atomic_exchange(&console_asked, false))
         hart_serve_console();
+    if (hart->serves_console)
+        tell_of_firmware();
     if (pending & IRQ_BIT(IRQ_S_TIMER))
         on_timer(hart);
     if (pending & IRQ_BIT(IRQ_S_EXT))

@@ -146,11 +146,14 @@ static int start(struct vm *vm, enum vm_request request)
         vm->ended_by_fault = false;
         atomic_store(&vm->out, UINT64_MAX);
         atomic_store(&vm->vcpus_out, vm_vcpu_count(vm));
+        atomic_store(&vm->asked, host_time());
         atomic_store(&vm->request, request);
         atomic_store(&vm->state, VM_RUNNING);
         host_wake(cald_vm_vcpu(vm->cald, 0));
     }
     lock_release(&placement);
+    if (placed)
+        host_watch(); /* whether its hart answers */
     return placed ? 0 : -1;
 }
 
@@ -358,6 +361,75 @@ static void carry_out(struct vm *vm)
         end(vm, "stopped; its memory and harts are free");
         break;
     }
+}
+
+/* ---- Harts that don't answer ---------------------------------------------------------------- */
+
+#define ANSWER_S 10 /* a hart takes so long for a request at most, */
+#define NUDGED_S 1  /* and so long to look at its queue when it is asked to */
+
+static bool is_out(const struct cald_vcpu *vcpu);
+
+/* Those that a request of the VM waits for: asked once more to look at their queues, which any hart
+ * does soon; or, if they were and haven't, told of. */
+static void look_at_harts(struct vm *vm, bool asked)
+{
+    for (unsigned n = 0; n < vm_vcpu_count(vm); n++) {
+        struct cald_vcpu *vcpu = cald_vm_vcpu(vm->cald, n);
+        struct hart *hart = &harts[atomic_load(&sched_entity(vcpu)->home)];
+        if (n && is_out(vcpu))
+            continue; /* the first one's hart carries the request out */
+        if (!asked)
+            sched_nudge(hart);
+        else if (atomic_load(&hart->resched))
+            vm_error(vm->config->name,
+                     "hart %lu has not answered for %u s: vCPU %u is on it, and what was requested "
+                     "of the VM waits",
+                     hart->board->id, ANSWER_S, n);
+    }
+}
+
+/* One VM; 0: nothing is to be looked for. */
+static uint64_t watch_one(struct vm *vm, uint64_t now)
+{
+    static struct {
+        uint64_t asked, nudged;
+        bool told;
+    } state[VM_MAX];
+    enum vm_state life = atomic_load(&vm->state);
+    uint64_t asked = atomic_load(&vm->asked), due = asked + ANSWER_S * host_timebase();
+    if ((life != VM_RUNNING && life != VM_PAUSED) || atomic_load(&vm->request) == VM_REQUEST_NONE)
+        return 0;
+    if (state[vm->index].asked != asked) {
+        state[vm->index].asked = asked;
+        state[vm->index].nudged = 0;
+        state[vm->index].told = false;
+    }
+    if (state[vm->index].told)
+        return 0;
+    if (now < due)
+        return due;
+    if (!state[vm->index].nudged) {
+        state[vm->index].nudged = now;
+        look_at_harts(vm, false);
+    }
+    due = state[vm->index].nudged + NUDGED_S * host_timebase();
+    if (now < due)
+        return due;
+    state[vm->index].told = true;
+    look_at_harts(vm, true);
+    return 0;
+}
+
+uint64_t vms_watch(uint64_t now)
+{
+    uint64_t next = UINT64_MAX;
+    for (unsigned n = 0; n < vm_count; n++) {
+        uint64_t when = watch_one(&vms[n], now);
+        if (when && when < next)
+            next = when;
+    }
+    return next;
 }
 
 static bool is_out(const struct cald_vcpu *vcpu)

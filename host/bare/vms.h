@@ -24,6 +24,10 @@ void vms_report(struct cald_vcpu *vcpu);
 /* The same, but it goes on from what was saved of `from`. */
 int vms_start_from(struct vm *vm, struct vm *from);
 
+/* Says which harts don't answer a request that was made long ago; on the console's hart. Returns
+ * the host time at which to look again. */
+uint64_t vms_watch(uint64_t now);
+
 /* On the vCPU's hart: takes part in a request of the VM. True: the vCPU may not run now. */
 bool vms_leave(struct cald_vcpu *vcpu);
 
