@@ -10,6 +10,9 @@ ON_SHADOW := $(addprefix tests/system/test_,two.py minikernel.py requests.py sav
 NEWEST_FIRMWARE := $(CALDARIUM_CACHE)/firmware/opensbi.bin
 ON_FIRMWARE := $(addprefix tests/system/test_,minikernel.py two.py faults.py)
 # Five busy systems, of which Linux must not stall: it needs the build machine to itself.
+# And these on the image that checks who owns each page (mk/oracle.mk).
+ORACLE := $(BUILD)/caldarium-oracle.bin
+ON_ORACLE := $(addprefix tests/system/test_,minikernel.py shared_memory.py iommu.py::test_writes_and_reads_are_blocked[imsic-h])
 ALONE := tests/system/test_five.py
 JOBS ?= $(shell nproc)
 # SBI firmware that goes wrong on demand.
@@ -23,12 +26,14 @@ $(FIRMWARE_OF_TESTS): $(wildcard tests/firmware/*) riscv/sbi.h
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider --tb=short
 AT_ONCE := -n $(JOBS) --dist loadgroup
 .PHONY: system
-system: $(BUILD)/caldarium.bin $(BUILD)/embed.bin $(FIRMWARE_OF_TESTS) guests own-guests linux-programs $(BUILD)/bench/bench.dtb $(BUILD)/caldarium.ko $(KVM_PROGRAMS)
+system: $(BUILD)/caldarium.bin $(BUILD)/embed.bin $(ORACLE) $(FIRMWARE_OF_TESTS) guests own-guests linux-programs $(BUILD)/bench/bench.dtb $(BUILD)/caldarium.ko $(KVM_PROGRAMS)
 ifeq ($(TESTS),tests/system)
 	@$(PYTEST) $(ALONE)
 	@$(PYTEST) $(AT_ONCE) $(TESTS) --ignore=$(ALONE)
 	@echo "  on harts without the H extension:"
 	@CALDARIUM_ENGINE=shadow $(PYTEST) $(AT_ONCE) $(ON_SHADOW)
+	@echo "  with the ownership oracle:"
+	@CALDARIUM_BIN=$(ORACLE) $(PYTEST) $(AT_ONCE) $(ON_ORACLE:%='%')
 	@echo "  with $(NEWEST_FIRMWARE):"
 	@CALDARIUM_FIRMWARE=$(NEWEST_FIRMWARE) $(PYTEST) $(AT_ONCE) $(ON_FIRMWARE)
 	@CALDARIUM_FIRMWARE=$(NEWEST_FIRMWARE) CALDARIUM_ENGINE=shadow $(PYTEST) $(AT_ONCE) $(ON_SHADOW)

@@ -269,6 +269,16 @@ void iommu_forget(struct vm *vm)
     own_tables[vm->index] = 0;
 }
 
+const struct iommu_hw *iommu_number(unsigned n)
+{
+    return n < iommu_count ? &iommus[n].hw : NULL;
+}
+
+uint64_t iommu_own_table(const struct vm *vm)
+{
+    return own_tables[vm->index];
+}
+
 /* --- Faults ---------------------------------------------------------------- */
 
 static struct behind *find_behind(const struct board_iommu *iommu, uint32_t id)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "appliance/device/passthrough.h"
+#include "drivers/iommu/iommu.h"
 
 struct vm;
 
@@ -41,5 +42,9 @@ void iommu_flush(struct vm *vm);
 
 /* After all devices of a VM have been stopped. */
 void iommu_forget(struct vm *vm);
+
+/* For host/oracle: the nth IOMMU, or NULL; the VM's own table for devices, or 0. */
+const struct iommu_hw *iommu_number(unsigned n);
+uint64_t iommu_own_table(const struct vm *vm);
 
 #endif
