@@ -118,6 +118,7 @@ static int has_extension(unsigned long extension)
 {
     switch (extension) {
     case KVM_CAP_USER_MEMORY:
+    case KVM_CAP_SYNC_MMU: /* memory.c's notifier */
     case KVM_CAP_DESTROY_MEMORY_REGION_WORKS:
     case KVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
     case KVM_CAP_INTERNAL_ERROR_DATA:

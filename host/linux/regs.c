@@ -15,6 +15,7 @@
 
 #define NUMBER_MASK 0xffffffUL
 #define CSR_FCSR_NUMBER 3
+#define FCSR_PLACE 32 /* behind the FP registers */
 #define MODE_S 1
 
 /* In the order of struct kvm_riscv_csr. */
@@ -285,9 +286,23 @@ static int grouped(struct guest_vcpu *v, u64 n, u64 *value, bool set,
 
 static int fp_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
 {
-    if (!guest_has(v->guest, KVM_RISCV_ISA_EXT_D) || n > 32)
+    if (!guest_has(v->guest, KVM_RISCV_ISA_EXT_D) || n > FCSR_PLACE)
         return -ENOENT;
-    return regs_item(v, n == 32 ? CALD_CSR | CSR_FCSR_NUMBER : CALD_FP | n, value, set);
+    return regs_item(v, n == FCSR_PLACE ? CALD_CSR | CSR_FCSR_NUMBER : CALD_FP | n, value, set);
+}
+
+/* The halves of the same registers that F alone has: what is set is boxed, as FLW does
+ * (unprivileged manual, "NaN Boxing of Narrower Values"). */
+static int fp_half_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
+{
+    u64 boxed = *value | GENMASK(63, 32);
+    if (!guest_has(v->guest, KVM_RISCV_ISA_EXT_F) || n > FCSR_PLACE)
+        return -ENOENT;
+    if (n == FCSR_PLACE)
+        return regs_item(v, CALD_CSR | CSR_FCSR_NUMBER, value, set);
+    int error = regs_item(v, CALD_FP | n, set ? &boxed : value, set);
+    *value = (u32)*value;
+    return error;
 }
 
 static int access_number(struct guest_vcpu *v, u64 id, u64 *value, bool set)
@@ -303,6 +318,8 @@ static int access_number(struct guest_vcpu *v, u64 id, u64 *value, bool set)
                                            : regs_item(v, CALD_CSR | csr_number[n], value, set);
     case KVM_REG_RISCV_TIMER:
         return timer_reg(v, n, value, set);
+    case KVM_REG_RISCV_FP_F:
+        return fp_half_access(v, n, value, set);
     case KVM_REG_RISCV_FP_D:
         return fp_access(v, n, value, set);
     case KVM_REG_RISCV_ISA_EXT:
@@ -313,9 +330,12 @@ static int access_number(struct guest_vcpu *v, u64 id, u64 *value, bool set)
     return -ENOENT;
 }
 
-static bool is_word(u64 id) /* fcsr alone has 32 bits */
+/* Halves of FP registers, and fcsr, have 32 bits. */
+static bool is_word(u64 id)
 {
-    return (id & KVM_REG_RISCV_TYPE_MASK) == KVM_REG_RISCV_FP_D && (id & NUMBER_MASK) == 32;
+    u64 type = id & KVM_REG_RISCV_TYPE_MASK;
+    return type == KVM_REG_RISCV_FP_F ||
+           (type == KVM_REG_RISCV_FP_D && (id & NUMBER_MASK) == FCSR_PLACE);
 }
 
 int regs_access(struct guest_vcpu *v, u64 id, void __user *user, bool set)
@@ -366,8 +386,11 @@ static void list_all(struct guest_vcpu *v, struct list *list)
     add_run(list, KVM_REG_RISCV_CORE, CALD_CORE_MODE + 1);
     add_run(list, KVM_REG_RISCV_CSR, ARRAY_SIZE(csr_number));
     add_run(list, KVM_REG_RISCV_TIMER, sizeof(struct kvm_riscv_timer) / 8);
+    /* The halves first, so that who restores all in this order restores the whole registers. */
+    if (guest_has(v->guest, KVM_RISCV_ISA_EXT_F))
+        add_run(list, KVM_REG_RISCV_FP_F, FCSR_PLACE + 1);
     if (guest_has(v->guest, KVM_RISCV_ISA_EXT_D))
-        add_run(list, KVM_REG_RISCV_FP_D, 33);
+        add_run(list, KVM_REG_RISCV_FP_D, FCSR_PLACE + 1);
     for (u64 n = 0; n < KVM_RISCV_ISA_EXT_MAX; n++)
         if (machine_has(n))
             add(list, KVM_REG_RISCV_ISA_EXT, n);

@@ -12,7 +12,11 @@
 #define SIGNALS 7
 #define NO_SIGNAL 8
 #define SEIP (1UL << 9)
-#define CSR_SIP 7 /* its place in struct kvm_riscv_csr */
+#define FP_D(n) REG(KVM_REG_RISCV_FP_D, n)
+#define FP_F(n) (KVM_REG_RISCV | KVM_REG_SIZE_U32 | KVM_REG_RISCV_FP_F | (n))
+#define ISA_D REG(KVM_REG_RISCV_ISA_EXT, KVM_RISCV_ISA_EXT_D)
+#define CAP_SYNC_MMU 16 /* which older headers have under a condition */
+#define CSR_SIP 7       /* its place in struct kvm_riscv_csr */
 
 static const uint32_t code[] = {
     0x100012b7, /* lui t0, 0x10001 */
@@ -82,10 +86,40 @@ static void expect_external(long expected)
     expect("the external interrupt", (long)(sip & SEIP), expected);
 }
 
+static void reg_fails(const char *what, uint64_t id, int error)
+{
+    uint64_t value = 0;
+    struct kvm_one_reg one = {.id = id, .addr = (uintptr_t)&value};
+    call(what, vcpu, KVM_GET_ONE_REG, &one, error);
+}
+
+/* FP registers are there as halves too, and go with their extension. */
+static void fp_registers(void)
+{
+    uint32_t half = 0x40490fdb;
+    struct kvm_one_reg one = {.id = FP_F(1), .addr = (uintptr_t)&half};
+    reg_set(FP_D(1), 0x400921fb54442d18);
+    reg_set(FP_D(2), 0);
+    call("a half is set", vcpu, KVM_SET_ONE_REG, &one, 0);
+    expect("the whole", (long)reg_get(FP_D(1)), (long)0xffffffff40490fdb);
+    half = 0;
+    call("a half is read", vcpu, KVM_GET_ONE_REG, &one, 0);
+    expect("the half", half, 0x40490fdb);
+    one.id = FP_F(33);
+    call("no such half", vcpu, KVM_GET_ONE_REG, &one, ENOENT);
+    reg_fails("another size", FP_F(1) ^ KVM_REG_SIZE_U32 ^ KVM_REG_SIZE_U64, EINVAL);
+    reg_set(ISA_D, 0);
+    reg_fails("without D", FP_D(1), ENOENT);
+    reg_set(ISA_D, 1);
+    expect("with D again", (long)reg_get(FP_D(1)), (long)0xffffffff40490fdb);
+}
+
 int main(void)
 {
     begin("ioctls");
     make();
+    expect("CAP_SYNC_MMU", ioctl(vm, KVM_CHECK_EXTENSION, CAP_SYNC_MMU), 1);
+    fp_registers();
     interrupt(true);
     stores();
     expect_external(SEIP);

@@ -315,6 +315,11 @@ static void test_sets_of_counters(void **state)
         assert_int_equal(call(SBI_EXT_PMU, PMU_INFO, n, 0, 0), SBI_SUCCESS);
         assert_int_equal(caller->eng.gpr[11], 1UL << 63 | 63UL << 12);
     }
+    /* A firmware counter can be read before it counts anything. */
+    assert_int_equal(call(SBI_EXT_PMU, PMU_FW_READ, 3, 0, 0), SBI_SUCCESS);
+    assert_int_equal(caller->eng.gpr[11], 0);
+    assert_int_equal(call(SBI_EXT_PMU, PMU_FW_READ, 2, 0, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call(SBI_EXT_PMU, PMU_FW_READ, PMU_COUNTERS, 0, 0), SBI_ERR_INVALID_PARAM);
     for (uint64_t n = 3; n < PMU_COUNTERS; n++)
         assert_int_equal(config(PMU_FIRMWARE, 0, EVENT_SET_TIMER), SBI_SUCCESS);
     assert_int_equal(config(PMU_FIRMWARE, 0, EVENT_SET_TIMER), SBI_ERR_NOT_SUPPORTED);
