@@ -59,6 +59,8 @@ FUZZ_OF_saved := appliance/saved/restore.c appliance/saved/format.c lib/vcpu/sta
 FUZZ_OF_sbi := $(filter-out lib/sbi/pmu.c,$(wildcard lib/sbi/*.c))
 FUZZ_OF_scan := lib/engine/shadow/scan.c
 FUZZ_OF_virtio := $(wildcard appliance/virtio/*.c)
+FUZZ_OF_vm := $(addprefix lib/vcpu/,exit.c mail.c pending.c run.c vcpu.c) lib/dev/bus.c \
+	$(addprefix appliance/virtio/,block.c entropy.c net.c queue.c)
 FUZZ_OF_walk := riscv/walk.c lib/engine/shadow/walk.c
 
 # In a build of its own: what the corpora reach, which are those of the repository and what `make fuzz` has added.
