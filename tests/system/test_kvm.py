@@ -37,10 +37,13 @@ def initramfs(tmp_path_factory):
     with open(loop, "wb") as file:
         file.write(bytes.fromhex("6f000000"))
     files = [f"{BUILD}/caldarium.ko=/lib/caldarium.ko", f"{BUILD}/kvm/boot=/bin/boot", f"{loop}=/lib/loop",
-             *(f"{BUILD}/kvm/{name}=/bin/{name}" for name in SINGLE), f"{BUILD}/guests/life.bin=/lib/life", f"{tree(folder, 2, 'life=entry')}=/lib/life.dtb"]
+             *(f"{BUILD}/kvm/{name}=/bin/{name}" for name in [*SINGLE, "killed"]), f"{BUILD}/guests/life.bin=/lib/life", f"{tree(folder, 2, 'life=entry')}=/lib/life.dtb"]
     make_initramfs(path, files)
     return path
 
+
+KILLS = 30          # VMMs
+MAY_TAKE_KIB = 3000 # half of them, for good: Linux's own caches
 
 # Thrice in and out of the kernel, with a guest that ends by itself and two that are killed while they run.
 RUN = f"""cd /lib
@@ -51,6 +54,7 @@ export KVM_DEVICE=$(ls /dev/kvm /dev/caldarium 2>/dev/null | tail -n 1)
 boot life - life.dtb {MIB} 2
 boot loop - life.dtb {MIB} 2 & boot loop - life.dtb {MIB} 1 &
 usleep 300000; kill -9 $(pidof boot); wait
+killed {KILLS}
 until rmmod caldarium; do usleep 100000; done
 insmod caldarium.ko && rmmod caldarium && echo kvm: gone
 {PRINT_COMPLAINTS}
@@ -69,4 +73,6 @@ def test_a_guest_of_two_vcpus(initramfs, cpu):
     assert lines == ["boot", "started", "resumed"], text
     assert [name for name in SINGLE if f"{name}: all good" not in text] == [], text
     assert "boot: the guest's system event is 1" in text and "kvm: gone" in text, text
+    before, after = map(int, re.search(r"killed: .* (\d+) KiB free before, (\d+) after", text).groups())
+    assert before - after < MAY_TAKE_KIB, text
     assert not re.search(COMPLAINTS, text), text
