@@ -94,6 +94,9 @@ $(UNIT_DIR)/%.o: %.c
 # A host of its own, in the place of what host/sim/host.c has.
 $(UNIT_DIR)/test_embed: $(UNIT_DIR)/host/sim/embed.o
 $(UNIT_DIR)/host/sim/embed.o: $(UNIT_DIR)/flags
+# All that it has, host/sim/host.c has too.
+$(UNIT_DIR)/test_device: $(UNIT_DIR)/host/bare/device.o
+$(UNIT_DIR)/host/bare/device.o: $(UNIT_DIR)/flags
 
 $(UNIT_BINS): $(UNIT_DIR)/%: $(UNIT_DIR)/tests/unit/%.o $(UNIT_LIB)
 	@echo "  UNIT  $@"

@@ -30,6 +30,23 @@ bool host_device_start(struct vm *vm, const struct passthrough *device)
     return !device->iommu || iommu_start(vm, device);
 }
 
+/* It is reset when its status reads 0 (Virtio 1.2, 4.2.3.1.1). False after a line. */
+static bool reset_virtio(const struct vm *vm, const struct passthrough *device)
+{
+    volatile uint8_t *status = (volatile uint8_t *)device->host_regs + VIRTIO_STATUS;
+    mmio_write32(status, 0);
+    uint64_t since = host_time();
+    uint32_t now;
+    while ((now = mmio_read32(status))) {
+        if (host_time() - since > host_timebase() / 10) {
+            vm_error(vm->config->name, "%s does not answer its reset: its status stays %#x",
+                     device->path, (unsigned)now);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* First the device itself, as well as it can, then its way to memory. Reset comes last: while that
  * takes its time nobody can look at the function. */
 bool host_device_stop(struct vm *vm, const struct passthrough *device)
@@ -38,10 +55,8 @@ bool host_device_stop(struct vm *vm, const struct passthrough *device)
     sfence_vma_all(); /* as above */
     if (device->pci)
         stopped = pci_quiet(device);
-    if (device->host_regs) {
-        mmio_write32((volatile uint8_t *)device->host_regs + VIRTIO_STATUS, 0);
-        stopped = true;
-    }
+    if (device->host_regs)
+        stopped = reset_virtio(vm, device);
     if (device->iommu)
         stopped = iommu_stop(vm, device);
     if (device->pci && !pci_reset(device))
