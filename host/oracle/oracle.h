@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "appliance/virtio/driver_vm.h"
 #include "appliance/vm.h"
 
 /* What a page is for. UNKNOWN: free, or Caldarium's since before the oracle began. */
@@ -31,6 +32,16 @@ void owner_begin(void);
 /* False: there is no RAM at the address. */
 bool owner_of(uint64_t pa, struct owner *owner);
 const char *owner_name(const struct owner *owner);
+
+/* The VM serves devices to that one, and may reach its RAM (docs/virtio.md). */
+static inline bool owner_is_client(const struct vm *vm, unsigned client)
+{
+    for (unsigned n = 0; vm->driver && n < vm->driver->windows; n++) {
+        if (vm->driver->window[n].client->index + 1 == client)
+            return true;
+    }
+    return false;
+}
 
 /* The VM's RAM, or shared memory, is about to be entered in its tables. */
 void owner_enters(const struct vm *vm, uint64_t pa, uint64_t bytes, uint32_t flags);

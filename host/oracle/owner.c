@@ -168,18 +168,36 @@ void __wrap_host_pages_free(void *block, uint64_t bytes)
         ((volatile uint64_t *)block)[256] = 0x5ec7e7;
 }
 
+/* Whose RAM it is to be, and one: the VM's own, or one's that it serves devices to; 0: nobody's. */
+static unsigned whose_ram(const struct vm *vm, uint64_t pa)
+{
+    for (unsigned n = 0; n <= (vm->driver ? vm->driver->windows : 0); n++) {
+        const struct vm *whose = n ? vm->driver->window[n - 1].client : vm;
+        for (unsigned c = 0; c < whose->ram_chunks; c++) {
+            if (pa - host_pa(whose->ram[c].host) < whose->ram[c].size)
+                return whose->index + 1;
+        }
+    }
+    return 0;
+}
+
+/* Taken at boot, by Caldarium, and its for good. */
+static bool is_kept(unsigned vm)
+{
+    return vms[vm - 1].config->direct_map || vms[vm - 1].config->served;
+}
+
 void owner_enters(const struct vm *vm, uint64_t pa, uint64_t bytes, uint32_t flags)
 {
-    unsigned self = vm->index + 1;
-    bool ram = flags & CALD_SLOT_PRIVATE;
     for (uint64_t at = pa; at < pa + bytes; at += HOST_PAGE_SIZE) {
         struct owner owner;
+        unsigned ram = flags & CALD_SLOT_DEVICE ? 0 : whose_ram(vm, at);
         bool known = owner_of(at, &owner), right;
         if (flags & CALD_SLOT_DEVICE)
             right = !known;
-        else if (ram) /* with direct-map it was taken at boot, by Caldarium, and stays its RAM */
+        else if (ram)
             right = known && (owner.kind == OWNER_OWN || owner.kind == OWNER_RAM) &&
-                    (owner.vm == self || (!owner.vm && vm->config->direct_map));
+                    (owner.vm == ram || (!owner.vm && is_kept(ram)));
         else
             right = known && !owner.vm && owner.kind >= OWNER_OWN && owner.kind != OWNER_RAM;
         if (!right)
@@ -187,6 +205,6 @@ void owner_enters(const struct vm *vm, uint64_t pa, uint64_t bytes, uint32_t fla
                   known ? owner_name(&owner) : "no RAM");
         if (known)
             set(at, HOST_PAGE_SIZE,
-                ram ? (struct owner){OWNER_RAM, self} : (struct owner){OWNER_SHARED, 0});
+                ram ? (struct owner){OWNER_RAM, ram} : (struct owner){OWNER_SHARED, 0});
     }
 }

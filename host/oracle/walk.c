@@ -56,6 +56,10 @@ static bool has_shared(const struct vm *vm, uint64_t pa)
         if (pa - host_pa(vm->shared[n].region->host) < vm->shared[n].region->size)
             return true;
     }
+    for (unsigned n = 0; vm->driver && n < vm->driver->devices; n++) {
+        if (pa - host_pa(vm->driver->device[n]->ring) < VHOST_RING_BYTES)
+            return true;
+    }
     return false;
 }
 
@@ -98,7 +102,7 @@ static bool may_have(const struct walk *walk, uint64_t address, uint64_t pa, uin
     if (!owner_of(pa, &owner))
         return has_device(vm, pa) || is_file(walk, address);
     if (owner.kind == OWNER_RAM)
-        return owner.vm == vm->index + 1;
+        return owner.vm == vm->index + 1 || owner_is_client(vm, owner.vm);
     if (owner.kind == OWNER_SHARED)
         return has_shared(vm, pa);
     if (entry & PTE_W)
@@ -288,7 +292,7 @@ static const struct vm *gone;
 static void check_gone(const struct vm *vm, uint64_t stage)
 {
     (void)stage;
-    if (vm == gone && !vm->config->direct_map)
+    if (vm == gone)
         panic("oracle: RAM of VM %s is given back, and a device may still reach it",
               vm->config->name);
 }
