@@ -26,9 +26,15 @@ $(BUILD)/bench/%.dtb: bench/%.dts $(BUILD)/guests/bench.bin $(BUILD)/guests/irqb
 	@dtc -I dts -O dtb -i $(BUILD)/guests -o $@ $<
 
 .SECONDARY: $(GUEST_OWN:%=$(BUILD)/guests/%.elf)
-.PHONY: own-guests bench
+.PHONY: own-guests bench latency
 own-guests: $(GUEST_OWN:%=$(BUILD)/guests/%.bin)
 
 bench: setup-run ## instructions of each exit, bare and under Caldarium, against the budgets
 	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUILD)/bench/bench.dtb $(BUILD)/bench/irq.dtb guests configs linux-programs
 	@$(PYTHON) bench/bench.py $(BUILD)
+
+# 10,000 samples for each row: ten minutes.
+latency: setup-run ## how long a guest's interrupt waits beside neighbours that storm: the tables of docs/latency.md
+	@mkdir -p $(BUILD)/bench
+	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUILD)/guests/latency.bin
+	@$(PYTHON) bench/latency.py $(BUILD)

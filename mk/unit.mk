@@ -18,7 +18,7 @@ LIBFDT ?= $(CACHE)/libfdt
 # host/sim defines is weak, so that the same function in host/bare, or in the test, takes its place.
 UNIT_SRCS += $(wildcard host/sim/host.c host/sim/hart.c riscv/*.c appliance/*.c appliance/*/*.c drivers/*/*.c \
 	$(addprefix lib/,common/*.c vcpu/*.c vm/*.c sbi/*.c irq/*.c dev/*.c)) \
-	$(addprefix host/bare/,board.c board_devices.c console.c console_line.c console_out.c console_paint.c console_ring.c device_irq.c heap.c pages.c ram.c runqueue.c sched.c sched_place.c vms.c) \
+	$(addprefix host/bare/,board.c board_devices.c console.c console_line.c console_out.c console_paint.c console_ring.c device_irq.c heap.c msi.c pages.c ram.c runqueue.c sched.c sched_place.c vms.c) \
 	$(addprefix host/efi/,bundle.c options.c stub.c tree.c) \
 	$(wildcard lib/engine/common/*.c) $(filter-out %/guest_memory.c,$(wildcard lib/engine/h/*.c lib/engine/shadow/*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/$(UNIT).c)))

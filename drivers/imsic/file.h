@@ -23,6 +23,16 @@ static inline void imsic_file_begin(unsigned ids)
     imsic_file_write(IMSIC_EIDELIVERY, 1);
 }
 
+/* Whether an identity interrupts; it pends all the same. */
+static inline void imsic_file_let(unsigned id, bool through)
+{
+    csr_write(CSR_SISELECT, IMSIC_EIE0 + 2 * (id / 64)); /* on RV64 the even ones exist (3.8.3) */
+    if (through)
+        csr_set(CSR_SIREG, 1UL << id % 64);
+    else
+        csr_clear(CSR_SIREG, 1UL << id % 64);
+}
+
 /* Takes the lowest pending identity; 0: there is none. */
 static inline unsigned imsic_file_claim(void)
 {

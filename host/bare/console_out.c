@@ -15,9 +15,9 @@
 #define OWN_RING 16384
 #define STAGE 4096 /* a turn's worth: a line, and the front's unfinished one twice */
 
-#define FRONT_TURN 256             /* bytes of a turn of the front's, if no line ends before */
-#define BEHIND_TURN 512            /* bytes that are looked through for a line of another VM */
-#define PUMP_BYTES 2048            /* of output in one call of out_pump() */
+#define FRONT_TURN 256  /* bytes of a turn of the front's, if no line ends before */
+#define BEHIND_TURN 512 /* bytes that are looked through for a line of another VM */
+#define PUMP_BYTES 256  /* of output in one call: whoever else is to have the hart waits so long */
 #define LATER_ROOM (VM_RING - 512) /* with more than that in a ring it is time to send */
 #define PANIC_TRIES 1000000
 #define PUMP_TURNS 2             /* of somebody else's asking meanwhile */
@@ -42,6 +42,7 @@ static _Atomic bool asked;
 static struct lock lock;
 static unsigned turn, last_vm;
 static bool receives, empties; /* what the port interrupts for */
+static bool rests;             /* the console's hart does something else for a moment */
 static struct {
     char bytes[STAGE];
     unsigned from, to;
@@ -222,7 +223,7 @@ static void set_interrupts(bool received, bool empty)
 /* Sees to it that the console's hart goes on with what is left. */
 static void leave(bool more)
 {
-    set_interrupts(receives, more);
+    set_interrupts(receives, more && !rests);
     if (!port->interrupts)
         console_look(more);
 }
@@ -266,14 +267,17 @@ uint64_t out_serve(void)
         return UINT64_MAX;
     take();
     atomic_store(&asked, false);
+    unsigned first = stage.from;
     bool more = pump(PUMP_BYTES, from + hz / 2000);
+    /* A line that takes whatever there is does not slow its writers down. */
+    rests = more && stage.from - first >= PUMP_BYTES;
     leave(more);
-    bool timed = more && !port->interrupts;
+    bool timed = more && (rests || !port->interrupts), equally = rests || port->driver->blocks;
     release();
     if (!timed)
         return UINT64_MAX;
-    /* Firmware that waits for the line has had half a millisecond: VMs here get as much. */
-    return port->driver->blocks ? host_time() - from : hz / 1000;
+    /* VMs here get as much time as the line has had. */
+    return equally ? host_time() - from : hz / 1000;
 }
 
 /* ---- Writers --------------------------------------------------------------------------------- */

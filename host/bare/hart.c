@@ -15,6 +15,7 @@
 #include "host/bare/iommu.h"
 #include "host/bare/irqchip.h"
 #include "host/bare/machine.h"
+#include "host/bare/msi.h"
 #include "host/bare/paging.h"
 #include "host/bare/sched.h"
 #include "host/bare/vms.h"
@@ -81,6 +82,8 @@ static uint64_t next_deadline(const struct hart *hart)
         when = hart->tick_deadline;
     if (hart->flush_deadline < when)
         when = hart->flush_deadline;
+    if (hart->notice_deadline < when)
+        when = hart->notice_deadline;
     return when;
 }
 
@@ -111,6 +114,13 @@ static void timer_program(struct hart *hart)
 void hart_sched_deadline(struct hart *hart, uint64_t when)
 {
     hart->sched_deadline = when;
+    timer_program(hart);
+}
+
+void hart_notice_deadline(uint64_t when)
+{
+    struct hart *hart = &harts[console_hart];
+    hart->notice_deadline = when;
     timer_program(hart);
 }
 
@@ -266,6 +276,10 @@ static void on_timer(struct hart *hart)
         hart->flush_deadline = UINT64_MAX;
         console_flush();
     }
+    if (hart->notice_deadline <= now) {
+        hart->notice_deadline = UINT64_MAX;
+        msi_notice_again();
+    }
     if (hart->loaded && hart->guest_deadline <= now)
         cald_vcpu_timer(hart->loaded);
     if (hart->poll_deadline <= now) {
@@ -379,6 +393,7 @@ static void hart_begin(struct hart *hart)
     hart->watch_deadline = UINT64_MAX;
     hart->tick_deadline = UINT64_MAX;
     hart->flush_deadline = UINT64_MAX;
+    hart->notice_deadline = UINT64_MAX;
     hart->rq.slice_end = UINT64_MAX;
     hart->rq.slice = host_timebase() / RUNQUEUE_SLICE_HZ;
     hart->irq_context = -1;

@@ -31,17 +31,18 @@ struct hart {
     _Atomic uint64_t idle_ticks, idle_since; /* time with nobody to run; since: 0, or from when */
     atomic_bool tick;                        /* the monitor wants to be called each second */
     uint64_t tick_deadline;
-    uint64_t flush_deadline; /* when to call console_flush() */
-    uint64_t watch_deadline; /* when a watchdog may be due */
-    uint64_t sched_deadline; /* when a turn, a budget or a sleep ends here */
-    uint64_t timer;          /* what the hart's timer is set to */
-    uint64_t guest_deadline; /* this hart's vCPU's timer, where it is the host's to keep */
-    uint64_t poll_deadline;  /* when to look at the console; UINT64_MAX: never */
-    bool serves_console;     /* the boot hart does */
-    bool polls_console;      /* because the port can't interrupt */
-    int irq_context;         /* -1: this hart takes no device interrupts */
-    unsigned file_count;     /* guest interrupt files: 1..file_count, see guest_file.h */
-    uint64_t files_watched;  /* bit n: its vCPU is loaded here, and sleeps */
+    uint64_t flush_deadline;  /* when to call console_flush() */
+    uint64_t watch_deadline;  /* when a watchdog may be due */
+    uint64_t notice_deadline; /* when notices of messages come through again */
+    uint64_t sched_deadline;  /* when a turn, a budget or a sleep ends here */
+    uint64_t timer;           /* what the hart's timer is set to */
+    uint64_t guest_deadline;  /* this hart's vCPU's timer, where it is the host's to keep */
+    uint64_t poll_deadline;   /* when to look at the console; UINT64_MAX: never */
+    bool serves_console;      /* the boot hart does */
+    bool polls_console;       /* because the port can't interrupt */
+    int irq_context;          /* -1: this hart takes no device interrupts */
+    unsigned file_count;      /* guest interrupt files: 1..file_count, see guest_file.h */
+    uint64_t files_watched;   /* bit n: its vCPU is loaded here, and sleeps */
     struct hart_file {
         struct cald_vcpu *vcpu; /* whose it is, or was */
         uint8_t state;
@@ -77,6 +78,9 @@ uint64_t hart_this(void);
 
 /* Something has to be looked at by time, not by interrupt; on the console's hart. */
 void hart_poll_soon(struct hart *hart);
+
+/* When to call msi_notice_again(); on the console's hart. */
+void hart_notice_deadline(uint64_t when);
 
 /* When the scheduler wants this hart to look again; on the hart itself. */
 void hart_sched_deadline(struct hart *hart, uint64_t when);

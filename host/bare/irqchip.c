@@ -146,16 +146,16 @@ void irqchip_disable(unsigned source, unsigned context)
         aplic_hw_mask(&aplic, source);
 }
 
+/* At most one behind a kick, so that no storm keeps the hart here. */
 static unsigned claim_message(void)
 {
-    unsigned id;
-    while ((id = imsic_file_claim())) {
-        unsigned what = id < IDENTITIES ? atomic_load(&meaning[id]) : 0;
-        if (what & OWN)
-            own[what & ~OWN].serve(own[what & ~OWN].owner);
-        else if (what)
-            return what;
-    }
+    unsigned id = imsic_file_claim();
+    if (id == KICK)
+        id = imsic_file_claim();
+    unsigned what = id < IDENTITIES ? atomic_load(&meaning[id]) : 0;
+    if (!(what & OWN))
+        return what;
+    own[what & ~OWN].serve(own[what & ~OWN].owner);
     return 0;
 }
 
@@ -186,6 +186,11 @@ void irqchip_complete(unsigned source, unsigned context)
         plic_hw_complete(&plic, context, source);
     else
         aplic_hw_retrigger(&aplic, source);
+}
+
+void irqchip_msi_hold(const struct irqchip_msi *msi, bool hold)
+{
+    imsic_file_let(msi->data, !hold);
 }
 
 bool irqchip_msi(unsigned context, void (*serve)(void *owner), void *owner, struct irqchip_msi *msi)

@@ -27,8 +27,9 @@ bool irqchip_enable(unsigned source, unsigned type, unsigned context);
 void irqchip_disable(unsigned source, unsigned context);
 
 /*
- * Takes one source, on the context's hart; 0: none is left (kicks and messages are seen to on the
- * way). It can't interrupt again before irqchip_complete(), which any hart may call.
+ * Takes one source, on the context's hart; 0: none is left, or a kick or a message was the next,
+ * and has been seen to. It can't interrupt again before irqchip_complete(), which any hart may
+ * call.
  */
 unsigned irqchip_claim(unsigned context);
 void irqchip_complete(unsigned source, unsigned context);
@@ -44,5 +45,8 @@ struct irqchip_msi {
 };
 bool irqchip_msi(unsigned context, void (*serve)(void *owner), void *owner,
                  struct irqchip_msi *msi);
+
+/* On its hart: what comes meanwhile pends, as one. */
+void irqchip_msi_hold(const struct irqchip_msi *msi, bool hold);
 
 #endif

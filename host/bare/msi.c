@@ -52,9 +52,16 @@ static bool move(struct cald_vcpu *vcpu)
     return some;
 }
 
+/* How often devices send is their drivers' affair, and on whose hart it is served is not: while
+ * notices come one after the other, they get a part of that hart's time in so many, and none sooner
+ * than what an interrupt itself costs has paid for. */
+#define NOTICE_PART 10
+#define NOTICES_PER_SECOND 50000
+
 static void on_notice(void *owner)
 {
     (void)owner;
+    uint64_t began = host_time();
     lock_take(&lock);
     for (unsigned n = 0; n < vm_count; n++) {
         for (unsigned v = 0; vm_msi[n].table && v < vm_vcpu_count(&vms[n]); v++) {
@@ -63,6 +70,15 @@ static void on_notice(void *owner)
         }
     }
     lock_release(&lock);
+    uint64_t now = host_time(), pause = (NOTICE_PART - 1) * (now - began);
+    uint64_t least = host_timebase() / NOTICES_PER_SECOND;
+    irqchip_msi_hold(&notice, true);
+    hart_notice_deadline(now + (pause > least ? pause : least));
+}
+
+void msi_notice_again(void)
+{
+    irqchip_msi_hold(&notice, false);
 }
 
 void msi_begin(void)

@@ -11,6 +11,9 @@ struct vm;
 /* On the console's hart, before any VM starts: notices arrive here. */
 void msi_begin(void);
 
+/* On the console's hart: the pause after a notice is over. */
+void msi_notice_again(void);
+
 /* The VM's MSI page table, made if there is none yet: its physical address; 0: out of memory, or
  * the VM has no interrupt files. */
 uint64_t msi_table(struct vm *vm);

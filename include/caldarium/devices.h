@@ -44,7 +44,8 @@ void cald_vm_irq_forward(struct cald_vm *vm, uint32_t source, uint32_t type);
 void cald_vm_irq_fired(struct cald_vm *vm, uint32_t source);
 
 /* A message for the vCPU's interrupt file in memory. True: cald_vcpu_messages() has to be called
- * when all that came are there; false: there is no such identity. Any thread. */
+ * when all that came are there; false: there is no such identity, or it pended
+ * already. Any thread. */
 bool cald_vcpu_post(struct cald_vcpu *vcpu, uint32_t id);
 
 /* Messages have come into the vCPU's interrupt file: it looks soon, and wakes if it sleeps. Any

@@ -132,15 +132,18 @@ static void deliver_all(struct aplic *aplic)
     }
 }
 
-/* 4.7: what a change of the rectified input does to the pending bit. */
+/* 4.7: what a change of the rectified input does to the pending bit. Without a change of that there
+ * is nothing to tell a hart: a source that fires again and again costs nothing before it is
+ * claimed. */
 static void input_changed(struct aplic *aplic, unsigned source, bool before)
 {
-    bool now = rectified(aplic, source);
+    bool now = rectified(aplic, source), pended = has(aplic->pending, source);
     if (is_level(aplic, source) && (!now || !aplic->msi))
         set_pending_bit(aplic, source, now);
     else if (now && !before)
         set_pending_bit(aplic, source, true);
-    deliver(aplic, source);
+    if (aplic->msi || has(aplic->pending, source) != pended)
+        deliver(aplic, source);
 }
 
 static unsigned at_most(unsigned value, unsigned most)
@@ -265,6 +268,7 @@ static unsigned claim(struct aplic *aplic, unsigned hart)
 static void write_mode(struct aplic *aplic, unsigned source, uint32_t value)
 {
     bool before = rectified(aplic, source);
+    unsigned hart = target_hart(aplic, source);
     uint8_t mode = value & 7;
     /* There is no domain to delegate to: D stays zero. 2 and 3 are reserved. */
     aplic->mode[source] = value & 1u << 10 || mode == 2 || mode == 3 ? INACTIVE : mode;
@@ -274,6 +278,8 @@ static void write_mode(struct aplic *aplic, unsigned source, uint32_t value)
         aplic->target[source] = 0;
     }
     input_changed(aplic, source, before);
+    if (!aplic->msi)
+        aplic->changed(aplic, hart);
 }
 
 /* Legal is a hart that exists, guest 0 (a guest has no guests), and in direct mode a priority. */

@@ -27,8 +27,8 @@ bool imsic_post(struct imsic *file, uint32_t id)
 {
     if (!id || id > file->ids)
         return false;
-    atomic_fetch_or(&file->word[id / 64].pending, 1ULL << id % 64);
-    return true;
+    uint64_t bit = 1ULL << id % 64;
+    return !(atomic_fetch_or(&file->word[id / 64].pending, bit) & bit);
 }
 
 unsigned imsic_top(const struct imsic *file)

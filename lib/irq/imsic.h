@@ -36,7 +36,8 @@ struct imsic {
 /* The state after reset. `ids`: 63, 127, 191 or 255. */
 void imsic_init(struct imsic *file, unsigned ids);
 
-/* A message came. Identities that do not exist are ignored; true: somebody has to look. */
+/* A message came. Identities that do not exist are ignored, and those that pend already; true:
+ * somebody has to look. */
 bool imsic_post(struct imsic *file, uint32_t id);
 
 /* The lowest identity that is pending, enabled and below the threshold; 0: none. */

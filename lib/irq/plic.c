@@ -112,8 +112,11 @@ static void report(struct plic *plic, unsigned source)
     }
 }
 
-/* The gateway lets a request through if there is one and none is in service. */
-static void gateway(struct plic *plic, unsigned source)
+/* The gateway lets a request through if there is one and none is in service. What pends already has
+ * been told by whoever set it, so a source that fires again and again costs its contexts nothing
+ * before they have claimed it. `opened`: none is in service any more; a bit that a slow caller set
+ * while there was one counts from now on. */
+static void gateway(struct plic *plic, unsigned source, bool opened)
 {
     unsigned w = source / 32;
     uint32_t bit = bit_of(source);
@@ -125,14 +128,17 @@ static void gateway(struct plic *plic, unsigned source)
     if (plic_word(&plic->edge[w]) & bit) {
         fires |= (atomic_fetch_and(&plic->edge[w], ~bit) & bit) != 0;
     }
+    uint32_t before;
     if (fires) {
         if (!(plic_word(&plic->words) >> w & 1)) {
             atomic_fetch_or(&plic->words, 1u << w);
         }
-        atomic_fetch_or(&plic->pending[w], bit);
+        before = atomic_fetch_or(&plic->pending[w], bit);
+    } else {
+        before = plic_word(&plic->pending[w]);
     }
-    /* A bit that a slow caller set while the source was in service counts from now on. */
-    if (fires || (plic_word(&plic->pending[w]) & bit)) {
+    bool pended = before & bit;
+    if (opened ? fires || pended : fires && !pended) {
         report(plic, source);
     }
 }
@@ -188,7 +194,7 @@ void plic_set_level(struct plic *plic, unsigned source, bool level)
     }
     if (level) {
         atomic_fetch_or(&plic->level[source / 32], bit_of(source));
-        gateway(plic, source);
+        gateway(plic, source, false);
     } else {
         atomic_fetch_and(&plic->level[source / 32], ~bit_of(source));
     }
@@ -200,7 +206,7 @@ void plic_pulse(struct plic *plic, unsigned source)
         return;
     }
     atomic_fetch_or(&plic->edge[source / 32], bit_of(source));
-    gateway(plic, source);
+    gateway(plic, source, false);
 }
 
 void plic_take_back(struct plic *plic, unsigned source)
@@ -233,7 +239,7 @@ static __attribute__((noinline)) unsigned claim(struct plic *plic, unsigned cont
         }
         /* Somebody claimed and completed it since we looked: give the token back. */
         atomic_fetch_and(&plic->claimed[w], ~bit);
-        gateway(plic, source);
+        gateway(plic, source, true);
     }
     return 0;
 }
@@ -253,7 +259,7 @@ static __attribute__((noinline)) void complete(struct plic *plic, unsigned conte
     if (plic->completed != NULL) {
         plic->completed(plic, source);
     }
-    gateway(plic, source);
+    gateway(plic, source, true);
 }
 
 /* Not machine mode's contexts, and not those of harts that the guest hasn't got: some kernels set

@@ -24,12 +24,14 @@ enum { INACTIVE = 0, DETACHED = 1, RISING = 4, FALLING = 5, HIGH = 6, LOW = 7 };
 static struct aplic aplic;
 static unsigned messages, last_hart, last_id;
 static unsigned completions;
+static unsigned told;   /* harts, to look at their lines */
 static bool board_line; /* of the forwarded source 7: fires again on completion while high */
 
 static void changed(struct aplic *which, unsigned hart)
 {
     assert_ptr_equal(which, &aplic);
     assert_true(hart < aplic.harts);
+    told++;
 }
 
 static void message(struct aplic *which, unsigned hart, uint32_t id)
@@ -219,6 +221,29 @@ static void level_direct(void **state)
     wr(SOURCECFG(10), INACTIVE);
     assert_false(aplic_line(&aplic, 1));
     assert_int_equal(rd(SETIE(0)), 0);
+}
+
+/* Each time that a hart is told may interrupt it: a peer that rings for ever can't do so more than
+ * once before the guest has claimed. */
+static void a_storm_is_told_once(void **state)
+{
+    (void)state;
+    open_idc(1);
+    open_source(10, RISING, 1u << 18 | 1);
+    told = 0;
+    for (unsigned n = 0; n < 100; n++) {
+        aplic_set_wire(&aplic, 10, true);
+        aplic_set_wire(&aplic, 10, false);
+    }
+    assert_int_equal(told, 1);
+    assert_true(aplic_line(&aplic, 1));
+    assert_int_equal(claim(1), 10);
+    told = 0;
+    aplic_set_wire(&aplic, 10, true);
+    assert_int_equal(told, 1);
+    wr(SOURCECFG(10), INACTIVE); /* its line falls, and the hart that had it looks */
+    assert_int_equal(told, 2);
+    assert_false(aplic_line(&aplic, 1));
 }
 
 static void edge_direct(void **state)
@@ -474,6 +499,7 @@ int main(void)
         cmocka_unit_test_setup(every_offset, direct),
         {"every_offset, MSI", every_offset, msi, NULL, NULL},
         cmocka_unit_test_setup(level_direct, direct),
+        cmocka_unit_test_setup(a_storm_is_told_once, direct),
         cmocka_unit_test_setup(edge_direct, direct),
         cmocka_unit_test_setup(order_and_threshold, direct),
         cmocka_unit_test_setup(level_messages, msi),

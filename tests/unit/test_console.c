@@ -140,6 +140,14 @@ static void forget(void)
     memset(in_monitor, 0, sizeof(in_monitor));
 }
 
+/* Until nothing is left: when the port asks for more, or when the hart wanted to be called again.
+ */
+static void serve_all(void)
+{
+    while (console_serve() < host_timebase() || empty_interrupt) {
+    }
+}
+
 static void type(const char *keys)
 {
     typed = keys;
@@ -173,9 +181,7 @@ static int setup(void **state)
     if (!defined)
         console_define(vm_count);
     defined = true;
-    do { /* what the test before has left */
-        console_serve();
-    } while (empty_interrupt);
+    serve_all(); /* what the test before has left */
     console_interrupts();
     console_colour(false);
     for (unsigned i = 0; i < vm_count; i++)
@@ -420,15 +426,31 @@ static void keys_come_first(void **state)
     assert_true(bytes_before("stop two") < 200);
 }
 
+/* A line that takes whatever there is: what one call moves is little, and behind it the hart is its
+ * guest's for a while, without an interrupt. */
+static void a_fast_line_leaves_the_hart(void **state)
+{
+    (void)state;
+    line_takes = 0;
+    flood(1, 4096);
+    line_takes = SIZE_MAX;
+    uint64_t pause = console_serve();
+    assert_true(out_used > 0 && out_used < 400);
+    assert_false(empty_interrupt);
+    assert_true(pause < host_timebase());
+    say(3, "hello\n"); /* somebody else's output, from another hart */
+    assert_false(empty_interrupt);
+    serve_all();
+    assert_non_null(strstr(out, "[mail] hello\r\n"));
+}
+
 static void what_is_over_is_counted(void **state)
 {
     (void)state;
     line_takes = 0;
     flood(1, 35300); /* 4,095 fit; one was on its way */
     line_takes = SIZE_MAX;
-    console_serve();
-    while (empty_interrupt)
-        console_serve();
+    serve_all();
     assert_non_null(strstr(out, "[two] \r\n[two] 31,"));
     assert_non_null(strstr(out, " lines dropped\r\n"));
     unsigned lines = 0, thousands = 0, rest = 0;
@@ -481,9 +503,7 @@ static void a_dead_line_holds_nobody(void **state)
     sim_time += 3 * sim_timebase;
     assert_int_equal(flood(0, 4096), 4096);
     line_takes = SIZE_MAX;
-    console_serve();
-    while (empty_interrupt)
-        console_serve();
+    serve_all();
     forget();
     say(0, "back\n");
     assert_string_equal(out, "back\n");
@@ -749,6 +769,7 @@ int main(void)
         cmocka_unit_test_setup(prompt_shows_on_switching, setup),
         cmocka_unit_test_setup(a_flood_delays_nobody, setup),
         cmocka_unit_test_setup(keys_come_first, setup),
+        cmocka_unit_test_setup(a_fast_line_leaves_the_hart, setup),
         cmocka_unit_test_setup(what_is_over_is_counted, setup),
         cmocka_unit_test_setup(front_waits, setup),
         cmocka_unit_test_setup(a_dead_line_holds_nobody, setup),

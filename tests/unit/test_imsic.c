@@ -112,6 +112,7 @@ static void order_and_line(void **state)
         assert_int_equal(claim(), expected[i]);
     assert_false(imsic_line(&file));
     assert_true(imsic_post(&file, 5));
+    assert_false(imsic_post(&file, 5)); /* it pends: nobody is told once more */
     wr(IMSIC_EIE0, CLEAR, 1 << 5);
     assert_false(imsic_line(&file));
     assert_int_equal(rd(IMSIC_EIP0), 1 << 5); /* pending all the same */

@@ -16,11 +16,13 @@ static struct plic plic;
 static bool line[PLIC_CONTEXTS]; /* as an owner that looks at each report would see it */
 static unsigned completions, last_completed;
 static bool source_still_high;
+static unsigned told[PLIC_CONTEXTS];
 
 static void changed(struct plic *which, unsigned context)
 {
     assert_ptr_equal(which, &plic);
     line[context] = plic_line(which, context);
+    told[context]++;
 }
 
 static void completed(struct plic *which, unsigned source)
@@ -250,6 +252,29 @@ static void edge_source(void **state)
     assert_int_equal(rd(CLAIM(0)), 33);
     wr(CLAIM(0), 33);
     assert_int_equal(rd(CLAIM(0)), 0);
+}
+
+/* Each time that a context is told may interrupt its hart: a peer that rings for ever, or a device,
+ * can't do so more than once before the guest has claimed. */
+static void a_storm_is_told_once(void **state)
+{
+    (void)state;
+    open_source(33, 0);
+    memset(told, 0, sizeof(told));
+    for (unsigned n = 0; n < 100; n++)
+        plic_pulse(&plic, 33);
+    assert_int_equal(told[0], 1);
+    for (unsigned n = 0; n < 100; n++)
+        plic_set_level(&plic, 33, true);
+    assert_int_equal(told[0], 1);
+    assert_int_equal(rd(CLAIM(0)), 33);
+    memset(told, 0, sizeof(told));
+    for (unsigned n = 0; n < 100; n++)
+        plic_pulse(&plic, 33);
+    assert_int_equal(told[0], 0); /* in service */
+    wr(CLAIM(0), 33);
+    assert_int_equal(told[0], 1);
+    assert_true(line[0]);
 }
 
 /* What is over before the gateway lets it through interrupts nobody; what pends stays. */
@@ -532,6 +557,7 @@ int main(void)
         cmocka_unit_test_setup(level_source, setup),
         cmocka_unit_test_setup(level_falls_before_claim, setup),
         cmocka_unit_test_setup(edge_taken_back, setup),
+        cmocka_unit_test_setup(a_storm_is_told_once, setup),
         cmocka_unit_test_setup(edge_source, setup),
         cmocka_unit_test_setup(order, setup),
         cmocka_unit_test_setup(threshold, setup),
