@@ -68,6 +68,7 @@ static int make(struct guest *guest)
     int error = host_errno(LIBRARY_ALLOCATES(cald_vm_create(machine, &params, &vm)));
     if (error)
         return error;
+    guest->vectors = vector_there(guest);
     guest->vm = vm;
     for (unsigned int n = 0; n < guest->vcpus; n++) {
         struct cald_vcpu *vcpu = cald_vm_vcpu(vm, n);

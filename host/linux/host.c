@@ -143,9 +143,12 @@ void host_timer_arm(struct cald_vcpu *vcpu, uint64_t deadline)
 
 /* ---- registers ---- */
 
-/* The thread's own values are in its thread_struct meanwhile. Vector registers are no guest's. */
+/* The thread's own values are in its thread_struct meanwhile. */
 void host_fp_begin(struct cald_vcpu *vcpu)
 {
+    struct guest_vcpu *v = cald_vcpu_owner(vcpu);
+    if (v->guest->vectors)
+        vector_begin();
     kernel_fpu_begin();
 }
 

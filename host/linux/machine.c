@@ -36,6 +36,7 @@ static const struct {
     {KVM_RISCV_ISA_EXT_F, RISCV_ISA_EXT_f, "f"},
     {KVM_RISCV_ISA_EXT_D, RISCV_ISA_EXT_d, "d"},
     {KVM_RISCV_ISA_EXT_C, RISCV_ISA_EXT_c, "c"},
+    {KVM_RISCV_ISA_EXT_V, RISCV_ISA_EXT_v, "v"},
     EXT(ZICSR, "zicsr"),
     EXT(ZIFENCEI, "zifencei"),
     EXT(ZICNTR, "zicntr"),
@@ -119,7 +120,6 @@ static int machine_begin(void)
     told.flags |= CALD_MACHINE_PRIVATE_ROOT | CALD_MACHINE_GLOBAL;
     if (timer_traps())
         told.flags |= CALD_MACHINE_TIME_TRAPS;
-    told.vector_bytes = 0;
     told.first_asid = told.asids = 0;
     error = LIBRARY_ALLOCATES(cald_machine_create(&told, NULL, &machine));
     if (error)

@@ -4,7 +4,7 @@
  * machine.c the harts and the module's life, host.c what the library asks for, memory.c slots and
  * pages, dirty.c dirty logs, guest.c /dev/kvm and a VM's ioctls, ioevent.c stores that signal,
  * coalesced.c stores that wait, vcpu.c a vCPU's ioctls, run.c KVM_RUN, regs.c its registers,
- * timer.c its time.
+ * timer.c its time, vector.c its vector registers.
  */
 #ifndef CALDARIUM_LINUX_MODULE_H
 #define CALDARIUM_LINUX_MODULE_H
@@ -44,7 +44,6 @@ struct early {
     u32 item;
     u64 value;
 };
-#define MAX_EARLY 160
 
 struct guest_vcpu {
     struct guest *guest;
@@ -56,7 +55,7 @@ struct guest_vcpu {
     bool stopped;      /* until `vcpu` is there: it begins stopped */
     u32 pending;       /* KVM_EXIT_* that KVM_RUN completes first */
     bool external;     /* KVM_INTERRUPT before `vcpu` is there; guest->lock */
-    struct early early[MAX_EARLY];
+    struct early *early;
     unsigned int early_count;
     bool debug, debug_changed; /* ebreaks are the VMM's; the library has to hear of it */
     bool has_sigset;
@@ -79,6 +78,7 @@ struct guest {
 
     struct mutex lock;      /* its own ioctls, the making of `vm`, `slots`, `vcpus` */
     struct cald_vm *vm;     /* NULL until the first KVM_RUN; never changes then */
+    bool vectors;           /* its vCPUs have vector registers; set with `vm` */
     int failed;             /* why that VM could not be made whole: none of its vCPUs runs */
     struct list_head slots; /* pages_lock too */
     struct guest_vcpu *vcpu[CALD_MAX_VCPUS];
@@ -194,6 +194,11 @@ void run_end(struct guest_vcpu *v);
 bool timer_traps(void); /* guests' reads of a `time` that is closed come to us */
 int timer_reg(struct guest_vcpu *v, u64 n, u64 *value, bool set);
 
+/* vector.c */
+bool vector_there(const struct guest *guest); /* its vCPUs have vector registers */
+void vector_begin(void); /* the thread's own are away until it returns to user mode */
+int vector_access(struct guest_vcpu *v, u64 id, void __user *user, bool set);
+
 /* regs.c */
 int regs_access(struct guest_vcpu *v, u64 id, void __user *user, bool set);
 int regs_list(struct guest_vcpu *v, struct kvm_reg_list __user *user);
@@ -202,6 +207,9 @@ void regs_begin(struct guest *guest); /* what a VM has if nothing is said */
 void regs_hidden(const struct guest *guest, char *text, size_t bytes);
 u32 regs_sbi_hidden(const struct guest *guest);
 int regs_item(struct guest_vcpu *v, u32 item, u64 *value, bool set); /* one of the library's */
+bool regs_guest_has(const struct guest *guest, u32 extension);       /* KVM_RISCV_ISA_EXT_* */
+int regs_vcpu_begin(struct guest_vcpu *v);
+void regs_vcpu_end(struct guest_vcpu *v);
 int mp_state_get(struct guest_vcpu *v, struct kvm_mp_state *state);
 int mp_state_set(struct guest_vcpu *v, const struct kvm_mp_state *state);
 

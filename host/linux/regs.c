@@ -9,6 +9,8 @@
 #include <asm/csr.h>
 #include <asm/timex.h>
 #include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "module.h"
@@ -24,6 +26,23 @@ static const u16 csr_number[] = {CSR_SSTATUS, CSR_SIE,        CSR_STVEC,  CSR_SS
                                  CSR_SATP,    CSR_SCOUNTEREN, CSR_SENVCFG};
 
 /* ---- Items of the library's ---- */
+
+/* All that is listed, the vector registers word by word, and room to spare. */
+static unsigned int early_room(void)
+{
+    return 160 + 32 * told.vector_bytes / 8;
+}
+
+int regs_vcpu_begin(struct guest_vcpu *v)
+{
+    v->early = kvcalloc(early_room(), sizeof(*v->early), GFP_KERNEL_ACCOUNT);
+    return v->early ? 0 : -ENOMEM;
+}
+
+void regs_vcpu_end(struct guest_vcpu *v)
+{
+    kvfree(v->early);
+}
 
 static struct early *early_find(struct guest_vcpu *v, u32 item)
 {
@@ -55,7 +74,7 @@ static int early_access(struct guest_vcpu *v, u32 item, u64 *value, bool set)
         return 0;
     }
     if (!early) {
-        if (v->early_count == MAX_EARLY)
+        if (v->early_count == early_room())
             return -ENOSPC;
         early = &v->early[v->early_count++];
         early->item = item;
@@ -125,7 +144,7 @@ int regs_apply(struct guest_vcpu *v)
 
 /* ---- What is not an item ---- */
 
-static bool guest_has(const struct guest *guest, u32 ext)
+bool regs_guest_has(const struct guest *guest, u32 ext)
 {
     return machine_has(ext) && !test_bit(ext, guest->isa_off);
 }
@@ -137,16 +156,18 @@ static int config_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
     switch (n) {
     case KVM_REG_RISCV_CONFIG_REG(isa):
         for (u32 ext = KVM_RISCV_ISA_EXT_A; ext <= KVM_RISCV_ISA_EXT_M; ext++)
-            if (guest_has(guest, ext))
+            if (regs_guest_has(guest, ext))
                 now |= 1UL << (machine_extension_name(ext)[0] - 'a');
+        if (vector_there(guest))
+            now |= 1UL << ('v' - 'a');
         break;
     case KVM_REG_RISCV_CONFIG_REG(zicbom_block_size):
-        if (!guest_has(guest, KVM_RISCV_ISA_EXT_ZICBOM))
+        if (!regs_guest_has(guest, KVM_RISCV_ISA_EXT_ZICBOM))
             return -ENOENT;
         now = riscv_cbom_block_size;
         break;
     case KVM_REG_RISCV_CONFIG_REG(zicboz_block_size):
-        if (!guest_has(guest, KVM_RISCV_ISA_EXT_ZICBOZ))
+        if (!regs_guest_has(guest, KVM_RISCV_ISA_EXT_ZICBOZ))
             return -ENOENT;
         now = riscv_cboz_block_size;
         break;
@@ -185,7 +206,7 @@ static int isa_access(struct guest_vcpu *v, u64 ext, u64 *value, bool set)
     struct guest *guest = v->guest;
     if (ext >= KVM_RISCV_ISA_EXT_MAX)
         return -ENOENT;
-    bool now = guest_has(guest, ext);
+    bool now = regs_guest_has(guest, ext);
     if (!set) {
         *value = now;
         return 0;
@@ -286,7 +307,7 @@ static int grouped(struct guest_vcpu *v, u64 n, u64 *value, bool set,
 
 static int fp_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
 {
-    if (!guest_has(v->guest, KVM_RISCV_ISA_EXT_D) || n > FCSR_PLACE)
+    if (!regs_guest_has(v->guest, KVM_RISCV_ISA_EXT_D) || n > FCSR_PLACE)
         return -ENOENT;
     return regs_item(v, n == FCSR_PLACE ? CALD_CSR | CSR_FCSR_NUMBER : CALD_FP | n, value, set);
 }
@@ -296,7 +317,7 @@ static int fp_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
 static int fp_half_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
 {
     u64 boxed = *value | GENMASK(63, 32);
-    if (!guest_has(v->guest, KVM_RISCV_ISA_EXT_F) || n > FCSR_PLACE)
+    if (!regs_guest_has(v->guest, KVM_RISCV_ISA_EXT_F) || n > FCSR_PLACE)
         return -ENOENT;
     if (n == FCSR_PLACE)
         return regs_item(v, CALD_CSR | CSR_FCSR_NUMBER, value, set);
@@ -344,6 +365,8 @@ int regs_access(struct guest_vcpu *v, u64 id, void __user *user, bool set)
     size_t bytes = is_word(id) ? 4 : 8;
     if ((id & KVM_REG_ARCH_MASK) != KVM_REG_RISCV)
         return -ENOENT;
+    if ((id & KVM_REG_RISCV_TYPE_MASK) == KVM_REG_RISCV_VECTOR)
+        return vector_access(v, id, user, set);
     if (KVM_REG_SIZE(id) != bytes)
         return -EINVAL;
     if (set && copy_from_user(&value, user, bytes))
@@ -362,13 +385,27 @@ struct list {
     int error;
 };
 
-static void add(struct list *list, u64 type, u64 n)
+static void add_sized(struct list *list, u64 id, u64 bytes)
 {
-    u64 id = KVM_REG_RISCV | type | n;
-    id |= is_word(id) ? KVM_REG_SIZE_U32 : KVM_REG_SIZE_U64;
+    id |= (u64)ilog2(bytes) << KVM_REG_SIZE_SHIFT;
     if (list->count < list->room && put_user(id, list->to + list->count))
         list->error = -EFAULT;
     list->count++;
+}
+
+static void add(struct list *list, u64 type, u64 n)
+{
+    u64 id = KVM_REG_RISCV | type | n;
+    add_sized(list, id, is_word(id) ? 4 : 8);
+}
+
+static void add_vector(struct list *list)
+{
+    for (u64 n = 0; n <= KVM_REG_RISCV_VECTOR_CSR_REG(vlenb); n++)
+        add(list, KVM_REG_RISCV_VECTOR, n);
+    for (u64 n = 0; n < 32; n++)
+        add_sized(list, KVM_REG_RISCV | KVM_REG_RISCV_VECTOR | KVM_REG_RISCV_VECTOR_REG(n),
+                  told.vector_bytes);
 }
 
 static void add_run(struct list *list, u64 type, u64 count)
@@ -387,10 +424,12 @@ static void list_all(struct guest_vcpu *v, struct list *list)
     add_run(list, KVM_REG_RISCV_CSR, ARRAY_SIZE(csr_number));
     add_run(list, KVM_REG_RISCV_TIMER, sizeof(struct kvm_riscv_timer) / 8);
     /* The halves first, so that who restores all in this order restores the whole registers. */
-    if (guest_has(v->guest, KVM_RISCV_ISA_EXT_F))
+    if (regs_guest_has(v->guest, KVM_RISCV_ISA_EXT_F))
         add_run(list, KVM_REG_RISCV_FP_F, FCSR_PLACE + 1);
-    if (guest_has(v->guest, KVM_RISCV_ISA_EXT_D))
+    if (regs_guest_has(v->guest, KVM_RISCV_ISA_EXT_D))
         add_run(list, KVM_REG_RISCV_FP_D, FCSR_PLACE + 1);
+    if (vector_there(v->guest))
+        add_vector(list);
     for (u64 n = 0; n < KVM_RISCV_ISA_EXT_MAX; n++)
         if (machine_has(n))
             add(list, KVM_REG_RISCV_ISA_EXT, n);

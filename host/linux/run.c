@@ -3,6 +3,8 @@
 #include <linux/kvm.h>
 
 #include <asm/sbi.h>
+#include <linux/bottom_half.h>
+#include <linux/interrupt.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
@@ -86,19 +88,29 @@ static void sleep_until(struct guest_vcpu *v, u64 until)
     hrtimer_cancel(&v->sleep);
 }
 
+/* Softirqs may use vector registers, which are a guest's then: they wait. With PREEMPT_RT they are
+ * threads, which wait anyway. */
+static bool softirqs_wait(const struct guest_vcpu *v)
+{
+    return v->guest->vectors && !IS_ENABLED(CONFIG_PREEMPT_RT);
+}
+
 /* One stay on a hart. Interrupts are taken between two runs, with the vCPU's registers left in the
  * hart; what needs the thread itself ends the stay. */
 static enum cald_why stay(struct guest_vcpu *v, struct cald_exit *exit)
 {
     enum cald_why why;
+    bool wait = softirqs_wait(v);
     preempt_disable();
+    if (wait)
+        local_bh_disable();
     local_irq_disable();
     WRITE_ONCE(v->cpu, smp_processor_id());
     WRITE_ONCE(v->woken, false);
     for (;;) {
         why = cald_vcpu_run(v->vcpu, smp_processor_id(), exit);
         if (why != CALD_AGAIN || need_resched() || signal_pending(current) ||
-            atomic_read(&v->guest->stops))
+            atomic_read(&v->guest->stops) || (wait && local_softirq_pending()))
             break;
         local_irq_enable();
         local_irq_disable();
@@ -106,6 +118,8 @@ static enum cald_why stay(struct guest_vcpu *v, struct cald_exit *exit)
     cald_vcpu_put(v->vcpu);
     WRITE_ONCE(v->cpu, -1);
     local_irq_enable();
+    if (wait)
+        local_bh_enable();
     preempt_enable();
     return why;
 }

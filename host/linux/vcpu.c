@@ -164,6 +164,7 @@ static const struct file_operations vcpu_fops = {.owner = THIS_MODULE,
 void vcpu_destroy(struct guest_vcpu *v)
 {
     run_end(v);
+    regs_vcpu_end(v);
     free_page((unsigned long)v->run);
     kfree(v);
 }
@@ -185,7 +186,8 @@ int vcpu_create(struct guest *guest, unsigned int id)
     if (!v)
         return -ENOMEM;
     v->run = (struct kvm_run *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-    if (!v->run) {
+    if (!v->run || regs_vcpu_begin(v)) {
+        free_page((unsigned long)v->run);
         kfree(v);
         return -ENOMEM;
     }

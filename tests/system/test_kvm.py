@@ -11,7 +11,7 @@ from caldarium import BUILD, COMPLAINTS, ENGINE, IMAGES, PRINT_COMPLAINTS, Machi
 
 pytestmark = pytest.mark.skipif(ENGINE == "shadow", reason="it runs on harts without H anyway")
 MIB = 64
-SINGLE = ["ioctls", "memory", "mmio", "debug"]  # of tests/kvm: single ioctls, and what they answer
+SINGLE = ["ioctls", "memory", "mmio", "debug", "vector"]  # of tests/kvm: single ioctls, and what they answer
 
 
 def tree(folder, vcpus, bootargs, mib=MIB):
@@ -61,15 +61,17 @@ insmod caldarium.ko && rmmod caldarium && echo kvm: gone
 echo kvm: all done"""
 
 
-@pytest.mark.parametrize("cpu", ["rv64,h=off", "rv64,h=off,sv48=off,sv57=off", "rv64"])
+@pytest.mark.parametrize("cpu", ["rv64,h=off,v=true", "rv64,h=off,sv48=off,sv57=off", "rv64"])
 def test_a_guest_of_two_vcpus(initramfs, cpu):
-    """On Sv57 and Sv39 alone; with H it is a device beside Linux's own."""
+    """On Sv57, with vectors, and Sv39 alone; with H it is a device beside Linux's own."""
     with Machine(initramfs, smp=2, memory="512M", cpu=cpu, kernel=IMAGES["linux"],
                  append=f"console=ttyS0 quiet {run64(RUN)}") as machine:
         text = machine.expect("kvm: all done")
     levels, device = (39, "kvm") if "sv48=off" in cpu else (48, "kvm" if "h=off" in cpu else "caldarium")
     assert f"says: dev/{device} serves guests by engine shadow, Sv{levels}" in text, text
-    lines = re.findall(r"(?m)^life: (\w+): FS 3 VS 0 scounteren 7, user mode: cause 8", text)
+    vectors = "v=true" in cpu
+    assert vectors == ("vector: 16 bytes" in text), text
+    lines = re.findall(rf"(?m)^life: (\w+): FS 3 VS {3 * vectors} scounteren 7, user mode: cause 8", text)
     assert lines == ["boot", "started", "resumed"], text
     assert [name for name in SINGLE if f"{name}: all good" not in text] == [], text
     assert "boot: the guest's system event is 1" in text and "kvm: gone" in text, text
