@@ -51,9 +51,11 @@ struct config_virtio {
     bool read_only;
     uint64_t copy_on_write; /* in its place: bytes of what is written that are kept */
     bool has_backend;       /* another VM serves it, */
-    unsigned backend;       /* the one of this number in the bundle */
-    const char *network;    /* the name of a node of /networks, */
-    uint32_t mtu;           /* and its frames' longest payload */
+    unsigned backend;       /* the one of this number in the bundle, */
+    bool has_share;
+    bool window;         /* which sees no more of the RAM than what is copied to it */
+    const char *network; /* the name of a node of /networks, */
+    uint32_t mtu;        /* and its frames' longest payload */
     bool has_mac, bridge;
     uint8_t mac[6];
 };

@@ -59,6 +59,15 @@ static bool backend(struct vm_config *config, struct config_virtio *device,
            property_wrong(config, p, "a reference to another VM's node");
 }
 
+static bool share(struct vm_config *config, struct config_virtio *device, const struct property *p)
+{
+    device->has_share = true;
+    device->window = p->bytes == sizeof("window") && !memcmp(p->data, "window", sizeof("window"));
+    return device->window ||
+           (p->bytes == sizeof("all") && !memcmp(p->data, "all", sizeof("all"))) ||
+           property_wrong(config, p, "\"all\" or \"window\"");
+}
+
 static bool network(struct vm_config *config, struct config_virtio *device,
                     const struct property *p)
 {
@@ -100,6 +109,7 @@ static const struct reader block[] = {
     {"read-only", read_only},
     {"copy-on-write", copy_on_write},
     {"backend", backend},
+    {"share", share},
     {NULL, NULL},
 };
 
@@ -133,11 +143,11 @@ static bool check_backend(struct vm_config *config, const struct config_virtio *
                         "node %.31s: with property backend there is no image, read-only, "
                         "copy-on-write or legacy",
                         device->name);
-    else if (config->memory_ranges > SERVED_RANGES)
+    else if (config->memory_ranges > SERVED_RANGES && !device->window)
         property_refuse(config,
                         "property memory: at most %u ranges, with property backend of %.31s",
                         SERVED_RANGES, device->name);
-    config->served = true;
+    config->served |= !device->window;
     return !config->refused;
 }
 
@@ -146,7 +156,11 @@ static bool check_block(struct vm_config *config, const struct config_virtio *de
     const char *wrong = device->image.size ? virtio_block_check(device->image.size) : NULL;
     if (device->has_backend)
         return check_backend(config, device);
-    if (!device->image.size)
+    if (device->has_share)
+        property_refuse(config,
+                        "property share of node %.31s: property backend is expected beside it",
+                        device->name);
+    else if (!device->image.size)
         property_refuse(config, "node %.31s: property image or backend is missing", device->name);
     else if (wrong)
         property_refuse(config, "property image of node %.31s: image %.31s has %zu: %s",

@@ -287,10 +287,11 @@ static uint64_t map_size(const struct vm *vm, enum map_device device)
 
 static void map_driver(const struct driver_vm *driver)
 {
-    char what[64];
+    char what[80];
     for (unsigned n = 0; n < driver->windows; n++) {
         const struct driver_window *window = &driver->window[n];
-        snprintf(what, sizeof(what), "RAM of VM %s, which it serves", window->client->config->name);
+        snprintf(what, sizeof(what), "%s of VM %s, which it serves",
+                 window->device ? "window for a device" : "RAM", window->client->config->name);
         map_line(window->base, window->size, what, 0, false);
     }
     map_line(driver->rings, driver->devices * VHOST_RING_BYTES, "rings of the devices it serves", 0,

@@ -9,30 +9,30 @@
 static void prop_memory(struct tree *t, int node, const struct driver_window *window)
 {
     const struct vm_config *client = window->client->config;
-    fdt64_t cells[SERVED_RANGES][3];
-    for (unsigned n = 0; n < client->memory_ranges; n++) {
+    unsigned ranges = client->memory_ranges;
+    fdt64_t cells[SERVED_RANGES][3] = {{0, cpu_to_fdt64(window->base), cpu_to_fdt64(window->size)}};
+    if (window->device)
+        ranges = 1; /* in a window of its own, addresses begin with 0 */
+    for (unsigned n = 0; n < ranges && !window->device; n++) {
         const struct config_range *range = &client->memory[n];
         cells[n][0] = cpu_to_fdt64(range->base);
         cells[n][1] = cpu_to_fdt64(window->base + driver_vm_offset(client, range->base));
         cells[n][2] = cpu_to_fdt64(range->size);
     }
-    tree_prop(t, node, "caldarium,memory", cells, (int)(sizeof(cells[0]) * client->memory_ranges));
+    tree_prop(t, node, "caldarium,memory", cells, (int)(sizeof(cells[0]) * ranges));
 }
 
 static void add_device(struct tree *t, int soc, const struct driver_vm *driver, unsigned n)
 {
     const struct virtio_vhost *vhost = driver->device[n];
-    const struct driver_window *window = driver->window;
     char name[40];
-    while (window->client != vhost->vm)
-        window++;
     uint64_t registers = driver->registers + n * DRIVER_REGISTERS;
     fdt64_t reg[4] = {cpu_to_fdt64(registers), cpu_to_fdt64(DRIVER_REGISTERS),
                       cpu_to_fdt64(driver->rings + n * VHOST_RING_BYTES),
                       cpu_to_fdt64(VHOST_RING_BYTES)};
     snprintf(name, sizeof(name), "vhost@%lx", registers);
     int node = tree_node(t, soc, name);
-    prop_memory(t, node, window);
+    prop_memory(t, node, driver_vm_window(driver, vhost));
     tree_u32(t, node, "caldarium,number", n);
     tree_string(t, node, "caldarium,vm", vhost->vm->config->name);
     tree_string(t, node, "label", vhost->device.name);

@@ -28,7 +28,7 @@ struct virtio_vhost *driver_vm_device(struct vm *vm, unsigned number)
     if (vhost)
         return vhost;
     vhost = host_pages_alloc(sizeof(*vhost), HOST_PAGE_SIZE);
-    if (vhost && !virtio_vhost_make(vhost, vm)) {
+    if (vhost && !virtio_vhost_make(vhost, vm, vm->config->virtio[number].window)) {
         host_pages_free(vhost, sizeof(*vhost));
         vhost = NULL;
     }
@@ -83,6 +83,39 @@ static bool take_devices(struct driver_vm *driver, const struct vm *vm, struct v
     return true;
 }
 
+/* At `*at`, which follows it then. */
+static void add_window(struct driver_vm *driver, const struct vm *client,
+                       const struct virtio_vhost *device, uint64_t *at)
+{
+    uint64_t size = device ? VHOST_WINDOW_BYTES : ram_of(client->config);
+    driver->window[driver->windows++] =
+        (struct driver_window){.client = client, .device = device, .base = *at, .size = size};
+    *at = up(*at + size);
+}
+
+const struct driver_window *driver_vm_window(const struct driver_vm *driver,
+                                             const struct virtio_vhost *vhost)
+{
+    const struct driver_window *window = driver->window;
+    while (window->device != (vhost->window ? vhost : NULL) || window->client != vhost->vm)
+        window++;
+    return window;
+}
+
+/* For the devices from `first` on, which are all of one VM. */
+static void add_windows(struct driver_vm *driver, unsigned first, uint64_t *at)
+{
+    bool whole = false;
+    for (unsigned n = first; n < driver->devices; n++) {
+        const struct virtio_vhost *device = driver->device[n];
+        if (device->window)
+            add_window(driver, device->vm, device, at);
+        else if (!whole)
+            add_window(driver, device->vm, NULL, at);
+        whole |= !device->window;
+    }
+}
+
 static void closed(struct virtio_doorbell *bell)
 {
     struct driver_vm *driver = (struct driver_vm *)bell;
@@ -100,12 +133,7 @@ bool driver_vm_resolve(struct vm *vm, struct vm_config *config, unsigned count)
         if (vms[n].config->refused)
             continue;
         good = take_devices(driver, vm, &vms[n]);
-        if (before == driver->devices)
-            continue;
-        uint64_t size = ram_of(vms[n].config);
-        driver->window[driver->windows++] =
-            (struct driver_window){.client = &vms[n], .base = at, .size = size};
-        at = up(at + size);
+        add_windows(driver, before, &at);
     }
     if (!good) {
         property_refuse(config, "no memory is left for the devices that it serves");
@@ -173,9 +201,9 @@ static int registers_write(void *of, struct cald_vcpu *vcpu, uint64_t offset, ui
     if (width != 4)
         return CALD_EFAULT;
     offset %= DRIVER_REGISTERS;
-    if (offset == CALL)
-        virtio_vhost_call(vhost);
-    else if (offset == THERE && value & 1)
+    if (offset == CALL) /* the same store is made again, if there is more to do */
+        return virtio_vhost_call(vhost) ? CALD_EBUSY : CALD_OK;
+    if (offset == THERE && value & 1)
         virtio_vhost_there(vhost);
     else if (offset == THERE)
         virtio_vhost_away(vhost, false);
@@ -212,6 +240,10 @@ bool driver_vm_attach(struct vm *vm)
     for (unsigned n = 0; driver && n < driver->windows; n++) {
         const struct driver_window *window = &driver->window[n];
         const struct vm *client = window->client;
+        if (window->device && good)
+            good = map(vm, &slot, window->base, window->size, window->device->window);
+        if (window->device)
+            continue;
         for (unsigned c = 0; c < client->ram_chunks && good; c++)
             good =
                 map(vm, &slot, window->base + driver_vm_offset(client->config, client->ram[c].gpa),

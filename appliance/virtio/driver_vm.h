@@ -13,8 +13,10 @@
 
 #define DRIVER_REGISTERS 0x1000UL /* of each device */
 
+/* The RAM of a VM, or, if `device` is not NULL, a device's window. */
 struct driver_window {
     const struct vm *client;
+    const struct virtio_vhost *device;
     uint64_t base, size; /* guest-physical */
 };
 
@@ -41,6 +43,10 @@ bool driver_vm_attach(struct vm *vm);
 
 /* The VM's life ends: nothing that it had under way goes on. */
 void driver_vm_detach(struct vm *vm);
+
+/* The one that a device's requests are in. */
+const struct driver_window *driver_vm_window(const struct driver_vm *driver,
+                                             const struct virtio_vhost *vhost);
 
 /* The chunk's place within the window of its VM. */
 uint64_t driver_vm_offset(const struct vm_config *client, uint64_t gpa);

@@ -88,54 +88,110 @@ static bool parts_fit(struct virtio_vhost *vhost)
     return !wrong;
 }
 
-/* There are as many free descriptors as the chain has parts. */
-static void hand_on(struct virtio_vhost *vhost)
+/* How many descriptors the chain takes. */
+static uint64_t needs(const struct virtio_vhost *vhost)
 {
-    const struct virtio_chain *chain = &vhost->chain;
-    struct clean_descriptor *out = NULL;
-    uint16_t head = vhost->free, parts = 0;
-    for (unsigned n = 0; n < chain->parts; n++) {
-        const struct virtio_part *part = &chain->part[n];
-        if (!part->bytes)
-            continue;
-        if (out) {
-            out->flags |= NEXT;
-            out->next = vhost->free;
-        }
-        out = &descriptors(vhost)[vhost->free];
-        *out = (struct clean_descriptor){
-            .gpa = part->gpa, .bytes = part->bytes, .flags = n >= chain->readable ? WRITE : 0};
-        vhost->free = vhost->entry[vhost->free].next;
-        parts++;
+    uint64_t count = 0;
+    for (unsigned n = 0; n < vhost->chain.parts; n++) {
+        uint64_t bytes = vhost->chain.part[n].bytes;
+        count += vhost->window ? (bytes + HOST_PAGE_SIZE - 1) / HOST_PAGE_SIZE : bytes != 0;
     }
-    vhost->free_count = (uint16_t)(vhost->free_count - parts);
-    vhost->entry[head].parts = parts;
-    vhost->entry[head].head = chain->head;
-    vhost->entry[head].room = virtio_least(chain->out_left, UINT32_MAX);
-    vhost->outstanding++;
-    make_available(vhost, head);
+    return count;
 }
 
-/* Everything that there is room for. */
-static void pump(struct virtio_vhost *vhost)
+/* The next descriptor of the chain that is being handed on; one is free. */
+static void add_piece(struct virtio_vhost *vhost, const struct vhost_piece *piece)
+{
+    struct vhost_open *open = &vhost->open;
+    uint16_t n = vhost->free;
+    vhost->free = vhost->entry[n].next;
+    vhost->free_count--;
+    vhost->piece[n] = *piece;
+    descriptors(vhost)[n] =
+        (struct clean_descriptor){.gpa = vhost->window ? n * HOST_PAGE_SIZE : piece->gpa,
+                                  .bytes = piece->bytes,
+                                  .flags = piece->write ? WRITE : 0};
+    if (open->count) {
+        vhost->entry[open->last].next = n;
+        descriptors(vhost)[open->last].flags = NEXT | (vhost->piece[open->last].write ? WRITE : 0);
+        descriptors(vhost)[open->last].next = n;
+    } else {
+        open->head = n;
+    }
+    open->last = n;
+    open->count++;
+    vhost->spent += VIRTIO_PART_COST;
+    if (!vhost->window || piece->write)
+        return;
+    cald_vm_read(vhost->device.vm, piece->gpa, vhost->window + n * HOST_PAGE_SIZE,
+                 piece->bytes); /* it is memory: parts_fit() */
+    vhost->spent += piece->bytes;
+}
+
+/* False: the turn is over before all of the chain is handed on. */
+static bool hand_on(struct virtio_vhost *vhost)
+{
+    const struct virtio_chain *chain = &vhost->chain;
+    struct vhost_open *open = &vhost->open;
+    while (open->part < chain->parts) {
+        const struct virtio_part *part = &chain->part[open->part];
+        uint32_t left = part->bytes - open->at;
+        if (!left) {
+            open->part++;
+            open->at = 0;
+            continue;
+        }
+        if (vhost->spent >= VIRTIO_TURN_BYTES)
+            return false;
+        struct vhost_piece piece = {.gpa = part->gpa + open->at,
+                                    .bytes =
+                                        vhost->window ? virtio_least(left, HOST_PAGE_SIZE) : left,
+                                    .write = open->part >= chain->readable};
+        add_piece(vhost, &piece);
+        open->at += piece.bytes;
+    }
+    vhost->entry[open->head].parts = open->count;
+    vhost->entry[open->head].head = chain->head;
+    vhost->entry[open->head].room = virtio_least(chain->out_left, UINT32_MAX);
+    vhost->outstanding++;
+    make_available(vhost, open->head);
+    *open = (struct vhost_open){0};
+    return true;
+}
+
+/* The next chain that there is room for. */
+static bool take(struct virtio_vhost *vhost)
 {
     struct virtio_queue *queue = queue_of(vhost);
-    uint16_t before = vhost->available;
-    while (virtio_take(queue, &vhost->chain) == VIRTIO_TAKEN) {
-        if (vhost->chain.parts > vhost->free_count) {
-            virtio_untake(queue, 1);
-            break;
-        }
-        if (!parts_fit(vhost))
-            break;
-        hand_on(vhost);
+    if (virtio_take(queue, &vhost->chain) != VIRTIO_TAKEN || !parts_fit(vhost))
+        return false;
+    uint64_t count = needs(vhost);
+    if (count > VHOST_RING_SIZE) {
+        virtio_device_broken(&vhost->device, queue, "a request is longer than the window");
+        return false;
     }
+    if (count > vhost->free_count) {
+        virtio_untake(queue, 1);
+        return false;
+    }
+    vhost->open.open = true;
+    return true;
+}
+
+/* Everything that there is room for. True: there is more than this turn has time for. */
+static bool pump(struct virtio_vhost *vhost)
+{
+    uint16_t before = vhost->available;
+    bool more = false;
+    while (!more && (vhost->open.open || take(vhost)))
+        more = !hand_on(vhost);
     if (before == vhost->available)
-        return;
+        return more;
     /* The back end sees what is there, or we see that it wants to be told. */
     atomic_thread_fence(memory_order_seq_cst);
     if (!(atomic_load_explicit(&used(vhost)[0], memory_order_relaxed) & NO_NOTIFY))
         ring_bell(vhost, 0);
+    return more;
 }
 
 /* The ring from its beginning, with what is outstanding. */
@@ -146,6 +202,7 @@ static void begin_ring(struct virtio_vhost *vhost)
         atomic_store(&used(vhost)[n], 0);
     }
     vhost->available = vhost->used = 0;
+    vhost->answer = (struct vhost_answer){0};
     for (unsigned n = 0; n < VHOST_RING_SIZE; n++) {
         if (vhost->entry[n].parts)
             make_available(vhost, (uint16_t)n);
@@ -159,6 +216,7 @@ static void forget_all(struct virtio_vhost *vhost)
     vhost->free = 0;
     vhost->free_count = VHOST_RING_SIZE;
     vhost->outstanding = 0;
+    vhost->open = (struct vhost_open){0};
 }
 
 static void start(struct virtio_vhost *vhost)
@@ -166,18 +224,16 @@ static void start(struct virtio_vhost *vhost)
     begin_ring(vhost);
     set_serving(vhost, VHOST_RUNNING);
     ring_bell(vhost, DOORBELL_STATE);
-    pump(vhost);
 }
 
 static bool kicked(struct virtio_device *device, unsigned n)
 {
     struct virtio_vhost *vhost = (struct virtio_vhost *)device;
     (void)n;
+    vhost->spent = 0;
     if (vhost->serving == VHOST_THERE)
         start(vhost);
-    else if (vhost->serving == VHOST_RUNNING)
-        pump(vhost);
-    return false;
+    return vhost->serving == VHOST_RUNNING && pump(vhost);
 }
 
 /* ---- Out of the clean ring: the lock is held ------------------------------------------------- */
@@ -194,8 +250,8 @@ static void free_chain(struct virtio_vhost *vhost, uint16_t head)
     vhost->outstanding--;
 }
 
-/* One answer. False: there is no such request. */
-static bool answer(struct virtio_vhost *vhost)
+/* The next entry of the used ring. False: there is no such request. */
+static bool begin_answer(struct virtio_vhost *vhost)
 {
     const _Atomic uint32_t *place = (const _Atomic uint32_t *)(vhost->ring + VHOST_USED + 4) +
                                     vhost->used % VHOST_RING_SIZE * 2;
@@ -204,48 +260,85 @@ static bool answer(struct virtio_vhost *vhost)
     if (head >= VHOST_RING_SIZE || !vhost->entry[head].parts)
         return false;
     const struct vhost_entry *entry = &vhost->entry[head];
-    vhost->chain.queue = queue_of(vhost);
-    vhost->chain.head = entry->head;
-    vhost->chain.written = bytes < entry->room ? bytes : entry->room;
-    virtio_give(&vhost->chain);
-    free_chain(vhost, (uint16_t)head);
-    vhost->used++;
+    vhost->answer = (struct vhost_answer){.head = (uint16_t)head,
+                                          .at = (uint16_t)head,
+                                          .left = vhost->window ? entry->parts : 0,
+                                          .bytes = bytes < entry->room ? bytes : entry->room,
+                                          .open = true};
     return true;
 }
 
-static void answers(struct virtio_vhost *vhost)
+/* Out of the window, whatever of it the back end says it has written. False: the turn is over. */
+static bool copy_out(struct virtio_vhost *vhost)
+{
+    struct vhost_answer *answer = &vhost->answer;
+    for (; answer->left; answer->left--, answer->at = vhost->entry[answer->at].next) {
+        const struct vhost_piece *piece = &vhost->piece[answer->at];
+        if (!piece->write)
+            continue;
+        if (vhost->spent >= VIRTIO_TURN_BYTES)
+            return false;
+        cald_vm_write(vhost->device.vm, piece->gpa, vhost->window + answer->at * HOST_PAGE_SIZE,
+                      piece->bytes); /* it is memory: parts_fit() */
+        vhost->spent += piece->bytes + VIRTIO_PART_COST;
+    }
+    return true;
+}
+
+static void end_answer(struct virtio_vhost *vhost)
+{
+    vhost->reply.queue = queue_of(vhost);
+    vhost->reply.head = vhost->entry[vhost->answer.head].head;
+    vhost->reply.written = vhost->answer.bytes;
+    virtio_give(&vhost->reply);
+    free_chain(vhost, vhost->answer.head);
+    vhost->answer.open = false;
+    vhost->used++;
+}
+
+/* True: there is more than this turn has time for. */
+static bool answers(struct virtio_vhost *vhost)
 {
     uint16_t index = atomic_load_explicit(&used(vhost)[1], memory_order_acquire);
     uint16_t ahead = (uint16_t)(index - vhost->used);
     bool good = ahead <= vhost->outstanding;
-    while (good && vhost->used != index)
-        good = answer(vhost);
+    while (good && vhost->used != index) {
+        if (!vhost->answer.open && !(good = begin_answer(vhost)))
+            break;
+        if (!copy_out(vhost))
+            return true;
+        end_answer(vhost);
+    }
     if (good)
-        return;
+        return false;
     vm_error(vhost->bell->device.vm_name,
              "device %s of VM %s: its back end answers what it was not asked; it is left alone "
              "until it begins anew",
              vhost->device.name, vhost->device.vm_name);
     vhost->dirty = true;
     set_serving(vhost, VHOST_AWAY);
+    return false;
 }
 
-void virtio_vhost_call(struct virtio_vhost *vhost)
+bool virtio_vhost_call(struct virtio_vhost *vhost)
 {
+    bool more = false;
     struct virtio_device *device = &vhost->device;
     struct virtio_queue *queue = queue_of(vhost);
     lock_take(&queue->lock);
     if (vhost->serving == VHOST_RUNNING) {
         bool live = queue->live;
-        answers(vhost);
+        vhost->spent = 0;
+        more = answers(vhost);
         if (virtio_publish(queue))
             virtio_interrupt(device);
-        if (vhost->serving == VHOST_RUNNING)
-            pump(vhost);
+        if (!more && vhost->serving == VHOST_RUNNING)
+            more = pump(vhost);
         if (live && !queue->live)
             virtio_device_broken(device, queue, queue->wrong);
     }
     lock_release(&queue->lock);
+    return more;
 }
 
 /* ---- Coming and going ------------------------------------------------------------------------ */
@@ -289,11 +382,8 @@ void virtio_vhost_there(struct virtio_vhost *vhost)
     vhost->dirty = false;
     offer(vhost);
     set_serving(vhost, VHOST_THERE);
-    bool live = queue->live;
-    if (live)
+    if (queue->live)
         start(vhost);
-    if (live && !queue->live)
-        virtio_device_broken(&vhost->device, queue, queue->wrong);
     lock_release(&queue->lock);
     lock_release(&vhost->device.lock);
     wake(vhost);
@@ -344,11 +434,16 @@ static const struct virtio_kind kind = {
     .ready = ready,
 };
 
-bool virtio_vhost_make(struct virtio_vhost *vhost, const struct vm *vm)
+bool virtio_vhost_make(struct virtio_vhost *vhost, const struct vm *vm, bool window)
 {
     vhost->ring = host_pages_alloc(VHOST_RING_BYTES, HOST_PAGE_SIZE);
     if (!vhost->ring)
         return false;
+    vhost->window = window ? host_pages_alloc(VHOST_WINDOW_BYTES, HOST_PAGE_SIZE) : NULL;
+    if (window && !vhost->window) {
+        host_pages_free(vhost->ring, VHOST_RING_BYTES);
+        return false;
+    }
     vhost->vm = vm;
     vhost->device.kind = &kind;
     vhost->device.config = vhost->config;

@@ -2,7 +2,8 @@
 /*
  * A device that another VM serves, the driver VM (docs/virtio.md): what its driver puts into its
  * queue is checked here and put into a ring of Caldarium's, the clean ring, which lies in memory
- * that the driver VM has mapped, beside the RAM of the device's VM. A standard vhost-user back end
+ * that the driver VM has mapped, beside the RAM of the device's VM, or in the place of that a
+ * window that all is copied through. A standard vhost-user back end
  * there serves that ring. What it has not answered is known here: when it was gone and comes back,
  * or another one does, it finds these requests again.
  *
@@ -24,6 +25,7 @@
 #define VHOST_AVAILABLE 0x4000UL /* in it */
 #define VHOST_USED 0x5000UL
 #define VHOST_CONFIG_BYTES 256U
+#define VHOST_WINDOW_BYTES (VHOST_RING_SIZE * HOST_PAGE_SIZE)
 
 struct vm;
 
@@ -37,12 +39,35 @@ struct vhost_entry {
     uint32_t room;  /* bytes that are to be written there, at most */
 };
 
+/* What a descriptor stands for in the device's VM. */
+struct vhost_piece {
+    uint64_t gpa;
+    uint32_t bytes;
+    bool write;
+};
+
+/* The chain that is being handed on: it may take several turns. */
+struct vhost_open {
+    bool open;
+    uint16_t part, head, last, count; /* the part that comes next; descriptors so far */
+    uint32_t at;                      /* in that part */
+};
+
+/* The answer that is being taken, likewise. */
+struct vhost_answer {
+    bool open;
+    uint16_t head, at, left; /* descriptors: the next one, and how many */
+    uint32_t bytes;
+};
+
 struct virtio_vhost {
     struct virtio_device device;
     const struct vm *vm;          /* whose device it is */
     struct virtio_doorbell *bell; /* the driver VM's; set once. NULL: that VM was refused */
     unsigned number;              /* of the device, there */
     uint8_t *ring;                /* VHOST_RING_BYTES */
+    uint8_t *window; /* VHOST_WINDOW_BYTES, a page for each descriptor, by which everything is
+                        copied. NULL: the driver VM has the VM's RAM mapped */
 
     uint8_t config[VHOST_CONFIG_BYTES]; /* what the driver reads */
     _Atomic bool ready;                 /* its VM may begin a life, and a reset is over */
@@ -56,11 +81,15 @@ struct virtio_vhost {
     uint16_t available, used; /* entries of the clean ring that were written, and read */
     uint16_t outstanding;     /* chains that the back end has */
     struct vhost_entry entry[VHOST_RING_SIZE];
-    struct virtio_chain chain;
+    struct vhost_piece piece[VHOST_RING_SIZE];
+    uint32_t spent; /* of VIRTIO_TURN_BYTES, in this turn */
+    struct vhost_open open;
+    struct vhost_answer answer;
+    struct virtio_chain chain, reply;
 };
 
 /* Fills in a zeroed `vhost`, but for what of the device is said elsewhere. False: no memory. */
-bool virtio_vhost_make(struct virtio_vhost *vhost, const struct vm *vm);
+bool virtio_vhost_make(struct virtio_vhost *vhost, const struct vm *vm, bool window);
 
 /* The device is served by another VM; NULL: it is not. */
 struct virtio_vhost *virtio_vhost_of(struct virtio_device *device);
@@ -73,7 +102,8 @@ void virtio_vhost_there(struct virtio_vhost *vhost);
 void virtio_vhost_away(struct virtio_vhost *vhost, bool ended);
 /* What its driver has accepted of the back end's features. */
 uint64_t virtio_vhost_accepted(struct virtio_vhost *vhost);
-/* It has answered requests, perhaps. */
-void virtio_vhost_call(struct virtio_vhost *vhost);
+/* It has answered requests, perhaps; and once it has begun: what waited is handed on then. True:
+ * there is more to do than one turn has time for. */
+bool virtio_vhost_call(struct virtio_vhost *vhost);
 
 #endif

@@ -20,14 +20,13 @@ struct clean {
     uint16_t flags, next;
 };
 
-static int set_up(void **state)
+static int begin_with(bool window)
 {
-    (void)state;
     guest_describe(MIB);
     assert_int_equal(memory_take(&guest_vm), 0);
     memset(&vhost, 0, sizeof(vhost));
     memset(&bell, 0, sizeof(bell));
-    assert_true(virtio_vhost_make(&vhost, &guest_vm));
+    assert_true(virtio_vhost_make(&vhost, &guest_vm, window));
     vhost.bell = &bell;
     vhost.number = 3;
     bell.device.vm_name = "store";
@@ -41,8 +40,22 @@ static int set_up(void **state)
     return 0;
 }
 
+static int set_up(void **state)
+{
+    (void)state;
+    return begin_with(false);
+}
+
+static int set_up_window(void **state)
+{
+    (void)state;
+    return begin_with(true);
+}
+
 static int tear_down(void **state)
 {
+    if (vhost.window)
+        host_pages_free(vhost.window, VHOST_WINDOW_BYTES);
     host_pages_free(vhost.ring, VHOST_RING_BYTES);
     return guest_tear_down(state);
 }
@@ -307,6 +320,91 @@ static void a_back_end_that_has_less(void **state)
     assert_non_null(strstr(sim_messages, "lacks a feature that is in use"));
 }
 
+/* ---- By way of a window ---------------------------------------------------------------------- */
+
+static void everything_is_copied(void **state)
+{
+    (void)state;
+    there();
+    driver_begin(device, ~(1UL << 29));
+    driver_poke(DRIVER_DATA, 0x1122334455667788, 8);
+    driver_desc(0, DRIVER_DATA, 16, D_NEXT, 1);
+    driver_desc(1, DRIVER_DATA + 0x1000, 5000, D_NEXT | D_WRITE, 2);
+    driver_desc(2, DRIVER_DATA + 0x800, 1, D_WRITE, 0);
+    driver_poke(DRIVER_DATA + 0x1000 + 5000, 0x77, 1);
+    driver_add(0);
+    driver_kick(device, 0);
+    unsigned n[4] = {clean_available()[2]};
+    for (unsigned i = 1; i < 4; i++)
+        n[i] = clean(n[i - 1])->next;
+    assert_int_equal(clean(n[0])->gpa, n[0] * HOST_PAGE_SIZE);
+    assert_int_equal(*(uint64_t *)(vhost.window + clean(n[0])->gpa), 0x1122334455667788);
+    assert_int_equal(clean(n[1])->bytes, 4096);
+    assert_int_equal(clean(n[2])->bytes, 904);
+    assert_int_equal(clean(n[3])->flags, D_WRITE);
+    for (unsigned i = 1; i < 4; i++)
+        memset(vhost.window + clean(n[i])->gpa, (int)i, HOST_PAGE_SIZE);
+    back_end_answers(n[0], 5001);
+    assert_false(virtio_vhost_call(&vhost));
+    used_entry(0, 0, 5001);
+    assert_int_equal(driver_peek(DRIVER_DATA + 0x1000 + 4095, 2), 0x0201);
+    assert_int_equal(driver_peek(DRIVER_DATA + 0x1000 + 4999, 2), 0x7702); /* and no further */
+    assert_int_equal(driver_peek(DRIVER_DATA + 0x800, 1), 3);
+    assert_int_equal(vhost.free_count, VHOST_RING_SIZE);
+}
+
+/* Both ways, and the back end goes in the middle of either. */
+static void long_ones_take_turns(void **state)
+{
+    const uint32_t bytes = 0x30000;
+    unsigned turns = 0;
+    (void)state;
+    there();
+    driver_begin(device, ~(1UL << 29));
+    driver_desc(0, DRIVER_DATA, bytes, D_NEXT, 1);
+    driver_desc(1, DRIVER_DATA + bytes, bytes, D_WRITE, 0);
+    driver_poke(DRIVER_DATA + bytes - 8, 0x1234, 8);
+    driver_add(0);
+    assert_int_equal(driver_kick(device, 0), CALD_EBUSY);
+    assert_int_equal(clean_available()[1], 0);
+    virtio_vhost_away(&vhost, true);
+    there();
+    while (virtio_vhost_call(&vhost))
+        turns++;
+    assert_in_range(turns, 5, 8); /* of 32 KiB, and what each piece costs */
+    assert_int_equal(clean_available()[1], 1);
+    unsigned head = clean_available()[2], last = head;
+    for (unsigned n = 1; n < bytes / HOST_PAGE_SIZE; n++)
+        last = clean(last)->next;
+    assert_int_equal(*(uint64_t *)(vhost.window + clean(last)->gpa + 4088), 0x1234);
+    memset(vhost.window, 0x5a, VHOST_WINDOW_BYTES);
+    back_end_answers(head, bytes);
+    assert_true(virtio_vhost_call(&vhost));
+    assert_int_equal(driver_used_index(), 0);
+    virtio_vhost_away(&vhost, true);
+    there();
+    assert_int_equal(clean_available()[1], 1);
+    back_end_answers(head, bytes);
+    for (turns = 0; virtio_vhost_call(&vhost);)
+        turns++;
+    assert_in_range(turns, 5, 8);
+    assert_int_equal(driver_used_index(), 1);
+    assert_int_equal(driver_peek(DRIVER_DATA + 2 * bytes - 2, 4), 0x5a5a);
+}
+
+static void one_that_is_longer_than_the_window(void **state)
+{
+    (void)state;
+    there();
+    driver_begin(device, ~(1UL << 29));
+    driver_desc(0, GUEST_RAM, MIB << 20, D_NEXT, 1);
+    driver_desc(1, DRIVER_DATA, 1, D_WRITE, 0);
+    driver_add(0);
+    driver_kick(device, 0);
+    assert_int_equal(driver_read(device, 0x70), 15 | 64);
+    assert_non_null(strstr(sim_messages, "a request is longer than the window"));
+}
+
 /* ---- The doorbell ---------------------------------------------------------------------------- */
 
 static unsigned closes;
@@ -392,6 +490,7 @@ static void events_are_bytes(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define WINDOW(name) cmocka_unit_test_setup_teardown(name, set_up_window, tear_down)
 #define BELL(name) cmocka_unit_test_setup_teardown(name, set_up_bell, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(what_is_offered),
@@ -404,6 +503,9 @@ int main(void)
         TEST(requests_that_can_not_be),
         TEST(empty_parts_are_left_out),
         TEST(a_back_end_that_has_less),
+        WINDOW(everything_is_copied),
+        WINDOW(long_ones_take_turns),
+        WINDOW(one_that_is_longer_than_the_window),
         BELL(a_port_with_a_name),
         BELL(events_are_bytes),
     };

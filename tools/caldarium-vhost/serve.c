@@ -47,8 +47,7 @@ static bool start(struct service *service)
     return back_end_start(&service->back_end, features | F_VERSION_1, service->memory,
                           service->client.memory, service->client.memory_count) &&
            back_end_start_ring(&service->back_end, &ring) &&
-           /* What was put into the ring before. */
-           !eventfd_write(service->kick, 1);
+           !eventfd_write(service->kick, 1); /* what was put into the ring before */
 }
 
 static void clear(int event)
@@ -69,8 +68,12 @@ static bool run(struct service *service)
         enum client_state state = client_state(&service->client);
         if (state == CLIENT_END || (started && state != CLIENT_RUN))
             return true;
-        if (state == CLIENT_RUN && !started && !(started = start(service)))
-            return false;
+        if (state == CLIENT_RUN && !started) {
+            if (!start(service))
+                return false;
+            client_call(&service->client); /* what waited comes now */
+            started = true;
+        }
         if (poll(files, 3, -1) < 0 && errno != EINTR)
             return false;
         if (files[1].revents)
