@@ -92,9 +92,10 @@ bool builder_define(struct vm *vm)
 {
     (void)vm;
     void *stack = host_pages_alloc(HOST_PAGE_SIZE, HOST_PAGE_SIZE);
-    stacks += stack ? HOST_PAGE_SIZE : 0;
+    bool made = stack;
+    stacks += made ? HOST_PAGE_SIZE : 0;
     free(stack); /* counted as taken all the same: it stays for good */
-    return stack;
+    return made;
 }
 
 void console_define(unsigned count)
