@@ -17,9 +17,9 @@ CPPCHECK := cppcheck --quiet --error-exitcode=1 --enable=warning,portability,per
 	--std=c11 --platform=unix64 -D__riscv -I. -Iinclude --suppress=comparePointers --suppress=subtractPointers \
 	--suppress=internalAstError
 
-.PHONY: lint lint-sources lint-layout lint-cppcheck lint-tidy
-lint: ## layout (clang-format), clang-tidy, cppcheck, and tools/lint: arrows, paths, form
-	@$(MAKE) --no-print-directory -k lint-sources lint-layout lint-cppcheck lint-tidy
+.PHONY: lint lint-sources lint-layout lint-cppcheck lint-tidy lint-analyzer
+lint: ## layout (clang-format), clang-tidy, cppcheck, gcc -fanalyzer, and tools/lint: arrows, paths, form
+	@$(MAKE) --no-print-directory -k lint-sources lint-layout lint-cppcheck lint-tidy lint-analyzer
 	@echo "lint: $(words $(LINT_C)) files passed"
 
 lint-sources:
@@ -41,3 +41,8 @@ lint-tidy:
 	@mkdir -p $(BUILD)
 	@$(call TIDY,$(filter-out tests/%,$(TIDY_C)),$(TIDY_FLAGS))
 	@$(call TIDY,$(filter tests/%,$(TIDY_C)),$(TIDY_TEST_FLAGS))
+
+# With the image's own flags, and no finding suppressed.
+lint-analyzer:
+	@printf '%s\n' $(SRCS) | xargs -r -P $(JOBS) -n 1 $(CROSS_COMPILE)gcc -fanalyzer \
+		$(filter-out -MMD -MP -fvisibility=hidden,$(CFLAGS)) -c -o /dev/null

@@ -66,10 +66,11 @@ static uint16_t *typed_at(struct ns16550a *uart, uint32_t index)
 static int get(struct ns16550a *uart, uint32_t index, uint64_t *value)
 {
     uint8_t bits;
+    const bool *flag;
     if (byte_at(uart, index, &bits))
         *value = *byte_at(uart, index, &bits);
-    else if (flag_at(uart, index))
-        *value = *flag_at(uart, index);
+    else if ((flag = flag_at(uart, index)))
+        *value = *flag;
     else if (fifo_at(uart, index))
         *value = *fifo_at(uart, index);
     else if (typed_at(uart, index) && index - CALD_UART_TYPED < uart->rx_count)
