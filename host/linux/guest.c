@@ -65,6 +65,7 @@ static int make(struct guest *guest)
                                     .marchid = guest->marchid,
                                     .mimpid = guest->mimpid};
     regs_hidden(guest, hidden, sizeof(hidden));
+    aia_params(guest, &params);
     int error = host_errno(LIBRARY_ALLOCATES(cald_vm_create(machine, &params, &vm)));
     if (error)
         return error;
@@ -78,8 +79,9 @@ static int make(struct guest *guest)
     error = memory_enter(guest) ?: host_errno(LIBRARY_ALLOCATES(cald_vm_start(vm, 0, 0)));
     for (unsigned int n = 0; !error && n < guest->vcpus; n++)
         error = regs_apply(guest->vcpu[n]);
-    for (unsigned int n = 0; !error && n < guest->vcpus; n++)
+    for (unsigned int n = 0; !error && !aia_ready(guest) && n < guest->vcpus; n++)
         error = vcpu_external(guest->vcpu[n], guest->vcpu[n]->external);
+    aia_made(guest);
     return error;
 }
 
@@ -107,11 +109,13 @@ void guest_put(struct guest *guest)
         return;
     memory_end(guest); /* no notifier comes any more */
     ioevent_end(guest);
+    irqfd_end(guest);
     coalesced_end(guest);
     if (guest->vm)
         LIBRARY_DO(cald_vm_destroy(guest->vm));
     for (unsigned int n = 0; n < guest->vcpus; n++)
         vcpu_destroy(guest->vcpu[n]);
+    aia_destroy(guest);
     kfree(guest);
 }
 
@@ -134,7 +138,13 @@ static int has_extension(unsigned long extension)
     case KVM_CAP_SET_GUEST_DEBUG:
     case KVM_CAP_ENABLE_CAP_VM:
     case KVM_CAP_USER_MEMORY2:
+    case KVM_CAP_IRQCHIP:
+    case KVM_CAP_DEVICE_CTRL:
+    case KVM_CAP_SIGNAL_MSI:
+    case KVM_CAP_IRQFD:
         return 1;
+    case KVM_CAP_IRQ_ROUTING:
+        return MAX_ROUTES;
     case KVM_CAP_COALESCED_MMIO:
         return RING_PAGE;
     case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
@@ -235,7 +245,7 @@ static long vm_ioctl(struct file *file, unsigned int number, unsigned long argum
         result = enable_cap(guest, user);
         break;
     default:
-        result = -ENOTTY;
+        result = irqfd_vm_ioctl(guest, number, user);
     }
     mutex_unlock(&guest->lock);
     return result;
@@ -261,6 +271,7 @@ static int vm_create(unsigned long type)
     mutex_init(&guest->lock);
     init_rwsem(&guest->runs);
     ioevent_begin(guest);
+    irqfd_begin(guest);
     snprintf(guest->name, sizeof(guest->name), "%d", task_pid_nr(current));
     regs_begin(guest);
     int error = coalesced_begin(guest) ?: memory_begin(guest);

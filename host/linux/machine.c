@@ -37,6 +37,7 @@ static const struct {
     {KVM_RISCV_ISA_EXT_D, RISCV_ISA_EXT_d, "d"},
     {KVM_RISCV_ISA_EXT_C, RISCV_ISA_EXT_c, "c"},
     {KVM_RISCV_ISA_EXT_V, RISCV_ISA_EXT_v, "v"},
+    EXT(SSAIA, "ssaia"),
     EXT(ZICSR, "zicsr"),
     EXT(ZIFENCEI, "zifencei"),
     EXT(ZICNTR, "zicntr"),

@@ -4,7 +4,8 @@
  * machine.c the harts and the module's life, host.c what the library asks for, memory.c slots and
  * pages, dirty.c dirty logs, guest.c /dev/kvm and a VM's ioctls, ioevent.c stores that signal,
  * coalesced.c stores that wait, vcpu.c a vCPU's ioctls, run.c KVM_RUN, regs.c its registers,
- * timer.c its time, vector.c its vector registers.
+ * timer.c its time, vector.c its vector registers, aia.c the interrupt controller, irqfd.c
+ * interrupts by number.
  */
 #ifndef CALDARIUM_LINUX_MODULE_H
 #define CALDARIUM_LINUX_MODULE_H
@@ -87,6 +88,11 @@ struct guest {
     DECLARE_BITMAP(isa_off, KVM_RISCV_ISA_EXT_MAX);
     DECLARE_BITMAP(sbi_on, KVM_RISCV_SBI_EXT_MAX);
     u64 mvendorid, marchid, mimpid;
+    struct aia *aia; /* aia.c's; NULL: it has none */
+    struct list_head irqfds;
+
+    raw_spinlock_t routes_lock; /* below it: what comes by a number */
+    struct routes *routes;
 
     /* For reading around runs: for writing no vCPU of it is on a hart. Who waits for that counts
      * in `stops`, and vCPUs leave the guest for it. */
@@ -178,6 +184,21 @@ int coalesced_begin(struct guest *guest);
 void coalesced_end(struct guest *guest);
 int coalesced_set(struct guest *guest, const struct kvm_coalesced_mmio_zone *zone, bool there);
 bool coalesced_store(struct guest *guest, const struct cald_exit *exit); /* it waits in the ring */
+
+/* aia.c */
+int aia_wire(struct guest *guest, u32 source, bool level);
+int aia_vm_ioctl(struct guest *guest, unsigned int number, void __user *user);
+void aia_params(const struct guest *guest, struct cald_vm_params *params);
+void aia_made(struct guest *guest);
+bool aia_ready(const struct guest *guest); /* the VM has it, or will have it; guest->lock */
+void aia_destroy(struct guest *guest);
+
+/* irqfd.c */
+#define MAX_ROUTES 4096
+void irqfd_begin(struct guest *guest);
+void irqfd_end(struct guest *guest);
+int irqfd_vm_ioctl(struct guest *guest, unsigned int number, void __user *user);
+int irq_line(struct guest *guest, u32 gsi, bool level);
 
 /* vcpu.c */
 int vcpu_create(struct guest *guest, unsigned int id);

@@ -19,6 +19,7 @@
 #define CSR_FCSR_NUMBER 3
 #define FCSR_PLACE 32 /* behind the FP registers */
 #define MODE_S 1
+#define AIA_CSRS (sizeof(struct kvm_riscv_aia_csr) / sizeof(unsigned long))
 
 /* In the order of struct kvm_riscv_csr. */
 static const u16 csr_number[] = {CSR_SSTATUS, CSR_SIE,        CSR_STVEC,  CSR_SSCRATCH,
@@ -326,6 +327,25 @@ static int fp_half_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
     return error;
 }
 
+static bool has_aia(const struct guest *guest)
+{
+    return machine_has(KVM_RISCV_ISA_EXT_SSAIA) &&
+           !test_bit(KVM_RISCV_ISA_EXT_SSAIA, guest->isa_off);
+}
+
+/* Of AIA's there is siselect; priorities can't be set, and are 0. */
+static int csr_access(struct guest_vcpu *v, u64 n, u64 *value, bool set)
+{
+    u64 group = n & KVM_REG_RISCV_SUBTYPE_MASK, index = n & ~KVM_REG_RISCV_SUBTYPE_MASK;
+    if (group == KVM_REG_RISCV_CSR_GENERAL && index < ARRAY_SIZE(csr_number))
+        return regs_item(v, CALD_CSR | csr_number[index], value, set);
+    if (group != KVM_REG_RISCV_CSR_AIA || index >= AIA_CSRS || !has_aia(v->guest))
+        return -ENOENT;
+    return index == KVM_REG_RISCV_CSR_AIA_REG(siselect)
+               ? regs_item(v, CALD_CSR | CSR_SISELECT, value, set)
+               : lenient(CALD_ENOENT, value, set);
+}
+
 static int access_number(struct guest_vcpu *v, u64 id, u64 *value, bool set)
 {
     u64 n = id & ~(KVM_REG_ARCH_MASK | KVM_REG_SIZE_MASK | KVM_REG_RISCV_TYPE_MASK);
@@ -335,8 +355,7 @@ static int access_number(struct guest_vcpu *v, u64 id, u64 *value, bool set)
     case KVM_REG_RISCV_CORE:
         return n > CALD_CORE_MODE ? -ENOENT : regs_item(v, CALD_CORE | n, value, set);
     case KVM_REG_RISCV_CSR:
-        return n >= ARRAY_SIZE(csr_number) ? -ENOENT
-                                           : regs_item(v, CALD_CSR | csr_number[n], value, set);
+        return csr_access(v, n, value, set);
     case KVM_REG_RISCV_TIMER:
         return timer_reg(v, n, value, set);
     case KVM_REG_RISCV_FP_F:
@@ -422,6 +441,8 @@ static void list_all(struct guest_vcpu *v, struct list *list)
             add(list, KVM_REG_RISCV_CONFIG, n);
     add_run(list, KVM_REG_RISCV_CORE, CALD_CORE_MODE + 1);
     add_run(list, KVM_REG_RISCV_CSR, ARRAY_SIZE(csr_number));
+    if (has_aia(v->guest))
+        add_run(list, KVM_REG_RISCV_CSR | KVM_REG_RISCV_CSR_AIA, AIA_CSRS);
     add_run(list, KVM_REG_RISCV_TIMER, sizeof(struct kvm_riscv_timer) / 8);
     /* The halves first, so that who restores all in this order restores the whole registers. */
     if (regs_guest_has(v->guest, KVM_RISCV_ISA_EXT_F))
@@ -467,7 +488,7 @@ u32 regs_sbi_hidden(const struct guest *guest)
 
 void regs_hidden(const struct guest *guest, char *text, size_t bytes)
 {
-    size_t used = scnprintf(text, bytes, "ssaia sstc ");
+    size_t used = scnprintf(text, bytes, "sstc ");
     u32 ext;
     for_each_set_bit(ext, guest->isa_off, KVM_RISCV_ISA_EXT_MAX)
         used += scnprintf(text + used, bytes - used, "%s ", machine_extension_name(ext));

@@ -176,6 +176,8 @@ int vcpu_create(struct guest *guest, unsigned int id)
         return -EINVAL;
     if (id < guest->vcpus)
         return -EEXIST;
+    if (aia_ready(guest))
+        return -EBUSY;
     if (id != guest->vcpus || guest->vm) {
         pr_info_ratelimited("caldarium: vm %s: vCPU %u can't be made: they are numbered 0, 1, 2, "
                             "and made before one runs\n",

@@ -11,7 +11,7 @@ from caldarium import BUILD, COMPLAINTS, ENGINE, IMAGES, PRINT_COMPLAINTS, Machi
 
 pytestmark = pytest.mark.skipif(ENGINE == "shadow", reason="it runs on harts without H anyway")
 MIB = 64
-SINGLE = ["ioctls", "memory", "mmio", "debug", "vector"]  # of tests/kvm: single ioctls, and what they answer
+SINGLE = ["ioctls", "memory", "mmio", "debug", "vector", "aia"]  # of tests/kvm: single ioctls, and what they answer
 
 
 def tree(folder, vcpus, bootargs, mib=MIB):

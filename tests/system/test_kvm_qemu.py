@@ -20,9 +20,14 @@ def is_clean(text):
     assert not re.search(COMPLAINTS, text), text
 
 
-def test_a_small_guest():
+# Its PLIC, and the module's APLIC and interrupt files.
+CHIPS = pytest.mark.parametrize("aia", ["none", "aplic-imsic"])
+
+
+@CHIPS
+def test_a_small_guest(aia):
     """Two vCPUs that start, suspend and end (`guests/life`): slots, registers, SBI's calls, the serial port that is QEMU's."""
-    with host("kvm-guest -kernel /lib/guest/life -append life=entry && echo host: QEMU ended") as machine:
+    with host(f"kvm-guest -machine aia={aia} -kernel /lib/guest/life -append life=entry && echo host: QEMU ended") as machine:
         text = machine.expect("host: end")
     # The first vCPU begins with what QEMU sets: all of sstatus and scounteren 0. The second is the module's to begin.
     lines = re.findall(r"(?m)^life: (.*)$", text)
@@ -33,9 +38,10 @@ def test_a_small_guest():
 
 
 @pytest.mark.skipif(not os.environ.get("CALDARIUM_LONG"), reason="a minute: CALDARIUM_LONG=1")
-def test_linux():
-    run = run64("nproc; sha256sum /bin/busybox")
-    with host(f"kvm-guest -append 'console=ttyS0 quiet {run}'; sha256sum /bin/busybox") as machine:
+@CHIPS
+def test_linux(aia):
+    run = run64("nproc; grep -c APLIC-MSI /proc/interrupts; sha256sum /bin/busybox")
+    with host(f"kvm-guest -machine aia={aia} -append 'console=ttyS0 quiet {run}'; sha256sum /bin/busybox") as machine:
         text = machine.expect("host: end")
     assert "\n2\n" in text and len(set(re.findall(r"([0-9a-f]{64})  /bin/busybox", text))) == 1, text
     assert len(re.findall("/bin/busybox", text)) >= 2, text
