@@ -3,8 +3,10 @@
  * killed COUNT: so many VMMs, one after the other, each killed at a random moment between its first
  * ioctl and a while of running. Each has two vCPUs in the guest, asleep in it or on their way out
  * of it, and a thread that gives the VM memory and takes it away, asks for dirty pages and sets
- * registers. Before the last half and after it: how much memory is free, which is printed in KiB.
+ * registers. They come in groups. Linux keeps what it frees in lists of its own now and then, so
+ * what the least greedy group took of the memory that is free is told, in KiB: a leak is in each.
  */
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -17,6 +19,7 @@
 #define MORE 0x90000000UL
 #define MORE_BYTES (64UL << 10)
 #define LONGEST_US 30000
+#define GROUPS 4
 
 enum { LOOP, SLEEP, EXIT, TOUCH, KINDS };
 
@@ -148,19 +151,21 @@ static long free_kib(void)
 int main(int argc, char **argv)
 {
     const char *path = getenv("KVM_DEVICE");
-    unsigned count = argc == 2 ? (unsigned)atoi(argv[1]) : 0, n = 0;
+    unsigned count = argc == 2 ? (unsigned)atoi(argv[1]) : 0;
     program = "killed";
     kvm = open(path ? path : "/dev/kvm", O_RDWR);
     if (kvm < 0 || !count)
         die("the device's file", kvm, 0);
     srand(count);
-    while (n < count / 2)
-        one(n++);
-    long before = free_kib();
-    while (n < count)
-        one(n++);
-    long after = free_kib();
-    printf("killed: %u were killed; of %u: %ld KiB free before, %ld after\n", count,
-           count - count / 2, before, after);
+    long least = LONG_MAX, before = 0;
+    for (unsigned group = 0; group < GROUPS; group++) {
+        for (unsigned n = 0; n < count / GROUPS; n++)
+            one(group * count + n);
+        long after = free_kib();
+        if (group && before - after < least)
+            least = before - after;
+        before = after;
+    }
+    printf("killed: each %u took %ld KiB or more\n", count / GROUPS, least);
     return 0;
 }
