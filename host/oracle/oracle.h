@@ -33,11 +33,12 @@ void owner_begin(void);
 bool owner_of(uint64_t pa, struct owner *owner);
 const char *owner_name(const struct owner *owner);
 
-/* The VM serves devices to that one, and may reach its RAM (docs/virtio.md). */
+/* The VM serves devices to that one, which shares all of its RAM for it (docs/virtio.md). */
 static inline bool owner_is_client(const struct vm *vm, unsigned client)
 {
     for (unsigned n = 0; vm->driver && n < vm->driver->windows; n++) {
-        if (vm->driver->window[n].client->index + 1 == client)
+        const struct driver_window *window = &vm->driver->window[n];
+        if (!window->device && window->client->index + 1 == client)
             return true;
     }
     return false;

@@ -173,6 +173,8 @@ static unsigned whose_ram(const struct vm *vm, uint64_t pa)
 {
     for (unsigned n = 0; n <= (vm->driver ? vm->driver->windows : 0); n++) {
         const struct vm *whose = n ? vm->driver->window[n - 1].client : vm;
+        if (n && vm->driver->window[n - 1].device)
+            continue; /* a window that is Caldarium's: has_shared() */
         for (unsigned c = 0; c < whose->ram_chunks; c++) {
             if (pa - host_pa(whose->ram[c].host) < whose->ram[c].size)
                 return whose->index + 1;

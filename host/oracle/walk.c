@@ -57,7 +57,9 @@ static bool has_shared(const struct vm *vm, uint64_t pa)
             return true;
     }
     for (unsigned n = 0; vm->driver && n < vm->driver->devices; n++) {
-        if (pa - host_pa(vm->driver->device[n]->ring) < VHOST_RING_BYTES)
+        const struct virtio_vhost *device = vm->driver->device[n];
+        if (pa - host_pa(device->ring) < VHOST_RING_BYTES ||
+            (device->window && pa - host_pa(device->window) < VHOST_WINDOW_BYTES))
             return true;
     }
     return false;
