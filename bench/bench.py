@@ -44,6 +44,17 @@ LINUX_SV39_BUDGETS = {**LINUX_SHADOW_BUDGETS, "fork-exit": 1.65, "fork-exec": 1.
 MANY_OVER_BARE = 1.5 # an IPI to seven harts
 SWITCH_GROWTH = 1.1 # from 2 vCPUs on a hart to 64
 
+# Virtio devices of Caldarium's, engine h and shadow: guests/virtio/bench.c.
+VIRTIO_BUDGETS = {
+    "net-round-trip-64": (28400, 38200),
+    "net-kib-mtu-1500": (3950, 4350),
+    "net-kib-mtu-9000": (970, 1060),
+    "block-read-512": (5000, 5600),
+    "block-read-4096": (8700, 9300),
+    "block-write-4096": (5700, 6300),
+    "block-read-kib": (1200, 1250),
+}
+
 COLOUR = sys.stdout.isatty()
 
 
@@ -171,11 +182,11 @@ def irq_table():
     print()
 
 
-def pack(name, vms, images=""):
+def pack(name, vms, images="", root=""):
     """A bundle made here; returns its path."""
     source = f"""/dts-v1/; / {{ compatible = "caldarium,bundle-v1"; #address-cells = <2>; #size-cells = <2>;
       images {{ bench: bench {{ data = /incbin/("{os.path.abspath(BUILD)}/guests/bench.bin"); }}; {images} }};
-      vms {{ {vms} }}; }};"""
+      {root} vms {{ {vms} }}; }};"""
     os.makedirs(f"{BUILD}/bench", exist_ok=True)
     path = f"{BUILD}/bench/{name}.dtb"
     subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path], input=source.encode(),
@@ -200,6 +211,36 @@ def switch_table():
         within = many <= few * SWITCH_GROWTH
         good &= within
         print(f"{name:<20} {few:>9.1f} {many:>10.1f} {verdict(within):>33}")
+    print()
+    return good
+
+
+def virtio(engine, cpu):
+    folder = os.path.abspath(BUILD)
+    with open(f"{folder}/bench/disk", "wb") as file:
+        file.write(bytes(1 << 20))
+    images = (f'virtio: virtio {{ data = /incbin/("{folder}/guests/virtio.bin"); }};'
+              f'disk: disk {{ data = /incbin/("{folder}/bench/disk"); }};')
+    node = """{name} {{ compatible = "caldarium,vm"; memory = <0 0x80000000 0 0x1000000>; vcpus = <1>; irqchip = "plic";
+        schedule = "pinned"; harts = <{n}>; kernel = <&virtio>; bootargs = "virtio={name}";
+        net {{ compatible = "virtio,net"; network = "lan"; mac = [02 00 00 00 00 0{n}]; }}; {disk} }};"""
+    disk = 'disk { compatible = "virtio,block"; image = <&disk>; copy-on-write = <0x100000>; };'
+    bundle = pack("virtio", node.format(name="bench", n=0, disk=disk) + node.format(name="echo", n=1, disk=""),
+                  images, "networks { lan { mtu = <9000>; }; };")
+    return exits(f"virtio, engine {engine}", cpu, "-kernel", f"{BUILD}/caldarium.bin", "-initrd", bundle,
+                 "-append", "when-done=poweroff")
+
+
+def virtio_table():
+    """Of everybody: both VMs' guests, Caldarium, the copies."""
+    runs = virtio("h", "rv64"), virtio("shadow", "rv64,h=off")
+    print(f"{'virtio':<20} {'engine h':>9} {'budget':>7} {'shadow':>9} {'budget':>7}")
+    good = True
+    for name, budgets in VIRTIO_BUDGETS.items():
+        costs = [run[name] for run in runs]
+        within = costs[0] <= budgets[0] and costs[1] <= budgets[1]
+        good &= within
+        print(f"{name:<20} {costs[0]:>9.1f} {budgets[0]:>7} {costs[1]:>9.1f} {budgets[1]:>7}  {verdict(within)}")
     print()
     return good
 
@@ -328,6 +369,7 @@ def main():
     irq_table()
     good = switch_table() and good
     good = many_table() and good
+    good = virtio_table() and good
     good = linux_table() and good
     good = sizes() and good
     memory("h", "rv64")

@@ -30,7 +30,7 @@ $(BUILD)/bench/%.dtb: bench/%.dts $(BUILD)/guests/bench.bin $(BUILD)/guests/irqb
 own-guests: $(GUEST_OWN:%=$(BUILD)/guests/%.bin)
 
 bench: setup-run ## instructions of each exit, bare and under Caldarium, against the budgets
-	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUILD)/bench/bench.dtb $(BUILD)/bench/irq.dtb guests configs linux-programs
+	@$(MAKE) --no-print-directory $(BUILD)/caldarium.bin $(BUILD)/bench/bench.dtb $(BUILD)/bench/irq.dtb guests own-guests configs linux-programs
 	@$(PYTHON) bench/bench.py $(BUILD)
 
 # 10,000 samples for each row: ten minutes.

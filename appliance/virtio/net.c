@@ -86,6 +86,15 @@ static bool receive(struct virtio_net *from, struct virtio_net *to)
     return false;
 }
 
+/* What it was given, it sees; the queue's lock is held. */
+static bool show(struct virtio_net *from, unsigned port, struct virtio_queue *queue)
+{
+    from->reached &= ~(1U << port);
+    return virtio_publish(queue);
+}
+
+/* The receiver sees the frame when the turn ends: one interrupt for all that it brings. But if it
+ * lacks buffers it sees what it has, to make room. */
 static void deliver(struct virtio_net *from, unsigned port)
 {
     struct virtio_net *to = from->net->port[port].device;
@@ -93,15 +102,32 @@ static void deliver(struct virtio_net *from, unsigned port)
     struct switch_counts *counts = &from->net->port[port].counts;
     lock_take(&queue->lock);
     bool live = queue->live, got = live && receive(from, to);
-    bool tell = got && virtio_publish(queue);
     counts->got += got;
     counts->got_bytes += got ? from->bytes : 0;
     counts->lost += !got;
+    from->reached |= (uint32_t)got << port;
+    bool tell = !got && show(from, port, queue);
     if (live && !queue->live)
         break_receiver(to, queue->wrong);
     lock_release(&queue->lock);
     if (tell)
         virtio_interrupt(&to->device);
+}
+
+static void show_all(struct virtio_net *from)
+{
+    while (from->reached) {
+        unsigned port = (unsigned)__builtin_ctz(from->reached);
+        struct virtio_net *to = from->net->port[port].device;
+        struct virtio_queue *queue = &to->device.queue[RECEIVE];
+        lock_take(&queue->lock);
+        bool live = queue->live, tell = show(from, port, queue);
+        if (live && !queue->live)
+            break_receiver(to, queue->wrong);
+        lock_release(&queue->lock);
+        if (tell)
+            virtio_interrupt(&to->device);
+    }
 }
 
 /* ---- From the sender: its transmit queue's lock is held -------------------------------------- */
@@ -159,6 +185,7 @@ static bool kicked(struct virtio_device *device, unsigned n)
         if (!from->to && queue->live)
             virtio_give(&from->in);
     }
+    show_all(from);
     if (virtio_publish(queue))
         virtio_interrupt(device);
     return queue->live && from->spent >= VIRTIO_TURN_BYTES;

@@ -41,7 +41,8 @@ struct virtio_net {
     struct virtio_chain in;
     uint32_t to; /* ports that it has still to go to, a bit each; 0: none is being sent */
     uint32_t bytes;
-    uint32_t spent;                /* of this turn */
+    uint32_t spent;                /* of this turn; */
+    uint32_t reached;              /* ports that have got frames in it, which they do not see yet */
     uint8_t header[SWITCH_HEADER]; /* as the switch has seen it */
     struct net_place behind;       /* the header */
 

@@ -55,7 +55,7 @@ def vm(name, *, vcpus=1, mib=256, kernel="linux", ramdisk="initramfs", bootargs=
        memory=None, **properties):
     """A VM's node. `run` is a shell command for Linux, which powers off after it. A property that is
     None is left out; the values of `properties` are written as they are (a_b becomes a-b; True: without a value)."""
-    if kernel in ("minikernel", "life", "hostile", "defects", "bench", "serial", "source", "counters"):  # they know no other
+    if kernel in ("virtio", "minikernel", "life", "hostile", "defects", "bench", "serial", "source", "counters"):  # they know no other
         properties.setdefault("irqchip", '"plic"')
     if bootargs is None and kernel == "linux":
         bootargs = f"console=ttyS0 quiet vm={name}"
@@ -79,7 +79,7 @@ def vm(name, *, vcpus=1, mib=256, kernel="linux", ramdisk="initramfs", bootargs=
 IMAGES = {"linux": f"{LINUX}/Image", "initramfs": f"{LINUX}/initramfs.cpio.gz",
           "programs": f"{LINUX}/test-initramfs.cpio.gz",
           **{name: f"{BUILD}/guests/{name}.bin"
-             for name in ("wild", "minikernel", "life", "hostile", "dma", "diff", "ipi", "defects", "bench", "flood", "serial", "source", "csrs", "counters", "code")}}
+             for name in ("virtio", "wild", "minikernel", "life", "hostile", "dma", "diff", "ipi", "defects", "bench", "flood", "serial", "source", "csrs", "counters", "code")}}
 
 # An endless loop, `j .`: the smallest guest there is, for tests that only want a neighbour.
 LOOP = "loop: loop { data = [6f 00 00 00]; };"

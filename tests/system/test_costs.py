@@ -47,5 +47,10 @@ def test_an_ipi_to_many_costs_one_call_to_the_firmware():
 
 
 @needs_h
+def test_virtio_devices_stay_within_their_budgets():
+    assert bench.virtio_table()
+
+
+@needs_h
 def test_the_cost_of_a_switch_does_not_grow_with_the_number_of_vcpus():
     assert bench.switch_table()
