@@ -69,7 +69,7 @@ static uint64_t part_for_notices(uint64_t each, unsigned count)
         now = again;
         msi_notice_again();
     }
-    return spent * 100 / (now - since);
+    return now > since ? spent * 100 / (now - since) : 100;
 }
 
 static void a_storm_has_a_tenth(void **state)
