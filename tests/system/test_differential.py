@@ -31,9 +31,9 @@ def results(machine):
     return lines
 
 
-def arguments(paging, first, count, block=BLOCK, trace=0, kinds="state"):
+def arguments(paging, first, count, block=BLOCK, trace=0, kinds="state", seed=SEED):
     levels = 4 if paging == "sv48" else 3
-    return (f"seed={SEED} first={first} count={count} block={block} levels={levels} trace={trace} "
+    return (f"seed={seed} first={first} count={count} block={block} levels={levels} trace={trace} "
             f"kinds={kinds}")
 
 
@@ -119,6 +119,13 @@ def test_code_same_as_bare(tmp_path, cpu, option, count, largest, paging, bits, 
     """What a system does to its own code (guests/diff/arena.h)."""
     largest = hart_for(cpu, option, largest, paging)
     compare(tmp_path, (cpu, option, largest), (paging, bits), 100000 if LONG else count // part, "code")
+
+
+@pytest.mark.parametrize("seed, number", [(141, 7395)])
+def test_sequences_that_differed_once(tmp_path, seed, number):
+    """7395 of 141: a look at what follows a page set its accessed bit."""
+    words = arguments("sv39", number, 1, 1, kinds="code", seed=seed)
+    assert in_vm(tmp_path, "rv64,h=off", "", "sv48", "sv39", "svadu", words) == bare("sv39", "svadu", words)
 
 
 def test_results_depend_on_what_was_done(tmp_path):

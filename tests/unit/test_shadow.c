@@ -201,6 +201,25 @@ static void test_accessed_and_dirty(void **state)
     assert_int_equal(*leaf, pte(RAM + 0x3000, PTE_V | PTE_R));
 }
 
+/* What is only guessed leaves nothing behind that a bare hart would not. */
+static void test_glance(void **state)
+{
+    (void)state;
+    uint64_t fresh = pte(RAM + 0x3000, PTE_V | PTE_X);
+    uint16_t half = 0;
+    *leaf = fresh;
+    memory[3][1] = 0x12345678;
+    assert_true(s_glance(&v, VA + 10, &half));
+    assert_int_equal(half, 0x1234);
+    assert_int_equal(*leaf, fresh);
+    *leaf = 0;
+    assert_false(s_glance(&v, VA + 10, &half));
+    *leaf = pte(RAM + sizeof(memory), PTE_V | PTE_X); /* no RAM */
+    assert_false(s_glance(&v, VA + 10, &half));
+    memory[1][1] = pte(RAM + sizeof(memory), PTE_V);
+    assert_false(s_glance(&v, VA + 10, &half));
+}
+
 static void test_reserved_bits_of_a_leaf(void **state)
 {
     (void)state;
@@ -370,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup(test_attributes_of_a_guests_own_are_reserved, set_up),
         cmocka_unit_test_setup(test_permissions, set_up),
         cmocka_unit_test_setup(test_accessed_and_dirty, set_up),
+        cmocka_unit_test_setup(test_glance, set_up),
         cmocka_unit_test_setup(test_reserved_bits_of_a_leaf, set_up),
         cmocka_unit_test_setup(test_tables_outside_ram, set_up),
         cmocka_unit_test_setup(test_cache_block_operations, set_up),

@@ -551,11 +551,10 @@ static void copy_page(uint16_t *to, const uint16_t *from)
  */
 static uint16_t behind(struct engine_vcpu *v, const struct slot *slot, uint64_t gpa, uint64_t gva)
 {
-    uint32_t insn;
-    if (!s_scan_may_go_on(original(slot, gpa)) ||
-        !s_fetch_insn(v, gva | (HOST_PAGE_SIZE - sizeof(uint16_t)), &insn))
-        return 0;
-    return (uint16_t)(insn >> 16);
+    uint16_t half;
+    bool known = s_scan_may_go_on(original(slot, gpa)) &&
+                 s_glance(v, (gva | (HOST_PAGE_SIZE - 1)) + 1, &half);
+    return known ? half : 0;
 }
 
 /* Makes a copy of the page, in which an instruction starts at `known`, or a step towards one. A

@@ -107,6 +107,8 @@ uint64_t s_translate(struct engine_vcpu *v, uint64_t gva, enum s_access access,
                      struct s_found *found);
 bool s_fetch_insn(struct engine_vcpu *v, uint64_t gva, uint32_t *insn);
 bool s_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte);
+/* For a guess: no accessed bit is set and no page asked for, and who may read it doesn't matter. */
+bool s_glance(const struct engine_vcpu *v, uint64_t gva, uint16_t *half);
 static inline struct s_fetch_line *s_fetch_line(const struct s_vcpu *s, uint64_t va)
 {
     return &s->fetch[va >> 12 & (S_FETCH_LINES - 1)];

@@ -191,3 +191,14 @@ bool s_peek(struct engine_vcpu *v, uint64_t gva, uint8_t *byte)
         s_absent(v, found.gpa, false);
     return at;
 }
+
+bool s_glance(const struct engine_vcpu *v, uint64_t gva, uint16_t *half)
+{
+    struct walk walk = {.vm = v->vm};
+    struct riscv_leaf leaf;
+    const uint8_t *at =
+        riscv_walk(v->s.satp, gva, read, &walk, &leaf) ? s_ram(v->vm, leaf.pa) : NULL;
+    if (at)
+        *half = *(const volatile uint16_t *)at;
+    return at;
+}
