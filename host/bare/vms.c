@@ -203,6 +203,7 @@ static void end(struct vm *vm, const char *said)
         vm_info(vm->config->name, "%s", said);
     console_vm_ended(vm);
     lock_release(&placement);
+    host_watch(); /* as in finish() */
     if (poweroff_when_done && vm->start_at_boot && all_done())
         machine_poweroff();
 }
@@ -211,7 +212,10 @@ static void end(struct vm *vm, const char *said)
  * whoever reads it may request for something else, and must not find this one still under way. */
 static bool finish(struct vm *vm, enum vm_request request)
 {
-    return atomic_compare_exchange_strong(&vm->request, &request, VM_REQUEST_NONE);
+    bool done = atomic_compare_exchange_strong(&vm->request, &request, VM_REQUEST_NONE);
+    if (done)
+        host_watch(); /* nor is its answer waited for, which costs the console's hart a deadline */
+    return done;
 }
 
 /* Lets every vCPU back in. One that is about to sleep looks at `out` while it holds the lock that
