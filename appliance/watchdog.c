@@ -20,20 +20,13 @@ void watchdog_kick(struct vm *vm)
         atomic_store_explicit(&vm->watchdog, deadline_of(vm), memory_order_relaxed);
 }
 
-void watchdog_arm(struct vm *vm)
-{
-    if (!vm->config->watchdog_ms)
-        return;
-    watchdog_kick(vm);
-    host_watch();
-}
-
 uint64_t watchdog_check(uint64_t now)
 {
     uint64_t next = UINT64_MAX;
     for (unsigned n = 0; n < vm_count; n++) {
         struct vm *vm = &vms[n];
         if (!vm->config->watchdog_ms || atomic_load(&vm->state) != VM_RUNNING ||
+            atomic_load(&vm->request) != VM_REQUEST_NONE ||
             atomic_load(&vm->building) != VM_REQUEST_NONE)
             continue;
         uint64_t deadline = atomic_load(&vm->watchdog);

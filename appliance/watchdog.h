@@ -7,18 +7,16 @@
 
 #include "appliance/vm.h"
 
-/* Its time starts anew: a VM begins, or goes on after a pause. Nothing where it has no watchdog. */
-void watchdog_arm(struct vm *vm);
-
-/* The guest lives. Called on any of its vCPUs' harts. */
+/* Its time starts anew: the guest lives, or what was requested of the VM is done. Called on any of
+ * its vCPUs' harts. Nothing where it has no watchdog. */
 void watchdog_kick(struct vm *vm);
 
 /* A run ended with CALD_SBI: answers Caldarium's own extension, by which the guest does that. No
  * other one is there. */
 void watchdog_call(struct vm *vm, struct cald_vcpu *vcpu, const struct cald_exit *exit);
 
-/* Resets the VMs whose time is up. Returns the host time of the next look; UINT64_MAX: none. On one
- * hart at a time. */
+/* Resets the VMs whose time is up; not while something is requested of one. Returns the host time
+ * of the next look; UINT64_MAX: none. On one hart at a time. */
 uint64_t watchdog_check(uint64_t now);
 
 #endif

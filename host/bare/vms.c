@@ -212,6 +212,7 @@ static void end(struct vm *vm, const char *said)
  * whoever reads it may request for something else, and must not find this one still under way. */
 static bool finish(struct vm *vm, enum vm_request request)
 {
+    watchdog_kick(vm); /* which is looked at again from here on */
     bool done = atomic_compare_exchange_strong(&vm->request, &request, VM_REQUEST_NONE);
     if (done)
         host_watch(); /* nor is its answer waited for, which costs the console's hart a deadline */
@@ -222,7 +223,6 @@ static bool finish(struct vm *vm, enum vm_request request)
  * host_wake() takes. */
 static void admit(struct vm *vm)
 {
-    watchdog_arm(vm);
     atomic_store(&vm->vcpus_out, 0);
     atomic_store(&vm->out, 0);
     for (unsigned n = 0; n < vm_vcpu_count(vm); n++) {
