@@ -8,28 +8,12 @@
 #include <stdint.h>
 
 #include "guests/common/guest.h"
+#include "guests/common/virtio.h"
 
 #define QUEUES 2
 #define SIZE 64U /* of a queue */
 #define ID_NET 1U
 #define ID_BLOCK 2U
-
-enum {
-    DEVICE_ID = 0x08,
-    DRIVER_FEATURES = 0x20,
-    DRIVER_FEATURES_SEL = 0x24,
-    QUEUE_SEL = 0x30,
-    QUEUE_NUM = 0x38,
-    QUEUE_READY = 0x44,
-    QUEUE_NOTIFY = 0x50,
-    INTERRUPT_STATUS = 0x60,
-    INTERRUPT_ACK = 0x64,
-    STATUS = 0x70,
-    QUEUE_DESC = 0x80,
-    QUEUE_DRIVER = 0x90,
-    QUEUE_DEVICE = 0xa0,
-    CONFIG = 0x100
-};
 
 struct descriptor {
     uint64_t address;

@@ -30,13 +30,7 @@ static int begin_with(bool window)
     vhost.bell = &bell;
     vhost.number = 3;
     bell.device.vm_name = "store";
-    device->vm = guest;
-    device->vm_name = "web";
-    device->name = "disk";
-    device->base = 0x50000000;
-    device->irq = 3;
-    assert_int_equal(virtio_device_add(device), CALD_OK);
-    virtio_device_attach(device);
+    driver_attach(device, "disk");
     return 0;
 }
 
@@ -65,6 +59,13 @@ static void there(void)
     vhost.features = F_FLUSH | F_CONFIG_WCE | 1UL << 32 | 1UL << 29;
     vhost.next_config[0] = 77;
     virtio_vhost_there(&vhost);
+}
+
+/* And the driver, which leaves the event index out. */
+static void served(void)
+{
+    there();
+    driver_begin(device, ~(1UL << 29));
 }
 
 /* The bell's pending events for the device; they are heard with that. */
@@ -125,8 +126,7 @@ static void what_is_offered(void **state)
 static void a_request_and_its_answer(void **state)
 {
     (void)state;
-    there();
-    driver_begin(device, ~(1UL << 29));
+    served();
     add(0);
     assert_int_equal(driver_kick(device, 0), CALD_OK);
     assert_int_equal(heard(), 1 << DOORBELL_STATE | 1);
@@ -151,8 +151,7 @@ static void a_request_and_its_answer(void **state)
 static void a_back_end_that_needs_no_kick(void **state)
 {
     (void)state;
-    there();
-    driver_begin(device, ~(1UL << 29));
+    served();
     add(0);
     driver_kick(device, 0);
     heard();
@@ -166,8 +165,7 @@ static void a_back_end_that_needs_no_kick(void **state)
 static void what_is_not_answered_is_asked_again(void **state)
 {
     (void)state;
-    there();
-    driver_begin(device, ~(1UL << 29));
+    served();
     add(0);
     add(3);
     driver_kick(device, 0);
@@ -200,8 +198,7 @@ static void what_is_not_answered_is_asked_again(void **state)
 static void a_reset_waits_for_the_back_end(void **state)
 {
     (void)state;
-    there();
-    driver_begin(device, ~(1UL << 29));
+    served();
     add(0);
     driver_kick(device, 0);
     heard();
@@ -226,8 +223,7 @@ static void a_reset_waits_for_the_back_end(void **state)
 static void the_driver_vm_ends_while_a_reset_waits(void **state)
 {
     (void)state;
-    there();
-    driver_begin(device, ~(1UL << 29));
+    served();
     add(0);
     driver_kick(device, 0);
     virtio_device_detach(device);
@@ -266,8 +262,7 @@ static void answers_that_can_not_be(void **state)
 static void requests_that_can_not_be(void **state)
 {
     (void)state;
-    there();
-    driver_begin(device, ~(1UL << 29));
+    served();
     driver_desc(0, GUEST_RAM + (MIB << 20) - 8, 16, 0, 0);
     driver_add(0);
     driver_kick(device, 0);
@@ -293,8 +288,7 @@ static void requests_that_can_not_be(void **state)
 static void empty_parts_are_left_out(void **state)
 {
     (void)state;
-    there();
-    driver_begin(device, ~(1UL << 29));
+    served();
     driver_desc(0, DRIVER_DATA, 0, D_NEXT, 1);
     driver_desc(1, DRIVER_DATA, 16, D_NEXT, 2);
     driver_desc(2, DRIVER_DATA, 0, D_WRITE | D_NEXT, 3);
@@ -311,8 +305,7 @@ static void empty_parts_are_left_out(void **state)
 static void a_back_end_that_has_less(void **state)
 {
     (void)state;
-    there();
-    driver_begin(device, ~(1UL << 29));
+    served();
     virtio_vhost_away(&vhost, true);
     vhost.features = 0;
     virtio_vhost_there(&vhost);
@@ -325,8 +318,7 @@ static void a_back_end_that_has_less(void **state)
 static void everything_is_copied(void **state)
 {
     (void)state;
-    there();
-    driver_begin(device, ~(1UL << 29));
+    served();
     driver_poke(DRIVER_DATA, 0x1122334455667788, 8);
     driver_desc(0, DRIVER_DATA, 16, D_NEXT, 1);
     driver_desc(1, DRIVER_DATA + 0x1000, 5000, D_NEXT | D_WRITE, 2);
@@ -359,8 +351,7 @@ static void long_ones_take_turns(void **state)
     const uint32_t bytes = 0x30000;
     unsigned turns = 0;
     (void)state;
-    there();
-    driver_begin(device, ~(1UL << 29));
+    served();
     driver_desc(0, DRIVER_DATA, bytes, D_NEXT, 1);
     driver_desc(1, DRIVER_DATA + bytes, bytes, D_WRITE, 0);
     driver_poke(DRIVER_DATA + bytes - 8, 0x1234, 8);
@@ -395,8 +386,7 @@ static void long_ones_take_turns(void **state)
 static void one_that_is_longer_than_the_window(void **state)
 {
     (void)state;
-    there();
-    driver_begin(device, ~(1UL << 29));
+    served();
     driver_desc(0, GUEST_RAM, MIB << 20, D_NEXT, 1);
     driver_desc(1, DRIVER_DATA, 1, D_WRITE, 0);
     driver_add(0);

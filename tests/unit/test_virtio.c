@@ -21,13 +21,7 @@ static int begin_with(uint64_t keep)
         image[n] = (uint8_t)(n * 31 + n / 512);
     memset(&block, 0, sizeof(block));
     assert_true(virtio_block_make(&block, "data", image, DISK, keep));
-    device->vm = guest;
-    device->vm_name = "web";
-    device->name = "data";
-    device->base = 0x50000000;
-    device->irq = 3;
-    assert_int_equal(virtio_device_add(device), CALD_OK);
-    virtio_device_attach(device);
+    driver_attach(device, "data");
     return 0;
 }
 

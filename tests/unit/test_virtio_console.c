@@ -26,13 +26,7 @@ static int set_up(void **state)
     assert_int_equal(memory_take(&guest_vm), 0);
     memset(&console, 0, sizeof(console));
     virtio_console_make(&console);
-    device->vm = guest;
-    device->vm_name = "web";
-    device->name = "console";
-    device->base = 0x50000000;
-    device->irq = 3;
-    assert_int_equal(virtio_device_add(device), CALD_OK);
-    virtio_device_attach(device);
+    driver_attach(device, "console");
     driver_begin(device, UINT64_MAX);
     told = 0;
     return 0;

@@ -73,6 +73,18 @@ static inline struct virtio_ring driver_ring(void)
     return (struct virtio_ring){DRIVER_DESC, DRIVER_AVAIL, DRIVER_USED, DRIVER_SIZE};
 }
 
+/* The device becomes the guest's, at a place of its own. */
+static inline void driver_attach(struct virtio_device *device, const char *name)
+{
+    device->vm = guest;
+    device->vm_name = "web";
+    device->name = name;
+    device->base = 0x50000000;
+    device->irq = 3;
+    assert_int_equal(virtio_device_add(device), CALD_OK);
+    virtio_device_attach(device);
+}
+
 /* ---- Through the registers ------------------------------------------------------------------- */
 
 static inline uint32_t driver_read(const struct virtio_device *device, unsigned offset)
