@@ -64,14 +64,13 @@ bool virtio_console_receive(struct virtio_console *console, uint32_t key)
     if (key == CALD_UART_BREAK)
         return true;
     lock_take(&queue->lock);
-    bool room = console->key_count < CONSOLE_KEYS, live = queue->live;
+    bool room = console->key_count < CONSOLE_KEYS;
     if (room)
         console->key[(console->key_first + console->key_count++) % CONSOLE_KEYS] = (uint8_t)key;
     else
         console->refused = true;
     deliver(console, 1);
-    if (live && !queue->live)
-        virtio_device_broken(&console->device, queue, queue->wrong);
+    virtio_settle(&console->device, queue);
     lock_release(&queue->lock);
     return room;
 }

@@ -105,10 +105,13 @@ void virtio_interrupt(struct virtio_device *device);
 /* The configuration space has changed: the driver is told. */
 void virtio_config_changed(struct virtio_device *device);
 
-/* The device found a request that can't be, or a queue of another's into which it delivers was
- * broken by that: one line, and the driver finds DEVICE_NEEDS_RESET. The queue's lock is held. What
- * breaks a queue within its own `kicked` is told of after that. */
+/* The device found a request that can't be: one line, and the driver finds DEVICE_NEEDS_RESET. The
+ * queue's lock is held. */
 void virtio_device_broken(struct virtio_device *device, struct virtio_queue *queue,
                           const char *why);
+
+/* The same, if a call of queue.h has broken the queue. Whoever works on one outside of its own
+ * `kicked` does this before its lock goes. */
+void virtio_settle(struct virtio_device *device, struct virtio_queue *queue);
 
 #endif

@@ -41,12 +41,10 @@ void virtio_doorbell_ring(struct virtio_doorbell *bell, unsigned device, unsigne
 {
     struct virtio_queue *queue = &bell->device.queue[RECEIVE];
     lock_take(&queue->lock);
-    bool live = queue->live;
     bell->pending[device] |= (uint8_t)(1U << what);
-    if (live)
+    if (queue->live)
         send(bell);
-    if (live && !queue->live)
-        virtio_device_broken(&bell->device, queue, queue->wrong);
+    virtio_settle(&bell->device, queue);
     lock_release(&queue->lock);
 }
 
@@ -88,12 +86,10 @@ static void say_too(struct virtio_doorbell *bell, uint32_t messages)
 {
     struct virtio_queue *queue = &bell->device.queue[CONTROL_RECEIVE];
     lock_take(&queue->lock);
-    bool live = queue->live;
     bell->to_say |= messages;
-    if (live)
+    if (queue->live)
         say_all(bell);
-    if (live && !queue->live)
-        virtio_device_broken(&bell->device, queue, queue->wrong);
+    virtio_settle(&bell->device, queue);
     lock_release(&queue->lock);
 }
 

@@ -93,6 +93,12 @@ void virtio_device_broken(struct virtio_device *device, struct virtio_queue *que
     needs_reset(device, (unsigned)(queue - device->queue), why);
 }
 
+void virtio_settle(struct virtio_device *device, struct virtio_queue *queue)
+{
+    if (queue->wrong && !(atomic_load(&device->status) & VIRTIO_STATUS_NEEDS_RESET))
+        needs_reset(device, (unsigned)(queue - device->queue), queue->wrong);
+}
+
 /* ---- Reset, features, queues ----------------------------------------------------------------- */
 
 static void reset(struct virtio_device *device)
@@ -342,8 +348,7 @@ static int kick(struct virtio_device *device, uint32_t n)
     struct virtio_queue *queue = &device->queue[n];
     lock_take(&queue->lock);
     bool more = queue->live && device->kind->kicked(device, n), wrong = queue->wrong;
-    if (wrong && !(atomic_load(&device->status) & VIRTIO_STATUS_NEEDS_RESET))
-        needs_reset(device, n, queue->wrong);
+    virtio_settle(device, queue);
     lock_release(&queue->lock);
     return more && !wrong ? CALD_EBUSY : CALD_OK;
 }

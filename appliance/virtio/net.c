@@ -19,12 +19,6 @@ enum { RECEIVE, TRANSMIT, QUEUES }; /* 5.1.2 */
 
 /* ---- To a receiver: its receive queue's lock is held ----------------------------------------- */
 
-static bool break_receiver(struct virtio_net *to, const char *why)
-{
-    virtio_device_broken(&to->device, &to->device.queue[RECEIVE], why);
-    return false;
-}
-
 /* Takes the first of the buffers that `bytes` go into, and the sender pays for looking at them. How
  * many these are; 0: there are too few, none is taken, and the queue may be broken. */
 static unsigned take_buffers(struct virtio_net *from, struct virtio_net *to, uint64_t bytes)
@@ -82,7 +76,8 @@ static bool receive(struct virtio_net *from, struct virtio_net *to)
     if (queue->live && !sender->live)
         virtio_untake(queue, given + 1);
     else if (queue->live)
-        break_receiver(to, "a buffer is too short for the header, or has changed");
+        virtio_device_broken(&to->device, queue,
+                             "a buffer is too short for the header, or has changed");
     return false;
 }
 
@@ -101,14 +96,13 @@ static void deliver(struct virtio_net *from, unsigned port)
     struct virtio_queue *queue = &to->device.queue[RECEIVE];
     struct switch_counts *counts = &from->net->port[port].counts;
     lock_take(&queue->lock);
-    bool live = queue->live, got = live && receive(from, to);
+    bool got = queue->live && receive(from, to);
     counts->got += got;
     counts->got_bytes += got ? from->bytes : 0;
     counts->lost += !got;
     from->reached |= (uint32_t)got << port;
     bool tell = !got && show(from, port, queue);
-    if (live && !queue->live)
-        break_receiver(to, queue->wrong);
+    virtio_settle(&to->device, queue);
     lock_release(&queue->lock);
     if (tell)
         virtio_interrupt(&to->device);
@@ -121,9 +115,8 @@ static void show_all(struct virtio_net *from)
         struct virtio_net *to = from->net->port[port].device;
         struct virtio_queue *queue = &to->device.queue[RECEIVE];
         lock_take(&queue->lock);
-        bool live = queue->live, tell = show(from, port, queue);
-        if (live && !queue->live)
-            break_receiver(to, queue->wrong);
+        bool tell = show(from, port, queue);
+        virtio_settle(&to->device, queue);
         lock_release(&queue->lock);
         if (tell)
             virtio_interrupt(&to->device);

@@ -56,6 +56,7 @@ void virtio_queue_end(struct virtio_queue *queue)
 {
     lock_take(&queue->lock);
     queue->live = false;
+    queue->wrong = NULL;
     lock_release(&queue->lock);
 }
 

@@ -327,15 +327,13 @@ bool virtio_vhost_call(struct virtio_vhost *vhost)
     struct virtio_queue *queue = queue_of(vhost);
     lock_take(&queue->lock);
     if (vhost->serving == VHOST_RUNNING) {
-        bool live = queue->live;
         vhost->spent = 0;
         more = answers(vhost);
         if (virtio_publish(queue))
             virtio_interrupt(device);
         if (!more && vhost->serving == VHOST_RUNNING)
             more = pump(vhost);
-        if (live && !queue->live)
-            virtio_device_broken(device, queue, queue->wrong);
+        virtio_settle(device, queue);
     }
     lock_release(&queue->lock);
     return more;

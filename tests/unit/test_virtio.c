@@ -206,6 +206,9 @@ static void what_is_no_request(void **state)
     assert_true(line());
     assert_int_equal(sim_errors, 1);
     assert_non_null(strstr(sim_messages, "vm web: device data: queue 0: a request has no room"));
+    driver_write(device, 0x70, 0);
+    assert_int_equal(driver_kick(device, 0), CALD_OK); /* of a queue that is not there */
+    assert_int_equal(driver_read(device, 0x70), 0);
     driver_poke(DRIVER_AVAIL + 2, 0, 2);
     driver_begin(device, UINT64_MAX);
     assert_false(line());
