@@ -56,7 +56,8 @@ struct virtio_kind {
      * waits for, nor does the VM begin a life. NULL: always. */
     bool (*ready)(const struct virtio_device *device);
 
-    /* The VM never comes to be: what was taken for the device is given back, and its own memory. */
+    /* The VM never comes to be: what was taken for the device is given back, and its own memory.
+     * NULL: it is a part of something, or known to somebody, that stays. */
     void (*unmake)(struct virtio_device *device);
 };
 

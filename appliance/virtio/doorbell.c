@@ -143,19 +143,12 @@ static void reset(struct virtio_device *device)
     bell->closed(bell);
 }
 
-/* It is a part of the VM's struct driver. */
-static void unmake(struct virtio_device *device)
-{
-    (void)device;
-}
-
 static const struct virtio_kind kind = {
     .name = "doorbell",
     .id = 3,
     .queues = QUEUES,
     .kicked = kicked,
     .reset = reset,
-    .unmake = unmake,
 };
 
 void virtio_doorbell_make(struct virtio_doorbell *bell, void (*closed)(struct virtio_doorbell *))

@@ -416,19 +416,12 @@ static bool ready(const struct virtio_device *device)
     return atomic_load(&((const struct virtio_vhost *)device)->ready);
 }
 
-/* The driver VM may know it. */
-static void unmake(struct virtio_device *device)
-{
-    (void)device;
-}
-
 static const struct virtio_kind kind = {
     .name = "block",
     .id = 2,
     .queues = 1,
     .kicked = kicked,
     .reset = reset,
-    .unmake = unmake,
     .ready = ready,
 };
 

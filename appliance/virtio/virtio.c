@@ -213,7 +213,8 @@ void virtio_unmake(struct vm *vm)
 {
     while (vm->virtio_count) {
         struct virtio_device *device = vm->virtio[--vm->virtio_count];
-        device->kind->unmake(device);
+        if (device->kind->unmake)
+            device->kind->unmake(device);
     }
     vm->console = NULL;
 }
