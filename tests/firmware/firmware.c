@@ -50,7 +50,6 @@ struct hart {
     uint64_t pc, opaque;
 };
 static struct hart harts[HARTS];
-static volatile uint32_t first;
 static uint64_t tree;
 
 void firmware_main(uint64_t id, uint64_t a1);
@@ -75,6 +74,13 @@ static _Noreturn void hang(void)
     csr_write("mie", 0UL);
     for (;;)
         __asm__ volatile("wfi");
+}
+
+/* The emulator ends some time after the store. */
+static _Noreturn void power_off(void)
+{
+    *FINISHER = 0x5555;
+    hang();
 }
 
 static struct fault *fault(uint32_t kind, uint32_t hart)
@@ -117,7 +123,7 @@ static _Noreturn void wait_for_start(uint64_t id)
 void firmware_main(uint64_t id, uint64_t a1)
 {
     open_all();
-    if (__atomic_exchange_n(&first, 1, __ATOMIC_ACQ_REL))
+    if (id) /* faults name harts: so it is always the same one that boots */
         wait_for_start(id);
     tree = a1;
     harts[id].runs = true;
@@ -188,8 +194,7 @@ static int64_t call(uint64_t a[8])
         put((char)a0);
         return SBI_SUCCESS;
     case SBI_EXT_SRST:
-        *FINISHER = 0x5555;
-        return SBI_SUCCESS;
+        power_off();
     default:
         return SBI_ERR_NOT_SUPPORTED;
     }
@@ -226,7 +231,7 @@ void firmware_trap(uint64_t a[8])
             put((char)a[0]);
             a[0] = 0;
         } else if (a[7] == SBI_EXT_LEGACY_SHUTDOWN && !fails(a[7], 0)) {
-            *FINISHER = 0x5555;
+            power_off();
         } else {
             a[0] = (uint64_t)call(a);
         }

@@ -23,7 +23,7 @@ def found(folder, plant, line, **properties):
 def test_nothing_is_wrong(tmp_path):
     with start(tmp_path) as m:
         for _ in range(2):
-            m.expect("vm .*: started")
+            m.expect(r"vm \w+: started")
         m.request("stop db", "vm db: stopped")
         m.request("start db", "vm db: started")
         m.request("reset web", "vm web: started")
@@ -47,7 +47,7 @@ def test_a_page_that_is_given_back_too_soon(tmp_path):
 def test_what_a_former_vm_left(tmp_path):
     with start(tmp_path, plant="dirty") as m:
         for _ in range(2):
-            m.expect("vm .*: started")
+            m.expect(r"vm \w+: started")
         m.request("stop db", "vm db: stopped")
         m.request("start db", r"panic: oracle: page .* is given out, and has 0x5ec7e7 at byte 2048: it is not zeroed")
 
